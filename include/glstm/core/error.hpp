@@ -1,0 +1,33 @@
+// The library's exception, and the checks that throw it.
+#pragma once
+
+#include <cassert>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace glstm {
+
+/// Everything the library throws. The message names what was expected and what came.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace detail {
+
+/// Throws Error with the concatenation of `parts` unless `condition` holds. The message is
+/// put together only when it is needed.
+template <class... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (condition) return;
+  std::ostringstream message;
+  (message << ... << parts);
+  throw Error(message.str());
+}
+
+}  // namespace detail
+}  // namespace glstm
+
+/// A check inside a hot loop: compiled out in release builds (NDEBUG), like assert.
+#define GLSTM_ASSERT(condition) assert(condition)

@@ -1,0 +1,63 @@
+// When the steps of a batch happen and how long its samples are.
+#pragma once
+
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+
+namespace glstm {
+
+/// When each step of a batch happens, and how many steps of each sample are valid.
+struct Timing {
+  Index batch = 0, steps = 0;
+
+  /// Empty: step n happens at time n. [1,T]: the same times for all samples. [B,T]: one per
+  /// sample and step. In the user's unit, finite, non-decreasing along a row.
+  Eigen::MatrixXd timestamps;
+
+  /// Empty: every step is valid. Otherwise [B], each in 0..T; after them a sample's state is held.
+  std::vector<Index> lengths;
+
+  double time(Index sample, Index step) const {
+    if (timestamps.size() == 0) return static_cast<double>(step);
+    return timestamps(timestamps.rows() == 1 ? 0 : sample, step);
+  }
+  Index length(Index sample) const {
+    return lengths.empty() ? steps : lengths[static_cast<std::size_t>(sample)];
+  }
+  /// The number of valid (sample, step) pairs.
+  Index valid_steps() const {
+    if (lengths.empty()) return batch * steps;
+    Index sum = 0;
+    for (Index length : lengths) sum += length;
+    return sum;
+  }
+
+  /// Throws Error when a size is wrong, a timestamp is not finite or time runs backwards.
+  void check() const {
+    using detail::require;
+    require(batch >= 1 && steps >= 0, "a batch needs at least one sample, got batch ", batch,
+            " and steps ", steps);
+    if (timestamps.size() != 0) {
+      require((timestamps.rows() == 1 || timestamps.rows() == batch) && timestamps.cols() == steps,
+              "timestamps must be [1,T] or [B,T] with B ", batch, " and T ", steps, ", got [",
+              timestamps.rows(), ",", timestamps.cols(), "]");
+      require(timestamps.allFinite(), "a timestamp is not finite");
+      for (Index n = 1; n < steps; ++n) {
+        require((timestamps.col(n).array() >= timestamps.col(n - 1).array()).all(),
+                "timestamps decrease at step ", n);
+      }
+    }
+    if (!lengths.empty()) {
+      require(static_cast<Index>(lengths.size()) == batch, "lengths must be [B] with B ", batch,
+              ", got ", lengths.size());
+      for (Index length : lengths) {
+        require(length >= 0 && length <= steps, "a length must lie in 0..", steps, ", got ",
+                length);
+      }
+    }
+  }
+};
+
+}  // namespace glstm

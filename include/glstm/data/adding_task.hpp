@@ -1,0 +1,97 @@
+// The adding task: two marked numbers far apart in a long sequence are to be added.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/batch.hpp"
+
+namespace glstm {
+namespace detail {
+
+/// SplitMix64's output function: a bijection that turns neighbouring numbers into unrelated ones.
+constexpr std::uint64_t mix_bits(std::uint64_t bits) {
+  bits += 0x9e3779b97f4a7c15;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+  return bits ^ (bits >> 31);
+}
+
+}  // namespace detail
+
+/// The adding task, a regression from T steps of two features to one number.
+///
+/// Feature 0 is a value from U(-0.5, 0.5); feature 1, the marker, is 1 at exactly two steps and 0
+/// elsewhere. The target [B,1] is the sum of the two marked values. The early marker is uniform
+/// over the first 10 % of the steps (0 ... max(1, T/10) - 1), the late one over the last 50 %
+/// (T - T/2 ... T - 1), divisions rounded down.
+///
+/// The task is Hochreiter & Schmidhuber's (1997, experiment 4), in the variant of Neil et al.
+/// (Phased LSTM, arXiv:1610.09513): fixed length, no -1 markers at the ends, target not rescaled.
+///
+/// Sample i depends on the seed and i alone, whatever the size of the data set and the order of
+/// loading. Training and test data are two tasks with different seeds.
+template <class Scalar>
+class AddingTask : public Dataset<Scalar> {
+ public:
+  static constexpr Index features = 2;
+
+  /// The variance of the target: the mean squared error of always predicting 0 ("chance"). Two
+  /// independent values of variance 1/12 each.
+  static constexpr Scalar target_variance = Scalar(1) / Scalar(6);
+
+  /// `size` samples of `steps` steps. Throws Error unless steps >= 2 and size >= 1.
+  AddingTask(Index steps, Index size, std::uint64_t seed)
+      : steps_(steps), size_(size), seed_(seed) {
+    detail::require(steps >= 2, "the adding task needs at least 2 steps, got ", steps);
+    detail::require(size >= 1, "the adding task needs at least 1 sample, got ", size);
+  }
+
+  Index size() const override { return size_; }
+  Index steps() const { return steps_; }
+
+  /// Throws Error when a sample is not in 0 ... size() - 1.
+  void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
+    for (Index sample : samples) {
+      detail::require(sample >= 0 && sample < size_, "the adding task has samples 0..", size_ - 1,
+                      ", got ", sample);
+    }
+    const Index count = static_cast<Index>(samples.size());
+    SequenceBatch<Scalar>& input = batch.input;
+    input.features = features;
+    input.values.setZero(count, features * steps_);
+    input.timing.batch = count;
+    input.timing.steps = steps_;
+    input.timing.timestamps.resize(0, 0);
+    input.timing.lengths.clear();
+    batch.targets.values.resize(count, 1);
+    batch.targets.labels.clear();
+    for (Index b = 0; b < count; ++b) fill(b, samples[static_cast<std::size_t>(b)], batch);
+  }
+
+ private:
+  void fill(Index b, Index sample, LabelledBatch<Scalar>& batch) const {
+    // The seed is mixed before the sample is added: otherwise the data of seeds 1 and 2 would be
+    // the same samples, shifted by one.
+    Rng rng(detail::mix_bits(detail::mix_bits(seed_) + static_cast<std::uint64_t>(sample)));
+    const Index early = rng.below(std::max<Index>(1, steps_ / 10));
+    const Index late = steps_ - steps_ / 2 + rng.below(steps_ / 2);
+    Matrix<Scalar>& values = batch.input.values;
+    for (Index n = 0; n < steps_; ++n) {
+      values(b, features * n) = static_cast<Scalar>(rng.uniform(-0.5, 0.5));
+    }
+    values(b, features * early + 1) = Scalar(1);
+    values(b, features * late + 1) = Scalar(1);
+    batch.targets.values(b, 0) = values(b, features * early) + values(b, features * late);
+  }
+
+  Index steps_, size_;
+  std::uint64_t seed_;
+};
+
+}  // namespace glstm

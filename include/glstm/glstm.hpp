@@ -1,0 +1,22 @@
+// Everything of glstm that needs Eigen alone.
+#pragma once
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/flush_to_zero.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/core/timing.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/adding_task.hpp"
+#include "glstm/data/batch.hpp"
+#include "glstm/data/idx.hpp"
+#include "glstm/data/image_sequences.hpp"
+#include "glstm/nn/layer.hpp"
+#include "glstm/nn/loss.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/nn/time_gates.hpp"
+#include "glstm/optim/clipping.hpp"
+#include "glstm/optim/optimizer.hpp"
+#include "glstm/optim/schedules.hpp"
+#include "glstm/train/callbacks.hpp"
+#include "glstm/train/trainer.hpp"

@@ -1,0 +1,263 @@
+// Training state on disk, as safetensors: the parameters and what the optimiser remembers.
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <locale>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/io/safetensors.hpp"
+#include "glstm/optim/optimizer.hpp"
+#include "glstm/train/callbacks.hpp"
+
+namespace glstm {
+
+/// Free text that goes with a checkpoint. The keys "optimizer.rule" and "optimizer.steps" are
+/// taken.
+using CheckpointMetadata = std::map<std::string, std::string>;
+
+/// Writes a moment of training to the file `path`, all or nothing. Tensors are row-major, F32 or
+/// F64 as Scalar is:
+///
+///     each parameter block  under its name: [rows, cols] for weights, [rows] for biases and
+///                           time-gate parameters
+///     optimizer.moments     [P, moments], P parameters in the order of the layout
+///
+/// Throws Error, which names the file, when a number is not finite, names clash or the file cannot
+/// be written; an older file is then as it was.
+template <class Scalar>
+void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<Scalar>& snapshot,
+                     const CheckpointMetadata& metadata = {});
+
+/// Reads a file that save_checkpoint has written, bit for bit, and returns its free text.
+///
+///     parameters  [P]  in: of the layout's size; out
+///     optimizer        out, made for the same layout and update rule; null: not wanted. The file
+///                      then need not have the optimiser's state.
+///
+/// Throws Error, which names the file and the tensor, and changes nothing, when a block is missing,
+/// of another shape or data type, or not finite, when the file has a tensor that is no block of the
+/// layout, or when the optimiser's state does not fit.
+template <class Scalar>
+CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const ParameterLayout& layout,
+                                   Vector<Scalar>& parameters,
+                                   std::type_identity_t<Optimizer<Scalar>*> optimizer);
+
+namespace detail {
+
+inline constexpr const char* moments_name = "optimizer.moments";
+inline constexpr const char* rule_key = "optimizer.rule";
+inline constexpr const char* steps_key = "optimizer.steps";
+
+/// A weight is always a matrix, be it a single column; biases and time gates are vectors.
+inline std::vector<Index> checkpoint_shape(const ParameterBlock& block) {
+  if (block.role != ParameterRole::weight && block.cols == 1) return {block.rows};
+  return {block.rows, block.cols};
+}
+
+/// The matrix as a row-major tensor of `shape`; `where` is for the message.
+template <class Derived>
+Tensor checkpoint_tensor(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> shape,
+                         const std::string& where) {
+  using Scalar = typename Derived::Scalar;
+  std::vector<Scalar> values;
+  values.reserve(static_cast<std::size_t>(matrix.size()));
+  for (Index row = 0; row < matrix.rows(); ++row) {
+    for (Index col = 0; col < matrix.cols(); ++col) {
+      require(std::isfinite(matrix(row, col)), where, ": expected finite numbers, got ",
+              matrix(row, col));
+      values.push_back(matrix(row, col));
+    }
+  }
+  return {std::move(shape), std::move(values)};
+}
+
+/// Reads a row-major tensor into `matrix`, whose shape is that of the tensor, be it a vector.
+template <class Derived>
+void read_checkpoint_tensor(const Tensor& tensor, const std::string& where,
+                            Eigen::MatrixBase<Derived>&& matrix) {
+  using Scalar = typename Derived::Scalar;
+  const auto* values = std::get_if<std::vector<Scalar>>(&tensor.values);
+  require(values != nullptr, where, ": expected numbers of type ",
+          std::is_same_v<Scalar, float> ? "F32" : "F64", ", got ", tensor.dtype());
+  auto value = values->begin();
+  for (Index row = 0; row < matrix.rows(); ++row) {
+    for (Index col = 0; col < matrix.cols(); ++col, ++value) {
+      require(std::isfinite(*value), where, ": expected finite numbers, got ", *value);
+      matrix(row, col) = *value;
+    }
+  }
+}
+
+inline void require_shape(const Tensor& tensor, const std::vector<Index>& shape,
+                          const std::string& where) {
+  require(tensor.shape == shape, where, ": expected shape ", Json(shape), ", got ",
+          Json(tensor.shape));
+}
+
+/// The optimiser's state in a checkpoint with `size` parameters.
+template <class Scalar>
+OptimizerState<Scalar> read_optimizer_state(const Safetensors& file, const std::string& source,
+                                            Index size) {
+  const auto text = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    require(found != file.metadata.end(), source, ": expected metadata \"", key, "\", got none");
+    return found->second;
+  };
+  const auto found = file.tensors.find(moments_name);
+  const std::string where = tensor_in(source, moments_name);
+  require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
+  const Tensor& tensor = found->second;
+  require(tensor.shape.size() == 2 && tensor.shape[0] == size, where, ": expected shape [", size,
+          ",moments], got ", Json(tensor.shape));
+
+  OptimizerState<Scalar> state;
+  state.rule = text(rule_key);
+  const std::string steps = text(steps_key);
+  const auto [end, error] = std::from_chars(steps.data(), steps.data() + steps.size(), state.steps);
+  require(error == std::errc() && end == steps.data() + steps.size() && state.steps >= 0, source,
+          ": expected metadata \"", steps_key, "\" to be a count, got \"", steps, "\"");
+  state.moments.resize(size, tensor.shape[1]);
+  read_checkpoint_tensor(tensor, where, state.moments.leftCols(tensor.shape[1]));
+  return state;
+}
+
+}  // namespace detail
+
+template <class Scalar>
+void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<Scalar>& snapshot,
+                     const CheckpointMetadata& metadata) {
+  using detail::require, detail::tensor_in;
+  const std::string source = path.string();
+  const Index size = snapshot.layout.size();
+  const OptimizerState<Scalar>& optimizer = snapshot.optimizer;
+  require(snapshot.parameters.size() == size, source, ": expected ", size, " parameters, got ",
+          snapshot.parameters.size());
+  require(optimizer.moments.rows() == size, source, ": expected moments of ", size,
+          " parameters, got ", optimizer.moments.rows());
+
+  Safetensors file;
+  const auto add = [&](const std::string& name, const auto& matrix, std::vector<Index> shape) {
+    const std::string where = tensor_in(source, name);
+    Tensor tensor = detail::checkpoint_tensor(matrix, std::move(shape), where);
+    require(file.tensors.emplace(name, std::move(tensor)).second, where,
+            ": expected a name of its own, got it twice");
+  };
+  add(detail::moments_name, optimizer.moments, {size, optimizer.moments.cols()});
+  for (const ParameterBlock& block : snapshot.layout.blocks()) {
+    add(block.name, block_view(snapshot.parameters, block), detail::checkpoint_shape(block));
+  }
+
+  file.metadata = metadata;
+  for (const auto& [key, value] : {std::pair(detail::rule_key, optimizer.rule),
+                                   {detail::steps_key, std::to_string(optimizer.steps)}}) {
+    require(file.metadata.emplace(key, value).second, source, ": the metadata \"", key,
+            "\" is the optimiser's, it cannot be given");
+  }
+  write_safetensors(path, file);
+}
+
+template <class Scalar>
+CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const ParameterLayout& layout,
+                                   Vector<Scalar>& parameters,
+                                   std::type_identity_t<Optimizer<Scalar>*> optimizer) {
+  static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
+                "a checkpoint holds float or double parameters");
+  using detail::require, detail::tensor_in;
+  Safetensors file = read_safetensors(path);
+  const std::string source = path.string();
+  require(parameters.size() == layout.size(), source, ": expected room for ", layout.size(),
+          " parameters, got ", parameters.size());
+
+  std::set<std::string> known = {detail::moments_name};
+  Vector<Scalar> loaded(layout.size());
+  for (const ParameterBlock& block : layout.blocks()) {
+    const std::string where = tensor_in(source, block.name);
+    const auto found = file.tensors.find(block.name);
+    require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
+    detail::require_shape(found->second, detail::checkpoint_shape(block), where);
+    detail::read_checkpoint_tensor(found->second, where, block_view(loaded, block));
+    known.insert(block.name);
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    require(known.contains(name), tensor_in(source, name),
+            ": expected parameters of this model only, which has none of this name");
+  }
+  if (optimizer != nullptr || file.tensors.contains(detail::moments_name)) {
+    OptimizerState<Scalar> state =
+        detail::read_optimizer_state<Scalar>(file, source, layout.size());
+    try {
+      if (optimizer != nullptr) optimizer->set_state(std::move(state));  // all or nothing
+    } catch (const Error& error) {
+      throw Error(source + ": " + error.what());
+    }
+  }
+  parameters.swap(loaded);
+  file.metadata.erase(detail::rule_key);
+  file.metadata.erase(detail::steps_key);
+  return std::move(file.metadata);
+}
+
+/// Writes checkpoints into a folder: last.safetensors after every epoch, best.safetensors when the
+/// watched error is the least so far. Their metadata say the "epoch", counted from 1, and its
+/// "watched_error", to all digits, beside what the user gives.
+template <class Scalar>
+class Checkpoints final : public Callback<Scalar> {
+ public:
+  /// Makes the folder when there is none. `least_error` is what has to be improved on: when a
+  /// training is resumed, the watched_error of its best checkpoint. Throws Error if the folder
+  /// cannot be made.
+  Checkpoints(const std::filesystem::path& folder, Loss loss, CheckpointMetadata metadata = {},
+              double least_error = std::numeric_limits<double>::infinity())
+      : folder_(folder), loss_(loss), metadata_(std::move(metadata)), least_error_(least_error) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    detail::require(!error, folder.string(),
+                    ": expected a folder for checkpoints: ", error.message());
+  }
+
+  /// Throws Error when a file cannot be written.
+  Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
+    const double error = watched_error(report, loss_);
+    CheckpointMetadata metadata = metadata_;
+    metadata["epoch"] = std::to_string(report.epoch + 1);
+    metadata["watched_error"] = exact_text(error);
+    save_checkpoint(last(), now, metadata);
+    if (error < least_error_) {
+      save_checkpoint(best(), now, metadata);
+      least_error_ = error;
+    }
+    return Continue::yes;
+  }
+
+  std::filesystem::path last() const { return folder_ / "last.safetensors"; }
+  std::filesystem::path best() const { return folder_ / "best.safetensors"; }
+  double least_error() const { return least_error_; }
+
+ private:
+  static std::string exact_text(double value) {
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text.precision(std::numeric_limits<double>::max_digits10);
+    text << value;
+    return text.str();
+  }
+
+  std::filesystem::path folder_;
+  Loss loss_;
+  CheckpointMetadata metadata_;
+  double least_error_;
+};
+
+}  // namespace glstm

@@ -1,0 +1,65 @@
+// Whole files, plain or gzip, as bytes (needs zlib).
+#pragma once
+
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+
+namespace glstm {
+namespace detail {
+
+struct CloseGzFile {
+  void operator()(gzFile_s* file) const { gzclose(file); }
+};
+
+/// What zlib says of the last operation on `file`, without the path it puts in front; empty when
+/// nothing went wrong.
+inline std::string gz_failure(gzFile_s* file, const std::string& path) {
+  int code = Z_OK;
+  std::string reason = gzerror(file, &code);
+  if (code == Z_OK) return {};
+  if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);
+  return reason.empty() ? "zlib error " + std::to_string(code) : reason;
+}
+
+}  // namespace detail
+
+/// The bytes of the file at `path`, uncompressed if it is gzip. Throws Error, with the path and the
+/// reason, when it cannot be read, when the gzip stream is damaged or ends too early, and when
+/// there are more than `max_bytes`: a few kilobytes of gzip can unpack to gigabytes.
+inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& path,
+                                                 std::size_t max_bytes = std::size_t{1} << 30) {
+  using detail::require;
+  const std::string name = path.string();
+  errno = 0;  // gzopen leaves it alone when memory is short
+  const std::unique_ptr<gzFile_s, detail::CloseGzFile> file(gzopen(name.c_str(), "rb"));
+  require(file != nullptr, "cannot open ", name, ": ",
+          errno != 0 ? std::strerror(errno) : "out of memory");
+
+  constexpr unsigned chunk = 1u << 20;
+  std::vector<std::uint8_t> bytes;
+  for (;;) {
+    const std::size_t used = bytes.size();
+    bytes.resize(used + chunk);
+    const int got = gzread(file.get(), bytes.data() + used, chunk);
+    bytes.resize(used + static_cast<std::size_t>(got > 0 ? got : 0));
+    require(bytes.size() <= max_bytes, "cannot read ", name, ": expected at most ", max_bytes,
+            " bytes, found more");
+    if (got <= 0) break;
+  }
+  // A stream that ends too early makes gzread return less, not -1; only gzerror tells.
+  const std::string failure = detail::gz_failure(file.get(), name);
+  require(failure.empty(), "cannot read ", name, ": ", failure);
+  return bytes;
+}
+
+}  // namespace glstm

@@ -1,0 +1,349 @@
+// The safetensors file format: named tensors and text metadata. Read strictly, written atomically.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/io/atomic_file.hpp"
+
+namespace glstm {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little-endian and glstm copies their numbers as they are, so "
+              "it reads and writes them on little-endian processors only");
+
+/// One tensor of a safetensors file: its shape, {} for a scalar, and its numbers in row-major
+/// order. The vector that `values` holds is its data type.
+struct Tensor {
+  using Values = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<float>,
+                              std::vector<std::uint8_t>>;
+  std::vector<Index> shape;
+  Values values;
+
+  /// The format's name of the data type: F64, I64, F32 or U8.
+  std::string_view dtype() const {
+    constexpr std::string_view names[] = {"F64", "I64", "F32", "U8"};  // in the order of Values
+    return names[values.index()];
+  }
+
+  /// The numbers as T, row-major. A floating-point T takes every data type and rounds; an integer
+  /// T takes integers. Throws Error when it is asked for integers and the tensor holds
+  /// floating-point numbers or an integer that T cannot hold.
+  template <class T>
+  std::vector<T> as() const;
+};
+
+/// What a safetensors file holds. The name "__metadata__" is not free for a tensor.
+struct Safetensors {
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, Tensor> tensors;
+
+  /// The tensor called `name`; throws Error if there is none.
+  const Tensor& find(const std::string& name) const {
+    const auto found = tensors.find(name);
+    detail::require(found != tensors.end(), "no tensor is called \"", name, "\"");
+    return found->second;
+  }
+};
+
+/// The content of a safetensors file, given all its bytes. Throws Error, which names `source`, for
+/// everything the format does not allow: a header that is not the JSON object it should be or
+/// repeats a key, data that do not fit their shape, overlap, leave a gap or stay unclaimed. Other
+/// data types than Tensor's are refused.
+Safetensors parse_safetensors(std::string_view bytes, const std::string& source);
+
+/// The content of the file `path`, checked as by parse_safetensors.
+Safetensors read_safetensors(const std::filesystem::path& path);
+
+/// The bytes of the file; the same content gives the same bytes. Throws Error when a tensor's
+/// values do not fill its shape or a text is not UTF-8.
+std::string format_safetensors(const Safetensors& file);
+
+/// Writes the file, all or nothing; throws like format_safetensors and write_file_atomically.
+void write_safetensors(const std::filesystem::path& path, const Safetensors& file);
+
+template <class T>
+std::vector<T> Tensor::as() const {
+  static_assert(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>,
+                "Tensor::as<T>() gives numbers: T must be a floating-point or integer type");
+  const auto convert = [this]<class Stored>(const std::vector<Stored>& stored) -> std::vector<T> {
+    if constexpr (std::is_same_v<T, Stored>) {
+      return stored;
+    } else if constexpr (std::is_integral_v<T> && !std::is_integral_v<Stored>) {
+      throw Error("expected a tensor of integers, got " + std::string(dtype()));
+    } else {
+      std::vector<T> converted;
+      converted.reserve(stored.size());
+      for (const Stored value : stored) {
+        if constexpr (std::is_integral_v<T>) {
+          detail::require(std::in_range<T>(value), "expected integers in ",
+                          +std::numeric_limits<T>::min(), "..", +std::numeric_limits<T>::max(),
+                          ", got ", +value);
+        }
+        converted.push_back(static_cast<T>(value));
+      }
+      return converted;
+    }
+  };
+  return std::visit(convert, values);
+}
+
+namespace detail {
+
+using Json = nlohmann::json;
+
+constexpr const char* metadata_key = "__metadata__";
+
+inline void check_header_size(std::uint64_t size, const std::string& source) {
+  constexpr std::uint64_t max = 100'000'000;  // the reference implementation's limit
+  require(size <= max, source, ": expected a header of at most ", max, " bytes, got ", size);
+}
+
+/// Where a tensor's numbers lie in the data behind the header.
+struct DataRange {
+  std::size_t begin = 0, end = 0;
+  std::string name;
+  auto operator<=>(const DataRange&) const = default;
+};
+
+inline std::string tensor_in(const std::string& source, const std::string& name) {
+  return source + ": tensor \"" + name + "\"";
+}
+
+/// A shape with `item` bytes for each number takes `actual` bytes.
+inline void check_tensor_bytes(const std::vector<Index>& shape, std::size_t item,
+                               std::size_t actual, const std::string& where) {
+  const Json text(shape);
+  auto bytes = static_cast<Index>(item);
+  for (const Index extent : shape) {
+    require(extent >= 0, where, ": expected a shape of non-negative integers, got ", text);
+    require(extent == 0 || bytes <= std::numeric_limits<Index>::max() / extent, where,
+            ": expected a shape that memory can hold, got ", text);
+    bytes *= extent;
+  }
+  require(actual == static_cast<std::size_t>(bytes), where, ": expected ", bytes,
+          " bytes for the shape ", text, " of numbers of ", item, " bytes, got ", actual);
+}
+
+/// The header as JSON. It is refused while it is being parsed when it nests deeper than the format
+/// does, or repeats a key, of which a JSON object would silently keep one.
+inline Json parse_safetensors_header(std::string_view text, const std::string& source) {
+  // Checked here because nlohmann::json skips a byte order mark and takes a NUL for the end.
+  require(text.starts_with('{'), source,
+          ": expected a header that is a JSON object, got one that does not begin with {");
+  require(text.find('\0') == text.npos, source,
+          ": expected a header of valid JSON, got a NUL byte at ", text.find('\0'));
+  std::vector<std::set<std::string>> keys;  // of the objects not yet complete, outermost first
+  std::string entry;
+  const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+    using Event = Json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) {
+      require(depth <= 2, source, ": expected a header of three levels, got more at \"", entry,
+              "\"");
+    }
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key) {
+      const std::string key = parsed.get<std::string>();
+      if (keys.size() == 1) entry = key;
+      require(keys.back().insert(key).second, source, ": expected unique keys, got \"", key,
+              "\" twice in the header, at \"", entry, "\"");
+    }
+    return true;
+  };
+  try {
+    return Json::parse(text, check);
+  } catch (const Json::exception& error) {
+    throw Error(source + ": expected a header of valid JSON, got " + error.what());
+  }
+}
+
+inline std::map<std::string, std::string> parse_metadata(const Json& entry,
+                                                         const std::string& source) {
+  require(entry.is_object(), source, ": expected __metadata__ to be an object, got ", entry);
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : entry.items()) {
+    require(value.is_string(), source, ": expected __metadata__ to hold strings, got \"", key,
+            "\": ", value);
+    metadata.emplace(key, value.get<std::string>());
+  }
+  return metadata;
+}
+
+/// True for an array of integers in the range of Index, none negative.
+inline bool is_list_of_counts(const Json& list) {
+  constexpr auto max = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& item) {
+           return item.is_number_unsigned() && item.get<std::uint64_t>() <= max;
+         });
+}
+
+inline DataRange parse_data_range(const std::string& name, const Json& entry, std::size_t data_size,
+                                  const std::string& where) {
+  require(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
+              entry.contains("shape") && entry.contains("data_offsets"),
+          where, ": expected an object of dtype, shape and data_offsets, got ", entry);
+  const Json& offsets = entry["data_offsets"];
+  require(is_list_of_counts(offsets) && offsets.size() == 2, where,
+          ": expected data_offsets of two non-negative integers, got ", offsets);
+  const DataRange range{offsets[0].get<std::size_t>(), offsets[1].get<std::size_t>(), name};
+  require(range.begin <= range.end && range.end <= data_size, where,
+          ": expected ascending data_offsets in 0..", data_size, ", got ", offsets);
+  return range;
+}
+
+/// Every byte of the data belongs to exactly one tensor; sorts the ranges.
+inline void check_coverage(std::vector<DataRange>& ranges, std::size_t data_size,
+                           const std::string& source) {
+  std::sort(ranges.begin(), ranges.end());
+  std::size_t covered = 0;
+  for (const DataRange& range : ranges) {
+    require(range.begin == covered, tensor_in(source, range.name),
+            ": expected its data to begin where those before it end, at ", covered, ", got ",
+            range.begin, range.begin < covered ? ", an overlap" : ", a gap");
+    covered = range.end;
+  }
+  require(covered == data_size, source, ": expected ", covered, " bytes of data, got ", data_size);
+}
+
+inline Tensor parse_tensor(const Json& entry, std::string_view bytes, const std::string& where) {
+  Tensor tensor;
+  const Json& dtype = entry["dtype"];
+  if (dtype == "F64") {
+    tensor.values = std::vector<double>();
+  } else if (dtype == "I64") {
+    tensor.values = std::vector<std::int64_t>();
+  } else if (dtype == "F32") {
+    tensor.values = std::vector<float>();
+  } else if (dtype == "U8") {
+    tensor.values = std::vector<std::uint8_t>();
+  } else {
+    throw Error(where + ": expected dtype F64, I64, F32 or U8, got " + dtype.dump() +
+                ", which is not supported");
+  }
+  const Json& shape = entry["shape"];
+  require(is_list_of_counts(shape), where, ": expected a shape of non-negative integers, got ",
+          shape);
+  tensor.shape = shape.get<std::vector<Index>>();
+  const auto copy = [&]<class T>(std::vector<T>& values) {
+    check_tensor_bytes(tensor.shape, sizeof(T), bytes.size(), where);
+    values.resize(bytes.size() / sizeof(T));
+    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  };
+  std::visit(copy, tensor.values);
+  return tensor;
+}
+
+/// Appends the numbers to `data` and the tensor's entry to `header`.
+inline void append_tensor(const std::string& name, const Tensor& tensor, Json& header,
+                          std::string& data) {
+  const std::string where = tensor_in("safetensors", name);
+  require(name != metadata_key, where, ": expected another name, the format reserves this one");
+  const std::size_t begin = data.size();
+  const auto append = [&]<class T>(const std::vector<T>& values) {
+    const std::size_t size = values.size() * sizeof(T);
+    check_tensor_bytes(tensor.shape, sizeof(T), size, where);
+    data.append(reinterpret_cast<const char*>(values.data()), size);
+  };
+  std::visit(append, tensor.values);
+  header[name] = {
+      {"dtype", tensor.dtype()}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+}
+
+}  // namespace detail
+
+inline Safetensors parse_safetensors(std::string_view bytes, const std::string& source) {
+  using detail::require;
+  std::uint64_t length = 0;
+  require(bytes.size() >= sizeof length, source, ": expected at least 8 bytes, got ", bytes.size());
+  std::memcpy(&length, bytes.data(), sizeof length);
+  bytes.remove_prefix(sizeof length);
+  detail::check_header_size(length, source);
+  require(length <= bytes.size(), source, ": expected a header of ", length, " bytes, got ",
+          bytes.size());
+  const auto header_size = static_cast<std::size_t>(length);
+  const detail::Json header =
+      detail::parse_safetensors_header(bytes.substr(0, header_size), source);
+  const std::string_view data = bytes.substr(header_size);
+
+  Safetensors file;
+  std::vector<detail::DataRange> ranges;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == detail::metadata_key) {
+      file.metadata = detail::parse_metadata(entry, source);
+    } else {
+      ranges.push_back(
+          detail::parse_data_range(name, entry, data.size(), detail::tensor_in(source, name)));
+    }
+  }
+  // Before anything is copied: tensors that share their data could ask for any amount of memory.
+  detail::check_coverage(ranges, data.size(), source);
+  for (const auto& [begin, end, name] : ranges) {
+    file.tensors.emplace(name, detail::parse_tensor(header[name], data.substr(begin, end - begin),
+                                                    detail::tensor_in(source, name)));
+  }
+  return file;
+}
+
+inline Safetensors read_safetensors(const std::filesystem::path& path) {
+  const std::string source = path.string();
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);  // fails for folders, pipes, devices
+  detail::require(!error, source, ": expected a readable file: ", error.message());
+  std::ifstream stream(path, std::ios::binary);
+  detail::require(stream.is_open(), source, ": expected a readable file, cannot open it");
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  stream.read(bytes.data(), static_cast<std::streamsize>(size));
+  detail::require(stream.good(), source, ": expected ", size, " bytes, got ", stream.gcount());
+  return parse_safetensors(bytes, source);
+}
+
+inline std::string format_safetensors(const Safetensors& file) {
+  detail::Json header = detail::Json::object();  // keeps its keys sorted
+  if (!file.metadata.empty()) header[detail::metadata_key] = file.metadata;
+  std::string data;
+  // One data type after the other, the widest first, so that every tensor is aligned: PyTorch
+  // uses them where they lie in the file.
+  for (std::size_t type = 0; type < std::variant_size_v<Tensor::Values>; ++type) {
+    for (const auto& [name, tensor] : file.tensors) {
+      if (tensor.values.index() == type) detail::append_tensor(name, tensor, header, data);
+    }
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const detail::Json::exception& error) {
+    throw Error(std::string("safetensors: expected names and metadata in UTF-8, got ") +
+                error.what());
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');
+  detail::check_header_size(text.size(), "safetensors");
+  const std::uint64_t length = text.size();
+  std::string bytes(sizeof length, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  return bytes + text + data;
+}
+
+inline void write_safetensors(const std::filesystem::path& path, const Safetensors& file) {
+  write_file_atomically(path, format_safetensors(file));
+}
+
+}  // namespace glstm

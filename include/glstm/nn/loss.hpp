@@ -1,0 +1,87 @@
+// Losses over predictions, and how many predictions are right.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/timing.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/batch.hpp"
+
+namespace glstm {
+
+enum class Loss { mean_squared_error, softmax_cross_entropy };
+
+/// The value of a loss over a batch and, for labels, the number of right answers among `count`
+/// predictions (a prediction is one sample, or one valid step of a sample).
+struct LossValue {
+  double loss = 0;
+  Index right = 0, count = 0;
+};
+
+/// Evaluates a loss and its gradient.
+///
+///     y        [B, O*N]  predictions: N = 1 when the last step is read out, else T
+///     dy       [B, O*N]  out; zero for steps past a sample's length
+///
+/// mean_squared_error: the mean of (y - target)^2 over outputs and predictions.
+/// softmax_cross_entropy: the mean of -log softmax(y)[label] over predictions.
+/// Throws Error, before dy is written, if targets do not fit or a label is out of range.
+template <class Scalar>
+LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const Timing& timing,
+                        const Targets<Scalar>& targets, Matrix<Scalar>& dy) {
+  using detail::require;
+  const Index B = y.rows(), steps = y.cols() / outputs;
+  const auto valid = [&](Index b, Index n) { return steps == 1 || n < timing.length(b); };
+  if (kind == Loss::mean_squared_error) {
+    require(targets.values.rows() == B && targets.values.cols() == y.cols(),
+            "target values must be [", B, ",", y.cols(), "], got [", targets.values.rows(), ",",
+            targets.values.cols(), "]");
+  } else {
+    require(static_cast<Index>(targets.labels.size()) == B * steps, "there must be ", B * steps,
+            " labels, got ", targets.labels.size());
+    for (Index n = 0; n < steps; ++n) {
+      for (Index b = 0; b < B; ++b) {
+        const int label = targets.labels[static_cast<std::size_t>(n * B + b)];
+        require(!valid(b, n) || (label >= 0 && label < outputs), "a label must lie in 0..",
+                outputs - 1, ", got ", label, " for sample ", b);
+      }
+    }
+  }
+
+  LossValue value;
+  dy.setZero(B, y.cols());
+  for (Index n = 0; n < steps; ++n) {
+    for (Index b = 0; b < B; ++b) value.count += valid(b, n) ? 1 : 0;
+  }
+  if (value.count == 0) return value;
+  const double count = static_cast<double>(value.count);
+  for (Index n = 0; n < steps; ++n) {
+    for (Index b = 0; b < B; ++b) {
+      if (!valid(b, n)) continue;
+      const auto y_b = y.row(b).segment(n * outputs, outputs);
+      auto dy_b = dy.row(b).segment(n * outputs, outputs);
+      if (kind == Loss::mean_squared_error) {
+        dy_b = y_b - targets.values.row(b).segment(n * outputs, outputs);
+        value.loss += static_cast<double>(dy_b.squaredNorm()) / static_cast<double>(outputs);
+        dy_b *= Scalar(2.0 / (count * static_cast<double>(outputs)));
+        continue;
+      }
+      const Index label = targets.labels[static_cast<std::size_t>(n * B + b)];
+      Index answer = 0;
+      const Scalar largest = y_b.maxCoeff(&answer);
+      value.right += answer == label ? 1 : 0;
+      dy_b = (y_b.array() - largest).exp();
+      const Scalar sum = dy_b.sum();
+      using std::log;
+      value.loss += static_cast<double>(log(sum) - (y_b(label) - largest));
+      dy_b *= Scalar(1.0 / count) / sum;
+      dy_b(label) -= Scalar(1.0 / count);
+    }
+  }
+  value.loss /= count;
+  return value;
+}
+
+}  // namespace glstm

@@ -1,0 +1,96 @@
+// Gradient checks by central differences, for users' own time gates and losses.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/nn/time_gates.hpp"
+
+namespace glstm::testing {
+
+/// The gradient of a scalar function f(Vector<double>) at `point` [N] by central differences,
+/// (f(p + step) - f(p - step)) / (2 step) in every direction. The result is good to about step^2
+/// times the third derivative, plus 1e-16 |f| / step. Throws Error unless step is positive.
+template <class Function>
+Vector<double> numeric_gradient(Function&& f, Vector<double> point, double step = 1e-6) {
+  detail::require(step > 0 && std::isfinite(step), "a step must be finite and positive, got ",
+                  step);
+  Vector<double> gradient(point.size());
+  for (Index i = 0; i < point.size(); ++i) {
+    const double value = point(i);
+    point(i) = value + step;
+    const double above = f(std::as_const(point));
+    point(i) = value - step;
+    const double below = f(std::as_const(point));
+    point(i) = value;
+    gradient(i) = (above - below) / (2 * step);
+  }
+  return gradient;
+}
+
+/// The largest difference between a time gate's openness_gradient and central differences of its
+/// openness, over all neurons, parameters and `times`; relative to the largest slope that the
+/// parameter has over the times. A right gradient gives about 1e-8 with the default step where
+/// parameters are of order 1, a wrong one 1e-2 and more. Infinity where a gradient is not finite.
+///
+///     parameters  [H,P]  as the gate's constructor takes them
+///     times              relative to the time origin
+///     step               how far parameters are moved, in their unit: a small part of a window
+///
+/// A time within `step` of a kink or of the closing threshold has no derivative and is skipped: it
+/// is one where the differences to the left and to the right disagree. Throws Error when that
+/// leaves no time for a parameter; `times` should then be other ones or the step smaller.
+template <class Gate>
+double check_gate(const Matrix<double>& parameters, const typename Gate::Options& options,
+                  const std::vector<double>& times, double step = 1e-6) {
+  static_assert(TimeGate<Gate>, "check_gate needs a time gate: see the concept TimeGate");
+  static_assert(std::is_same_v<typename Gate::Scalar, double>,
+                "gradients are checked in double: use your gate with Scalar = double");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  struct Slopes {
+    double left, right, claimed;
+  };
+
+  const Gate gate(parameters, options);
+  double largest = 0;
+  for (Index p = 0; p < parameters.cols(); ++p) {
+    const char* name = Gate::parameter_names[static_cast<std::size_t>(p)];
+    Matrix<double> moved = parameters;
+    moved.col(p).array() += step;
+    const Gate above(moved, options);
+    moved.col(p) = parameters.col(p).array() - step;
+    const Gate below(moved, options);
+
+    for (Index j = 0; j < gate.size(); ++j) {
+      std::vector<Slopes> slopes;
+      double scale = 0;
+      for (double t : times) {
+        const double k = gate.openness(j, t);
+        slopes.push_back({(k - below.openness(j, t)) / step, (above.openness(j, t) - k) / step,
+                          gate.openness_gradient(j, t)[static_cast<std::size_t>(p)]});
+        // At a jump one of the two is huge, the other one is not.
+        scale =
+            std::max(scale, std::min(std::abs(slopes.back().left), std::abs(slopes.back().right)));
+      }
+      bool compared = false;
+      for (const Slopes& at : slopes) {
+        if (!std::isfinite(at.claimed)) return infinity;
+        if (std::abs(at.left - at.right) > 1e-3 * scale) continue;
+        compared = true;
+        const double difference = std::abs((at.left + at.right) / 2 - at.claimed);
+        if (difference > 0) largest = std::max(largest, scale > 0 ? difference / scale : infinity);
+      }
+      detail::require(compared, "no time lies further than ", step,
+                      " from a kink or threshold in parameter ", name, " of neuron ", j);
+    }
+  }
+  return largest;
+}
+
+}  // namespace glstm::testing

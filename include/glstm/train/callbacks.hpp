@@ -1,0 +1,226 @@
+// What a trainer tells while it runs, and who may listen.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <limits>
+#include <optional>
+#include <ostream>
+#include <sstream>
+#include <string>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/optim/optimizer.hpp"
+
+namespace glstm {
+
+/// After every training step.
+struct StepReport {
+  Index epoch = 0;  ///< from 0
+  Index step = 0;   ///< steps taken so far, over all epochs
+  Index step_of_epoch = 0, steps_per_epoch = 0;
+  double seconds = 0;        ///< spent in training steps so far
+  double gradient_norm = 0;  ///< before clipping
+  Evaluation batch;
+};
+
+/// After every epoch. Losses and accuracies are means over samples (or valid steps).
+struct EpochReport {
+  Index epoch = 0, step = 0;
+  double seconds = 0;
+  Evaluation training;                   ///< over the epoch's batches, while they were trained on
+  std::optional<Evaluation> validation;  ///< after the epoch, where there is a validation set
+};
+
+/// What is needed to save, and to go on from, a moment of training.
+template <class Scalar>
+struct TrainingSnapshot {
+  const Vector<Scalar>& parameters;
+  const ParameterLayout& layout;
+  const OptimizerState<Scalar>& optimizer;
+};
+
+enum class Continue { yes, no };
+
+/// A listener. A trainer stops after the step or epoch for which any listener answers no.
+template <class Scalar>
+class Callback {
+ public:
+  virtual ~Callback() = default;
+  virtual Continue on_step(const StepReport&) { return Continue::yes; }
+  virtual Continue on_epoch(const EpochReport&, const TrainingSnapshot<Scalar>&) {
+    return Continue::yes;
+  }
+};
+
+/// The share of right answers, not a number when answers are not right or wrong.
+inline double accuracy(const LossValue& task, Loss loss) {
+  if (loss != Loss::softmax_cross_entropy || task.count == 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return static_cast<double>(task.right) / static_cast<double>(task.count);
+}
+
+/// The value that early stopping and the best checkpoint watch: the validation loss, or the
+/// training loss where there is no validation set, or the share of wrong answers.
+inline double watched_error(const EpochReport& report, Loss loss) {
+  const LossValue& task = (report.validation ? *report.validation : report.training).task;
+  return loss == Loss::softmax_cross_entropy ? 1 - accuracy(task, loss) : task.loss;
+}
+
+/// Shows progress on a stream: one line that is redrawn on a terminal, one line per epoch
+/// otherwise.
+template <class Scalar>
+class ProgressBar final : public Callback<Scalar> {
+ public:
+  ProgressBar(std::ostream& out, bool terminal, Loss loss)
+      : out_(out), terminal_(terminal), loss_(loss) {}
+
+  Continue on_step(const StepReport& report) override {
+    using Clock = std::chrono::steady_clock;
+    const bool last = report.step_of_epoch == report.steps_per_epoch;
+    if (!terminal_ || (Clock::now() - drawn_ < std::chrono::milliseconds(100) && !last)) {
+      return Continue::yes;
+    }
+    drawn_ = Clock::now();
+    constexpr Index width = 30;
+    const Index filled = width * report.step_of_epoch / std::max<Index>(1, report.steps_per_epoch);
+    std::ostringstream line;
+    line << "\repoch " << std::setw(3) << report.epoch + 1 << " ["
+         << std::string(static_cast<std::size_t>(filled), '=')
+         << std::string(static_cast<std::size_t>(width - filled), ' ') << "] "
+         << report.step_of_epoch << "/" << report.steps_per_epoch << std::fixed
+         << std::setprecision(4) << "  loss " << report.batch.task.loss << std::setprecision(1)
+         << "  " << report.seconds << " s\x1b[K";
+    out_ << line.str() << std::flush;
+    return Continue::yes;
+  }
+
+  Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
+    std::ostringstream line;
+    if (terminal_) line << "\r\x1b[K";
+    line << "epoch " << std::setw(3) << report.epoch + 1 << std::fixed << std::setprecision(4)
+         << "  loss " << report.training.task.loss;
+    if (report.validation) line << "  validation " << report.validation->task.loss;
+    const LossValue& task = (report.validation ? *report.validation : report.training).task;
+    if (loss_ == Loss::softmax_cross_entropy) {
+      line << std::setprecision(2) << "  accuracy " << 100 * accuracy(task, loss_) << " %";
+    }
+    line << std::setprecision(2) << "  updates " << 100 * report.training.work.update_share()
+         << " %" << std::setprecision(1) << "  " << report.seconds << " s\n";
+    out_ << line.str() << std::flush;
+    return Continue::yes;
+  }
+
+ private:
+  std::ostream& out_;
+  bool terminal_;
+  Loss loss_;
+  std::chrono::steady_clock::time_point drawn_{};
+};
+
+/// Writes one line per epoch to a CSV file: empty fields for what was not measured.
+template <class Scalar>
+class CsvLog final : public Callback<Scalar> {
+ public:
+  /// Throws Error if the file cannot be written.
+  CsvLog(const std::filesystem::path& path, Loss loss) : path_(path), out_(path), loss_(loss) {
+    out_ << "epoch,step,seconds,training_loss,training_accuracy,validation_loss,"
+            "validation_accuracy,update_share,mac_share,budget\n"
+         << std::flush;
+    check();
+  }
+
+  Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
+    const Work& work = report.training.work;
+    out_ << report.epoch + 1 << ',' << report.step << ',' << report.seconds << ','
+         << report.training.task.loss << ',' << number(accuracy(report.training.task, loss_))
+         << ',';
+    if (report.validation) {
+      out_ << report.validation->task.loss << ','
+           << number(accuracy(report.validation->task, loss_));
+    } else {
+      out_ << ',';
+    }
+    out_ << ',' << work.update_share() << ','
+         << (work.dense_macs > 0 ? work.macs / work.dense_macs : 0) << ',' << report.training.budget
+         << '\n'
+         << std::flush;
+    check();
+    return Continue::yes;
+  }
+
+ private:
+  static std::string number(double value) {
+    if (std::isnan(value)) return "";
+    std::ostringstream text;
+    text << value;
+    return text.str();
+  }
+  void check() const { detail::require(out_.good(), "cannot write ", path_.string()); }
+
+  std::filesystem::path path_;
+  std::ofstream out_;
+  Loss loss_;
+};
+
+/// Stops when the watched error has not improved for `patience` epochs.
+template <class Scalar>
+class EarlyStop final : public Callback<Scalar> {
+ public:
+  EarlyStop(Index patience, Loss loss) : patience_(patience), loss_(loss) {
+    detail::require(patience >= 1, "patience must be at least one epoch, got ", patience);
+  }
+
+  Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
+    const double error = watched_error(report, loss_);
+    if (error < best_) {
+      best_ = error;
+      since_ = 0;
+    } else {
+      ++since_;
+    }
+    return since_ >= patience_ ? Continue::no : Continue::yes;
+  }
+
+ private:
+  Index patience_, since_ = 0;
+  Loss loss_;
+  double best_ = std::numeric_limits<double>::infinity();
+};
+
+/// Remembers the parameters of the epoch with the least watched error.
+template <class Scalar>
+class KeepBest final : public Callback<Scalar> {
+ public:
+  explicit KeepBest(Loss loss) : loss_(loss) {}
+
+  Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
+    const double error = watched_error(report, loss_);
+    if (error < error_) {
+      error_ = error;
+      epoch_ = report.epoch;
+      parameters_ = now.parameters;
+    }
+    return Continue::yes;
+  }
+
+  bool has_parameters() const { return parameters_.size() > 0; }
+  const Vector<Scalar>& parameters() const { return parameters_; }
+  double error() const { return error_; }
+  Index epoch() const { return epoch_; }
+
+ private:
+  Loss loss_;
+  double error_ = std::numeric_limits<double>::infinity();
+  Index epoch_ = 0;
+  Vector<Scalar> parameters_;
+};
+
+}  // namespace glstm

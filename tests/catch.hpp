@@ -1,0 +1,42 @@
+// Catch2 for the tests, version 2 or 3. Both then offer TEST_CASE, TEMPLATE_TEST_CASE, SECTION,
+// GENERATE, INFO, CAPTURE, REQUIRE, CHECK and the name Approx without a namespace. Matchers differ
+// between the two, so an error message is tested with error_of and check_mentions instead.
+#pragma once
+
+#if __has_include(<catch2/catch_test_macros.hpp>)
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+#endif
+
+#include <initializer_list>
+#include <string>
+
+#include "glstm/core/error.hpp"
+
+/// The message of the glstm::Error that `callable` throws; the test fails when it throws none.
+template <class Callable>
+std::string error_of(Callable&& callable) {
+  try {
+    callable();
+  } catch (const glstm::Error& error) {
+    return error.what();
+  }
+  FAIL("a glstm::Error was expected, nothing was thrown");
+  return {};
+}
+
+/// Checks that every one of `parts` occurs in `message`.
+inline void check_mentions(const std::string& message, std::initializer_list<std::string> parts) {
+  for (const std::string& part : parts) {
+    INFO("looked for \"" << part << "\" in \"" << message << "\"");
+    const bool mentioned = message.find(part) != std::string::npos;
+    CHECK(mentioned);
+  }
+}

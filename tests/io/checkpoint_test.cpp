@@ -1,0 +1,379 @@
+#include "glstm/io/checkpoint.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "catch.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/data/adding_task.hpp"
+#include "glstm/train/trainer.hpp"
+#include "temporary_folder.hpp"
+
+namespace fs = std::filesystem;
+using glstm::Checkpoints;
+using glstm::Index;
+using glstm::load_checkpoint;
+using glstm::Loss;
+using glstm::Matrix;
+using glstm::OptimizerState;
+using glstm::Safetensors;
+using glstm::save_checkpoint;
+using glstm::Tensor;
+using glstm::TrainingSnapshot;
+using glstm::Vector;
+
+namespace {
+
+template <class Scalar>
+typename glstm::GLstm<Scalar>::Options small_options() {
+  return {.inputs = 2, .hidden = {5, 3}, .outputs = 1};
+}
+
+/// A small network with its optimiser.
+template <class Scalar>
+struct Model {
+  glstm::GLstm<Scalar> network{small_options<Scalar>()};
+  glstm::Adam<Scalar> optimizer{network.layout(),
+                                {.learning_rate = 1e-2, .time_gate_learning_rate = 0.1}};
+
+  explicit Model(std::uint64_t seed) {
+    glstm::Rng rng(seed);
+    network.initialize({.gates = {.start = 0, .end = 20, .open_share = 0.4}}, rng);
+  }
+
+  TrainingSnapshot<Scalar> snapshot() const {
+    return {network.parameters, network.layout(), optimizer.state()};
+  }
+  glstm::CheckpointMetadata load(const fs::path& path) {
+    return load_checkpoint(path, network.layout(), network.parameters, &optimizer);
+  }
+
+  /// One step against random gradients, so that no moment is zero.
+  void step(std::uint64_t seed) {
+    glstm::Rng rng(seed);
+    Vector<Scalar> gradient(network.layout().size());
+    for (Scalar& value : gradient) value = static_cast<Scalar>(rng.normal());
+    optimizer.step(network.parameters, gradient);
+  }
+};
+
+template <class Scalar>
+bool same_bits(const Matrix<Scalar>& a, const Matrix<Scalar>& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Scalar)) == 0;
+}
+
+template <class Scalar>
+void check_same(const Model<Scalar>& a, const Model<Scalar>& b) {
+  CHECK(same_bits<Scalar>(a.network.parameters, b.network.parameters));
+  CHECK(a.optimizer.state().rule == b.optimizer.state().rule);
+  CHECK(a.optimizer.state().steps == b.optimizer.state().steps);
+  CHECK(same_bits<Scalar>(a.optimizer.state().moments, b.optimizer.state().moments));
+}
+
+/// Writes a model, lets `change` change the file, and returns the message with which it is
+/// refused; checks that the model that should have taken it is as it was.
+std::string error_after(const std::function<void(Safetensors&)>& change) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  Model<float> saved(1);
+  saved.step(2);
+  save_checkpoint(path, saved.snapshot());
+  Safetensors file = glstm::read_safetensors(path);
+  change(file);
+  glstm::write_safetensors(path, file);
+
+  Model<float> model(3), before(3);
+  const std::string message = error_of([&] { model.load(path); });
+  check_same(model, before);
+  check_mentions(message, {path.string()});
+  return message;
+}
+
+glstm::EpochReport report_of(Index epoch, double training, double validation) {
+  glstm::EpochReport report;
+  report.epoch = epoch;
+  report.training.task.loss = training;
+  report.validation.emplace();
+  report.validation->task.loss = validation;
+  return report;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a checkpoint comes back bit for bit", "", float, double) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  Model<TestType> model(1);
+  for (std::uint64_t seed = 2; seed < 5; ++seed) model.step(seed);
+  model.network.parameters[0] = TestType(-0.0);
+  model.network.parameters[1] = std::numeric_limits<TestType>::denorm_min();
+  model.network.parameters[2] = std::numeric_limits<TestType>::max();
+  const glstm::CheckpointMetadata metadata = {{"note", "\u03bc and \u03c3"}, {"epoch", "7"}};
+  save_checkpoint(path, model.snapshot(), metadata);
+  CHECK(folder.files() == 1);
+
+  Model<TestType> other(9);
+  CHECK((other.load(path) == metadata));
+  check_same(other, model);
+
+  // Without an optimiser the parameters alone are taken.
+  Model<TestType> third(10);
+  CHECK((load_checkpoint(path, third.network.layout(), third.network.parameters, nullptr) ==
+         metadata));
+  CHECK(same_bits<TestType>(third.network.parameters, model.network.parameters));
+  CHECK(third.optimizer.state().steps == 0);
+}
+
+TEST_CASE("a checkpoint holds row-major tensors under the names of the blocks") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  Model<float> model(1);
+  model.step(2);
+  save_checkpoint(path, model.snapshot());
+  const Safetensors file = glstm::read_safetensors(path);
+
+  const auto shape = [&](const char* name) { return file.find(name).shape; };
+  CHECK(shape("layer0.w_ih") == std::vector<Index>{20, 2});
+  CHECK(shape("layer1.w_hh") == std::vector<Index>{12, 3});
+  CHECK(shape("layer1.b") == std::vector<Index>{12});
+  CHECK(shape("layer0.mu") == std::vector<Index>{5});
+  CHECK(shape("readout.w") == std::vector<Index>{1, 3});
+  CHECK(shape("readout.b") == std::vector<Index>{1});
+  const Index size = model.network.layout().size();
+  CHECK(shape("optimizer.moments") == std::vector<Index>{size, 2});
+  CHECK(file.tensors.size() == model.network.layout().blocks().size() + 1);
+  CHECK(file.metadata.at("optimizer.rule") == "adam");
+  CHECK(file.metadata.at("optimizer.steps") == "1");
+
+  const std::vector<float> w = file.find("layer0.w_ih").as<float>();
+  const auto block =
+      block_view(model.network.parameters, model.network.layout().find("layer0.w_ih"));
+  CHECK(w[0] == block(0, 0));
+  CHECK(w[1] == block(0, 1));
+  CHECK(w[2] == block(1, 0));
+  const std::vector<float> moments = file.find("optimizer.moments").as<float>();
+  CHECK(moments[1] == model.optimizer.state().moments(0, 1));
+
+  // A weight with one column is a matrix all the same.
+  glstm::ParameterLayout layout;
+  layout.add("column", 4, 1, glstm::ParameterRole::weight);
+  const Vector<float> parameters = Vector<float>::Ones(4);
+  const OptimizerState<float> optimizer{"sgd", 0, Matrix<float>::Zero(4, 1)};
+  save_checkpoint(path, TrainingSnapshot<float>{parameters, layout, optimizer});
+  CHECK(glstm::read_safetensors(path).find("column").shape == std::vector<Index>{4, 1});
+}
+
+TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
+  const glstm::AddingTask<float> training(20, 64, 1), validation(20, 16, 2);
+  const auto train = [&](Model<float>& model, Index epochs, glstm::Callback<float>* callback) {
+    glstm::TrainerOptions options;
+    options.batch = 16;
+    options.epochs = epochs;
+    options.budget_weight = 0.01;
+    options.schedule = glstm::warmup_cosine(16, 3);
+    glstm::Trainer<glstm::GaussianGate<float>> trainer(model.network, model.optimizer, options);
+    if (callback != nullptr) trainer.listen(*callback);
+    return trainer.fit(training, &validation);
+  };
+
+  Model<float> uninterrupted(1);
+  const glstm::EpochReport expected = train(uninterrupted, 4, nullptr);
+
+  const TemporaryFolder folder;
+  Checkpoints<float> checkpoints(folder / "new/folder", Loss::mean_squared_error);
+  Model<float> first(1);
+  train(first, 2, &checkpoints);
+
+  Model<float> resumed(7);
+  const glstm::CheckpointMetadata metadata = resumed.load(checkpoints.last());
+  CHECK(metadata.at("epoch") == "2");
+  CHECK(resumed.optimizer.state().steps == 8);
+  const glstm::EpochReport report = train(resumed, 4, nullptr);
+  check_same(resumed, uninterrupted);
+  CHECK(resumed.optimizer.state().steps == 16);
+  CHECK(report.validation->task.loss == expected.validation->task.loss);
+  CHECK(!same_bits<float>(first.network.parameters, resumed.network.parameters));
+}
+
+TEST_CASE("last and best checkpoints are written as the error goes") {
+  const TemporaryFolder folder;
+  Model<float> model(1);
+  const auto epoch_in = [](const fs::path& path) {
+    return glstm::read_safetensors(path).metadata.at("epoch");
+  };
+  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error, {{"model", "small"}});
+  checkpoints.on_epoch(report_of(0, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
+  CHECK(fs::exists(checkpoints.last()));
+  CHECK(!fs::exists(checkpoints.best()));
+  const double errors[] = {0.5, 0.1, 0.3, 0.1};
+  for (Index epoch = 1; epoch < 5; ++epoch) {
+    model.step(static_cast<std::uint64_t>(epoch));
+    checkpoints.on_epoch(report_of(epoch, 9, errors[epoch - 1]), model.snapshot());
+    CHECK(epoch_in(checkpoints.last()) == std::to_string(epoch + 1));
+    CHECK(epoch_in(checkpoints.best()) == (epoch == 1 ? "2" : "3"));
+  }
+  CHECK(folder.files() == 2);
+  CHECK(checkpoints.least_error() == 0.1);
+
+  // The metadata are enough to go on where the best was.
+  Model<float> best(2);
+  const glstm::CheckpointMetadata metadata = best.load(checkpoints.best());
+  CHECK(metadata.at("model") == "small");
+  CHECK(best.optimizer.state().steps == 2);
+  const double least = std::stod(metadata.at("watched_error"));
+  CHECK(least == 0.1);
+  Checkpoints<float> resumed(folder.path(), Loss::mean_squared_error, {}, least);
+  resumed.on_epoch(report_of(5, 9, 0.2), model.snapshot());
+  CHECK(epoch_in(resumed.best()) == "3");
+  resumed.on_epoch(report_of(6, 9, 0.05), model.snapshot());
+  CHECK(epoch_in(resumed.best()) == "7");
+}
+
+TEST_CASE("a checkpoint that does not fit is an error and changes nothing") {
+  const auto metadata = [](const char* key, const char* value) {
+    return [=](Safetensors& file) { file.metadata[key] = value; };
+  };
+  const auto set_first = [](const char* name, float value) {
+    return [=](Safetensors& file) {
+      std::get<std::vector<float>>(file.tensors.at(name).values)[0] = value;
+    };
+  };
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+
+  check_mentions(error_after([](Safetensors& file) { file.tensors.erase("layer1.sigma"); }),
+                 {"\"layer1.sigma\"", "got none"});
+  check_mentions(error_after([](Safetensors& file) { file.tensors.erase("optimizer.moments"); }),
+                 {"\"optimizer.moments\"", "got none"});
+  check_mentions(error_after([](Safetensors& file) {
+                   file.tensors["layer2.b"] = file.tensors.at("layer1.b");
+                 }),
+                 {"\"layer2.b\""});
+  check_mentions(error_after([](Safetensors& file) {
+                   std::swap(file.tensors.at("layer0.w_ih").shape[0],
+                             file.tensors.at("layer0.w_ih").shape[1]);
+                 }),
+                 {"\"layer0.w_ih\"", "[20,2]", "[2,20]"});
+  check_mentions(error_after([](Safetensors& file) {
+                   file.tensors.at("layer0.b").shape = {20, 1};
+                 }),
+                 {"\"layer0.b\"", "[20]", "[20,1]"});
+  check_mentions(error_after([](Safetensors& file) {
+                   std::vector<Index>& shape = file.tensors.at("optimizer.moments").shape;
+                   std::swap(shape[0], shape[1]);
+                 }),
+                 {"\"optimizer.moments\"", "shape"});
+  check_mentions(error_after([](Safetensors& file) {
+                   Tensor& tensor = file.tensors.at("layer1.b");
+                   tensor.values = tensor.as<double>();
+                 }),
+                 {"\"layer1.b\"", "F32", "F64"});
+  check_mentions(error_after(set_first("readout.b", nan)), {"\"readout.b\"", "finite", "nan"});
+  check_mentions(error_after(set_first("layer0.w_hh", -infinity)),
+                 {"\"layer0.w_hh\"", "finite", "-inf"});
+  check_mentions(error_after(set_first("optimizer.moments", nan)),
+                 {"\"optimizer.moments\"", "finite"});
+  check_mentions(error_after(metadata("optimizer.rule", "sgd")), {"sgd", "adam"});
+  for (const char* steps : {"", "-1", "1.5", "many", "99999999999999999999"}) {
+    check_mentions(error_after(metadata("optimizer.steps", steps)), {"optimizer.steps", steps});
+  }
+  for (const char* key : {"optimizer.rule", "optimizer.steps"}) {
+    check_mentions(error_after([&](Safetensors& file) { file.metadata.erase(key); }),
+                   {key, "got none"});
+  }
+}
+
+TEST_CASE("a checkpoint of another model, rule or type is refused") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+
+  glstm::PhasedLstm<float> phased({.inputs = 2, .hidden = {5, 3}, .outputs = 1});
+  const OptimizerState<float> moments{"adam", 3, Matrix<float>::Zero(phased.layout().size(), 2)};
+  save_checkpoint(path, TrainingSnapshot<float>{phased.parameters, phased.layout(), moments});
+  Model<float> model(3), before(3);
+  check_mentions(error_of([&] { model.load(path); }), {path.string(), "\"layer0.mu\""});
+  check_same(model, before);
+
+  Model<double> wide(1);
+  save_checkpoint(path, wide.snapshot());
+  check_mentions(error_of([&] { model.load(path); }), {path.string(), "F32", "F64"});
+  check_same(model, before);
+
+  glstm::RmsProp<float> other(model.network.layout(), {.time_gate_learning_rate = 0.1});
+  save_checkpoint(path, TrainingSnapshot<float>{before.network.parameters, before.network.layout(),
+                                                other.state()});
+  check_mentions(error_of([&] { model.load(path); }), {path.string(), "rmsprop", "adam"});
+  check_same(model, before);
+
+  Vector<float> too_short = Vector<float>::Ones(3);
+  check_mentions(
+      error_of([&] { load_checkpoint(path, model.network.layout(), too_short, nullptr); }),
+      {path.string(), "got 3"});
+  CHECK(too_short == Vector<float>::Ones(3));
+}
+
+TEST_CASE("a truncated or missing checkpoint is refused at every length") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  Model<float> model(3), before(3);
+  check_mentions(error_of([&] { model.load(path); }), {path.string()});
+  save_checkpoint(path, Model<float>(1).snapshot());
+  std::string bytes;
+  {
+    std::ifstream stream(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(stream), {});
+  }
+  for (std::size_t size = 0; size < bytes.size(); size += 97) {
+    CAPTURE(size);
+    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(size));
+    check_mentions(error_of([&] { model.load(path); }), {path.string()});
+  }
+  check_same(model, before);
+}
+
+TEST_CASE("what could not be loaded is not saved, and the old checkpoint stays") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  Model<float> good(1);
+  save_checkpoint(path, good.snapshot());
+
+  Model<float> spoiled(2);
+  spoiled.network.parameters[0] = std::numeric_limits<float>::quiet_NaN();
+  check_mentions(error_of([&] { save_checkpoint(path, spoiled.snapshot()); }),
+                 {path.string(), "\"layer0.w_ih\"", "finite"});
+  check_mentions(error_of([&] {
+                   save_checkpoint(path, good.snapshot(), {{"optimizer.steps", "12"}});
+                 }),
+                 {path.string(), "optimizer.steps"});
+  glstm::ParameterLayout layout;
+  layout.add("twice", 1, 1, glstm::ParameterRole::weight);
+  layout.add("twice", 1, 1, glstm::ParameterRole::weight);
+  const Vector<float> two = Vector<float>::Ones(2);
+  const OptimizerState<float> moments{"sgd", 0, Matrix<float>::Zero(2, 1)};
+  check_mentions(error_of([&] {
+                   save_checkpoint(path, TrainingSnapshot<float>{two, layout, moments});
+                 }),
+                 {path.string(), "\"twice\""});
+  check_mentions(
+      error_of([&] {
+        save_checkpoint(path, TrainingSnapshot<float>{two, good.network.layout(), moments});
+      }),
+      {path.string(), "got 2"});
+
+  Model<float> loaded(5);
+  loaded.load(path);
+  check_same(loaded, good);
+  CHECK(folder.files() == 1);
+  check_mentions(error_of([&] { Checkpoints<float>(path, Loss::mean_squared_error); }),
+                 {path.string()});
+}

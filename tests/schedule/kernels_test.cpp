@@ -1,0 +1,226 @@
+#include "glstm/schedule/kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "catch.hpp"
+#include "glstm/core/random.hpp"
+
+using namespace glstm;
+using kernels::packet_size;
+
+namespace {
+
+template <class Scalar>
+constexpr double tolerance = std::is_same_v<Scalar, float> ? 1e-5 : 1e-13;
+
+// tanh_packet of any number of values.
+template <class Scalar>
+std::vector<Scalar> tanh_of(const std::vector<Scalar>& values) {
+  using namespace kernels::detail;
+  using P = kernels::Packet<Scalar>;
+  constexpr std::size_t size = static_cast<std::size_t>(packet_size<Scalar>);
+  alignas(64) Scalar lanes[size];
+  std::vector<Scalar> result(values.size());
+  for (std::size_t first = 0; first < values.size(); first += size) {
+    const std::size_t count = std::min(size, values.size() - first);
+    std::fill(lanes, lanes + size, Scalar(0));
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), count, lanes);
+    pstore(lanes, P(tanh_packet(pload<P>(lanes))));
+    std::copy_n(lanes, count, result.begin() + static_cast<std::ptrdiff_t>(first));
+  }
+  return result;
+}
+
+template <class Scalar>
+Matrix<Scalar> random_matrix(Index rows, Index cols, Rng& rng) {
+  Matrix<Scalar> values(rows, cols);
+  for (Index i = 0; i < values.size(); ++i) {
+    values.data()[i] = static_cast<Scalar>(rng.uniform(-1, 1));
+  }
+  return values;
+}
+
+// Column numbers below `limit`, in any order and with repetitions.
+std::vector<Index> random_columns(Index count, Index limit, Rng& rng) {
+  std::vector<Index> columns;
+  for (Index k = 0; k < count; ++k) columns.push_back(rng.below(limit));
+  return columns;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("packets compute tanh", "", float, double) {
+  std::vector<TestType> values = {0};
+  for (int n = -200'000; n <= 200'000; ++n) values.push_back(static_cast<TestType>(n * 1e-4));
+  for (double large : {7.9, 7.91, 8.0, 9.0, 50.0, 1e4, 1e30}) {
+    values.push_back(static_cast<TestType>(large));
+  }
+  values.push_back(std::numeric_limits<TestType>::max());
+  values.push_back(std::numeric_limits<TestType>::infinity());
+  values.push_back(std::numeric_limits<TestType>::min());
+  values.push_back(std::numeric_limits<TestType>::denorm_min());
+  for (double small = 1; small > 1e-37; small /= 3) values.push_back(static_cast<TestType>(small));
+  const std::vector<TestType> results = tanh_of(values);
+
+  double worst = 0, worst_relative = 0, at = 0;
+  for (std::size_t n = 0; n < values.size(); ++n) {
+    const double exact = std::tanh(static_cast<double>(values[n]));
+    const double error = std::abs(static_cast<double>(results[n]) - exact);
+    if (!(error <= worst)) worst = error, at = static_cast<double>(values[n]);
+    if (std::abs(exact) > 1e-30) {  // below, the polynomials' products are denormal
+      worst_relative = std::max(worst_relative, error / std::abs(exact));
+    }
+  }
+  INFO("worst at " << at);
+  CHECK(worst < (std::is_same_v<TestType, float> ? 5e-7 : 1e-15));
+  CHECK(worst_relative < (std::is_same_v<TestType, float> ? 1e-6 : 1e-15));
+  CHECK(results[0] == 0);
+
+  SECTION("an odd function, in [-1, 1]") {
+    std::vector<TestType> mirrored = values;
+    for (TestType& value : mirrored) value = -value;
+    const std::vector<TestType> results_of_mirrored = tanh_of(mirrored);
+    bool odd = true, bounded = true;
+    for (std::size_t n = 0; n < values.size(); ++n) {
+      odd = odd && results_of_mirrored[n] == -results[n];
+      bounded = bounded && std::abs(results[n]) <= 1;
+    }
+    CHECK(odd);
+    CHECK(bounded);
+  }
+  SECTION("what is not a number stays so, in its lane only") {
+    std::vector<TestType> lanes(static_cast<std::size_t>(packet_size<TestType>), TestType(0.5));
+    lanes[1] = std::numeric_limits<TestType>::quiet_NaN();
+    const std::vector<TestType> out = tanh_of(lanes);
+    CHECK(std::isnan(out[1]));
+    CHECK(static_cast<double>(out[0]) == Approx(std::tanh(0.5)).epsilon(1e-6));
+  }
+}
+
+TEMPLATE_TEST_CASE("packets compute the sigmoid", "", float, double) {
+  using P = kernels::Packet<TestType>;
+  for (double x = -40; x <= 40; x += 0.05) {
+    alignas(64) TestType lanes[static_cast<std::size_t>(packet_size<TestType>)];
+    const P packet = kernels::detail::pset1<P>(static_cast<TestType>(x));
+    kernels::detail::pstore(lanes, P(kernels::detail::sigmoid_packet<TestType>(packet)));
+    CHECK(static_cast<double>(lanes[0]) ==
+          Approx(1 / (1 + std::exp(-x))).margin(tolerance<TestType> / 10));
+  }
+}
+
+TEMPLATE_TEST_CASE("lanes are whole packets and strides an odd number of lines", "", float,
+                   double) {
+  for (Index batch = 1; batch <= 300; ++batch) {
+    const Index lanes = kernels::lanes_for<TestType>(batch);
+    const Index stride = kernels::stride_for<TestType>(lanes);
+    CAPTURE(batch, lanes, stride);
+    REQUIRE(lanes >= batch);
+    REQUIRE(lanes < batch + packet_size<TestType>);
+    REQUIRE(lanes % packet_size<TestType> == 0);
+    REQUIRE(stride >= lanes);
+    const Index bytes = stride * static_cast<Index>(sizeof(TestType));
+    REQUIRE(bytes % 64 == 0);
+    REQUIRE(bytes / 64 % 2 == 1);
+    REQUIRE(bytes < lanes * static_cast<Index>(sizeof(TestType)) + 2 * 64);
+  }
+}
+
+TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    Rng rng(seed);
+    const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 7));
+    const Index stride = kernels::stride_for<TestType>(lanes);
+    const int width = 1 + static_cast<int>(seed % 4);
+    const Index available = 1 + rng.below(9), count = rng.below(10);
+    const bool listed = seed % 2 == 0;
+    CAPTURE(seed, lanes, width, count, listed);
+    const auto block = random_matrix<TestType>(stride, std::max(available, count), rng);
+    const auto weights = random_matrix<TestType>(4, count, rng);  // one quad per column
+    const std::vector<Index> columns = random_columns(count, available, rng);
+    auto targets = random_matrix<TestType>(stride, 5, rng);
+
+    Matrix<TestType> expected = targets;
+    for (Index k = 0; k < count; ++k) {
+      const Index source = listed ? columns[static_cast<std::size_t>(k)] : k;
+      expected.topLeftCorner(lanes, width) +=
+          block.col(source).head(lanes) * weights.col(k).head(width).transpose();
+    }
+    TestType* out = targets.data();
+    const auto run = [&](auto where) {
+      kernels::ColumnProduct<TestType, decltype(where)>{
+          .lanes = lanes,
+          .stride = stride,
+          .block = block.data(),
+          .columns = where,
+          .count = count,
+          .quads = weights.data(),
+          .targets = {out, width > 1 ? out + stride : nullptr,
+                      width > 2 ? out + 2 * stride : nullptr,
+                      width > 3 ? out + 3 * stride : nullptr},
+          .width = width,
+      }
+          .run();
+    };
+    if (listed) {
+      run(kernels::ListedColumns(columns.data()));
+    } else {
+      run(kernels::AdjacentColumns{});
+    }
+    const double error = static_cast<double>((targets - expected).cwiseAbs().maxCoeff());
+    CHECK(error < tolerance<TestType>);
+    CHECK(targets.bottomRows(stride - lanes) == expected.bottomRows(stride - lanes));
+    CHECK(targets.rightCols(5 - width) == expected.rightCols(5 - width));  // untouched
+  }
+}
+
+TEMPLATE_TEST_CASE("WeightGradient agrees with Eigen", "", float, double) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    Rng rng(seed);
+    const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 5));
+    const Index stride = kernels::stride_for<TestType>(lanes);
+    const Index steps = rng.below(5), available = 1 + rng.below(9), count = rng.below(11);
+    const bool listed = seed % 2 == 0;
+    CAPTURE(seed, lanes, steps, count, listed);
+    const Index u_columns = std::max(available, count), dz_columns = 6;
+    const auto u = random_matrix<TestType>(stride, u_columns * std::max<Index>(steps, 1), rng);
+    const auto dz = random_matrix<TestType>(stride, dz_columns * std::max<Index>(steps, 1), rng);
+    const std::vector<Index> columns = random_columns(count, available, rng);
+    auto quads = random_matrix<TestType>(4, count + 1, rng);
+
+    Matrix<TestType> expected = quads;
+    for (Index n = 0; n < steps; ++n) {
+      for (Index k = 0; k < count; ++k) {
+        const Index source = listed ? columns[static_cast<std::size_t>(k)] : k;
+        expected.col(k) += dz.block(0, n * dz_columns + 1, lanes, 4).transpose() *
+                           u.col(n * u_columns + source).head(lanes);
+      }
+    }
+    const auto run = [&](auto where) {
+      kernels::WeightGradient<TestType, decltype(where)>{
+          .lanes = lanes,
+          .stride = stride,
+          .steps = steps,
+          .dz = dz.data() + stride,
+          .dz_step = dz_columns * stride,
+          .u = u.data(),
+          .u_step = u_columns * stride,
+          .columns = where,
+          .count = count,
+          .quads = quads.data(),
+      }
+          .run();
+    };
+    if (listed) {
+      run(kernels::ListedColumns(columns.data()));
+    } else {
+      run(kernels::AdjacentColumns{});
+    }
+    const double error = static_cast<double>((quads - expected).cwiseAbs().maxCoeff());
+    CHECK(error < 20 * tolerance<TestType>);
+    CHECK(quads.col(count) == expected.col(count));  // untouched
+  }
+}
