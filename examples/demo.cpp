@@ -3,13 +3,17 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +36,9 @@ struct Settings {
   double seconds = 70, epochs = 0;
   Index steps = 1000, hidden = 110, batch = 100;
   std::uint64_t seed = 1;
-  double open_share = 0.1, threshold = 0.01, budget_weight = 0;
-  double learning_rate = 1e-2, time_gate_learning_rate = 0.2, lstm_learning_rate = 3e-3;
+  double open_share = 0.08, threshold = 0.01, budget_weight = 0;
+  std::optional<double> learning_rate, time_gate_learning_rate;  // else what suits the task
+  double lstm_learning_rate = 3e-3;
   double forget_bias = 1;
   bool skip_lstm = false;
 };
@@ -44,6 +49,7 @@ struct Task {
   std::unique_ptr<Dataset<float>> training, validation, test;
   Index steps = 0, inputs = 1, outputs = 1;
   Loss loss = Loss::mean_squared_error;
+  double learning_rate = 0, time_gate_learning_rate = 0;
 };
 
 /// Images read pixel by pixel; 5000 training images are held out for validation.
@@ -57,6 +63,8 @@ Task image_task(const fs::path& folder) {
   task.steps = images.steps();
   task.outputs = 10;
   task.loss = Loss::softmax_cross_entropy;
+  task.learning_rate = 2e-2;
+  task.time_gate_learning_rate = 0.2;
   task.training = std::make_unique<ImageSequences<float>>(images.subset(0, used));
   task.validation = std::make_unique<ImageSequences<float>>(images.subset(used, held_out));
   task.test = std::make_unique<ImageSequences<float>>(std::move(test));
@@ -68,6 +76,8 @@ Task adding_task(Index steps) {
   task.name = std::string("the adding task, T = ").append(std::to_string(steps));
   task.steps = steps;
   task.inputs = AddingTask<float>::features;
+  task.learning_rate = 5e-3;
+  task.time_gate_learning_rate = 0.5;
   task.training = std::make_unique<AddingTask<float>>(steps, 20'000, 1);
   task.validation = std::make_unique<AddingTask<float>>(steps, 1'000, 2);
   task.test = std::make_unique<AddingTask<float>>(steps, 5'000, 3);
@@ -165,9 +175,9 @@ Result train(const std::string& name, Network<Gate>& network, const Task& task,
   std::cout << "\n"
             << name << ": " << network.layout().size() << " parameters, " << steps
             << " training steps of " << settings.batch << " sequences\n";
-  Adam<float> optimizer(network.layout(),
-                        {.learning_rate = learning_rate,
-                         .time_gate_learning_rate = settings.time_gate_learning_rate});
+  Adam<float> optimizer(
+      network.layout(),
+      {.learning_rate = learning_rate, .time_gate_learning_rate = task.time_gate_learning_rate});
   Trainer<Gate> trainer(network, optimizer,
                         {.batch = settings.batch,
                          .epochs = steps,
@@ -282,12 +292,15 @@ void draw(const fs::path& out, const Task& task) {
                "}\n"
                "unset multiplot\n";
   }
-  const std::string command = "cd '" + out.string() + "' && gnuplot pictures.gnuplot";
-  if (std::system("command -v gnuplot > /dev/null") == 0 && std::system(command.c_str()) == 0) {
+  const fs::path here = fs::current_path();
+  fs::current_path(out);  // no path of the user's in a shell command
+  const bool drawn = std::system("command -v gnuplot > /dev/null && gnuplot pictures.gnuplot") == 0;
+  fs::current_path(here);
+  if (drawn) {
     std::cout << "Pictures: " << (out / "curves.svg").string() << ", "
               << (out / "windows.svg").string() << "\n";
   } else {
-    std::cout << "No pictures: gnuplot is not installed; the CSV files hold the data.\n";
+    std::cout << "No pictures: gnuplot is missing or failed; the CSV files hold the data.\n";
   }
 }
 
@@ -315,9 +328,10 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.0, 0.99));
   app.add_option("--budget", set.budget_weight, "lambda, the weight of the computational budget")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--lr", set.learning_rate, "Adam's learning rate")->check(CLI::NonNegativeNumber);
+  app.add_option("--lr", set.learning_rate, "Adam's learning rate; by default what suits the task")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--gate-lr", set.time_gate_learning_rate,
-                 "the time gates' learning rate, in steps")
+                 "the time gates' learning rate, in steps; likewise")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--lstm-lr", set.lstm_learning_rate, "Adam's learning rate for the LSTM")
       ->check(CLI::NonNegativeNumber);
@@ -325,7 +339,9 @@ int run(int argc, char** argv) {
   app.add_flag("--skip-lstm", set.skip_lstm, "train the g-LSTM only");
   CLI11_PARSE(app, argc, argv);
 
-  const Task task = choose_task(set);
+  Task task = choose_task(set);
+  task.learning_rate = set.learning_rate.value_or(task.learning_rate);
+  task.time_gate_learning_rate = set.time_gate_learning_rate.value_or(task.time_gate_learning_rate);
   std::cout << "Task: " << task.name << "\n";
   fs::create_directories(set.out);
   std::ofstream curves(set.out / "curves.csv"), windows(set.out / "windows.csv");
@@ -350,7 +366,7 @@ int run(int argc, char** argv) {
     const double epoch = static_cast<double>(task.training->size() / set.batch);
     const Index steps = set.epochs > 0 ? std::max<Index>(1, std::lround(set.epochs * epoch))
                                        : steps_in(set.seconds, network, task, set.batch, 50);
-    results.push_back(train("g-LSTM", network, task, set, steps, set.learning_rate, curves));
+    results.push_back(train("g-LSTM", network, task, set, steps, task.learning_rate, curves));
     write_windows(network, "after", windows);
   }
   if (!set.skip_lstm) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "glstm/io/conformance.hpp"
+#include "conformance.hpp"
 
 namespace fs = std::filesystem;
 using glstm::check_conformance;

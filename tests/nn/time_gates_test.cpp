@@ -339,7 +339,7 @@ TEMPLATE_TEST_CASE("Gaussian gates start usable at the extremes of the threshold
   const typename GaussianGate<TestType>::Options options{.threshold = threshold};
   Matrix<TestType> parameters(5, 2);
   Rng rng(1);
-  GaussianGate<TestType>::initialize({}, options, rng, parameters);
+  GaussianGate<TestType>::initialize({.end = 9}, options, rng, parameters);
   CHECK((parameters.col(1).array() > 0).all());
   CHECK_NOTHROW(GaussianGate<TestType>(parameters, options));
 }
@@ -353,9 +353,10 @@ TEST_CASE("a spread that is out of range is an error") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   check_mentions(message({.start = 2, .end = 2}), {"span", "2 to 2"});
   check_mentions(message({.start = nan}), {"span", "nan"});
-  check_mentions(message({.open_share = 0}), {"open_share", "(0, 1]", "got 0"});
-  check_mentions(message({.open_share = 1.5}), {"open_share", "1.5"});
-  check_mentions(message({.open_share = nan}), {"open_share", "nan"});
+  check_mentions(message({}), {"span", "0 to 0"});  // nobody knows the user's unit of time
+  check_mentions(message({.end = 9, .open_share = 0}), {"open_share", "(0, 1]", "got 0"});
+  check_mentions(message({.end = 9, .open_share = 1.5}), {"open_share", "1.5"});
+  check_mentions(message({.end = 9, .open_share = nan}), {"open_share", "nan"});
 }
 
 TEMPLATE_TEST_CASE("a step changes no sign and at most halves a width", "", float, double) {

@@ -272,3 +272,22 @@ TEST_CASE("timings that do not fit are errors") {
   timing = regular(0, 3);
   check_mentions(error_of([&] { timing.check(); }), {"batch 0"});
 }
+
+TEST_CASE("a step that is open by rounding alone, beyond its window, is found") {
+  // exp(-u^2) rounds to 1 for small u, so that with threshold 1 a gate is open beside its centre,
+  // where its window, a single point, has passed.
+  Matrix<float> parameters(1, 2);
+  parameters << 499.5f, 5000.0f;
+  const GaussianGate<float> gate(parameters, {.threshold = 1});
+  Matrix<float> times(1, 3);
+  times << 500.0f, 501.0f, 5000.0f;
+  Timing timing;
+  timing.batch = 1;
+  timing.steps = 3;
+  REQUIRE(gate.is_open(0, 500.0f));
+  REQUIRE(gate.next_window(0, 500.0f).empty());
+  const std::vector<OpenSteps> steps = open_steps(gate, times, timing);
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].begin == 0);
+  CHECK(!gate.is_open(0, times(0, steps[0].end)));
+}

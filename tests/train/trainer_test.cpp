@@ -476,3 +476,20 @@ TEST_CASE("denormals are zero while they are flushed, and come back after") {
   CHECK(product() > 0);
 }
 #endif
+
+#if defined(__SSE2__)
+TEST_CASE("training steps flush denormals to zero if they are told to") {
+  for (const bool flush : {true, false}) {
+    GRun run;
+    run.options.flush_to_zero = flush;
+    bool flushed = !flush;
+    run.options.schedule = [&](Index) {  // called from within a step
+      const volatile float tiny = 1e-38f, tenth = 0.1f;
+      flushed = tiny * tenth == 0.0f;
+      return 1.0;
+    };
+    run.fit(small_task());
+    CHECK(flushed == flush);
+  }
+}
+#endif

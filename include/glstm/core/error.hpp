@@ -16,18 +16,23 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-/// Throws Error with the concatenation of `parts` unless `condition` holds. The message is
-/// put together only when it is needed.
+/// The parts one after the other, as a stream writes them.
+template <class... Parts>
+std::string text_of(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
+/// Throws Error with the text of `parts` unless `condition` holds. The message is put together
+/// only when it is needed.
 template <class... Parts>
 void require(bool condition, const Parts&... parts) {
-  if (condition) return;
-  std::ostringstream message;
-  (message << ... << parts);
-  throw Error(message.str());
+  if (!condition) throw Error(text_of(parts...));
 }
 
 }  // namespace detail
 }  // namespace glstm
 
-/// A check inside a hot loop: compiled out in release builds (NDEBUG), like assert.
+/// A check inside a hot path: compiled out in release builds (NDEBUG), like assert.
 #define GLSTM_ASSERT(condition) assert(condition)

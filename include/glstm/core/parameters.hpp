@@ -42,8 +42,7 @@ class ParameterLayout {
     for (const ParameterBlock& block : blocks_) {
       if (index >= block.offset && index < block.offset + block.size()) return block;
     }
-    throw Error("no parameter block holds position " + std::to_string(index) + " of " +
-                std::to_string(size_));
+    throw Error(detail::text_of("no parameter block holds position ", index, " of ", size_));
   }
 
   /// The block called `name`.

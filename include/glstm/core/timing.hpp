@@ -1,6 +1,8 @@
 // When the steps of a batch happen and how long its samples are.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "glstm/core/error.hpp"
@@ -13,7 +15,8 @@ struct Timing {
   Index batch = 0, steps = 0;
 
   /// Empty: step n happens at time n. [1,T]: the same times for all samples. [B,T]: one per
-  /// sample and step. In the user's unit, finite, non-decreasing along a row.
+  /// sample and step. In the user's unit, finite, non-decreasing along a row; those past the
+  /// lengths may be anything.
   Eigen::MatrixXd timestamps;
 
   /// Empty: every step is valid. Otherwise [B], each in 0..T; after them a sample's state is held.
@@ -25,6 +28,10 @@ struct Timing {
   }
   Index length(Index sample) const {
     return lengths.empty() ? steps : lengths[static_cast<std::size_t>(sample)];
+  }
+  /// The steps of the longest sample.
+  Index longest() const {
+    return lengths.empty() ? steps : *std::max_element(lengths.begin(), lengths.end());
   }
   /// The number of valid (sample, step) pairs.
   Index valid_steps() const {
@@ -43,11 +50,6 @@ struct Timing {
       require((timestamps.rows() == 1 || timestamps.rows() == batch) && timestamps.cols() == steps,
               "timestamps must be [1,T] or [B,T] with B ", batch, " and T ", steps, ", got [",
               timestamps.rows(), ",", timestamps.cols(), "]");
-      require(timestamps.allFinite(), "a timestamp is not finite");
-      for (Index n = 1; n < steps; ++n) {
-        require((timestamps.col(n).array() >= timestamps.col(n - 1).array()).all(),
-                "timestamps decrease at step ", n);
-      }
     }
     if (!lengths.empty()) {
       require(static_cast<Index>(lengths.size()) == batch, "lengths must be [B] with B ", batch,
@@ -55,6 +57,14 @@ struct Timing {
       for (Index length : lengths) {
         require(length >= 0 && length <= steps, "a length must lie in 0..", steps, ", got ",
                 length);
+      }
+    }
+    for (Index row = 0; row < timestamps.rows(); ++row) {
+      const Index end = timestamps.rows() == 1 ? longest() : length(row);
+      for (Index n = 0; n < end; ++n) {
+        require(std::isfinite(timestamps(row, n)), "the timestamp of step ", n, " is not finite");
+        require(n == 0 || timestamps(row, n) >= timestamps(row, n - 1),
+                "timestamps decrease at step ", n);
       }
     }
   }

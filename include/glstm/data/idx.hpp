@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,11 @@ namespace detail {
 
 /// "[60000,28,28]"
 inline std::string shape_text(const std::vector<Index>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ",") + std::to_string(shape[i]);
-  }
-  return text + "]";
+  std::ostringstream text;
+  text << "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text << (i == 0 ? "" : ",") << shape[i];
+  text << "]";
+  return text.str();
 }
 
 /// The number of elements of an array of this shape; Error when an Index cannot hold it.

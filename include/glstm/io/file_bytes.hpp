@@ -28,7 +28,7 @@ inline std::string gz_failure(gzFile_s* file, const std::string& path) {
   std::string reason = gzerror(file, &code);
   if (code == Z_OK) return {};
   if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);
-  return reason.empty() ? "zlib error " + std::to_string(code) : reason;
+  return reason.empty() ? text_of("zlib error ", code) : reason;
 }
 
 }  // namespace detail

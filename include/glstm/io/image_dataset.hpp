@@ -27,7 +27,7 @@ namespace detail {
 /// a dot for the first dash, as some archives unpack it, and with ".gz". Error when there is none.
 inline std::filesystem::path find_idx_file(const std::filesystem::path& folder,
                                            const std::string& stem, int rank) {
-  const std::string ending = "idx" + std::to_string(rank) + "-ubyte";
+  const std::string ending = text_of("idx", rank, "-ubyte");
   std::string tried;
   for (const char* separator : {"-", "."}) {
     for (const char* compression : {"", ".gz"}) {

@@ -1,6 +1,7 @@
 // A layer of time-gated LSTM neurons over a whole sequence.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -32,8 +33,14 @@ struct LayerTape {
                                    : std::pair(reference.batch, reference.times.cols());
   }
 
-  /// What the forward pass did; all zero after the reference path, which does not count.
-  Work work() const { return path == Path::scheduled ? scheduled.work : Work{}; }
+  /// What the forward pass did.
+  Work work() const {
+    if (path == Path::scheduled) return scheduled.work;
+    Work dense;
+    dense.updates = dense.dense_updates = reference.dense_updates;
+    dense.openness = reference.openness;
+    return dense;
+  }
 };
 
 /// A recurrent layer with `inputs` features and `hidden` neurons. It holds its sizes and options
@@ -151,11 +158,16 @@ class Layer {
                 Vector<Scalar>& gradient) const {
     check_size(parameters, "parameters");
     check_size(gradient, "a gradient");
+    timing.check();
     check_state(adjoint, timing.batch, "an adjoint state");
     const auto [batch, steps] = tape.shape();
     detail::require(batch == timing.batch && steps == timing.steps,
                     "the tape is of a forward pass with batch ", batch, " and ", steps,
                     " steps, backward got batch ", timing.batch, " and ", timing.steps, " steps");
+    detail::require(tape.path == Path::reference ||
+                        (tape.scheduled.inputs == inputs_ && tape.scheduled.hidden == hidden_),
+                    "the tape is that of a layer with ", tape.scheduled.inputs, " inputs and ",
+                    tape.scheduled.hidden, " neurons, not ", inputs_, " and ", hidden_);
     if (doutputs != nullptr) {
       detail::require(
           doutputs->rows() == timing.batch && doutputs->cols() == hidden_ * timing.steps,
@@ -183,13 +195,6 @@ class Layer {
     CellTape<Scalar> unused;
     cell_forward<Scalar>(weights(parameters), x, k.transpose().replicate(x.rows(), 1), state,
                          unused);
-  }
-
-  /// Where the steps of `timing` find neurons open: a list of (neuron, first step, end).
-  std::vector<OpenSteps> open_windows(const Vector<Scalar>& parameters,
-                                      const Timing& timing) const {
-    return open_steps(gate(parameters), relative_times<typename Gate::Real>(timing, time_origin_),
-                      timing);
   }
 
   /// Mends time-gate parameters that an optimiser step from `before` has made unusable.

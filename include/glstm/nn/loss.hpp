@@ -25,6 +25,8 @@ struct LossValue {
 ///     y        [B, O*N]  predictions: N = 1 when the last step is read out, else T
 ///     dy       [B, O*N]  out; zero for steps past a sample's length
 ///
+/// A sample without any valid step has nothing to answer and does not count.
+///
 /// mean_squared_error: the mean of (y - target)^2 over outputs and predictions.
 /// softmax_cross_entropy: the mean of -log softmax(y)[label] over predictions.
 /// Throws Error, before dy is written, if targets do not fit or a label is out of range.
@@ -33,7 +35,7 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
                         const Targets<Scalar>& targets, Matrix<Scalar>& dy) {
   using detail::require;
   const Index B = y.rows(), steps = y.cols() / outputs;
-  const auto valid = [&](Index b, Index n) { return steps == 1 || n < timing.length(b); };
+  const auto valid = [&](Index b, Index n) { return n < timing.length(b); };
   if (kind == Loss::mean_squared_error) {
     require(targets.values.rows() == B && targets.values.cols() == y.cols(),
             "target values must be [", B, ",", y.cols(), "], got [", targets.values.rows(), ",",

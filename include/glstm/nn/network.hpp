@@ -99,16 +99,15 @@ class Network {
                     ", got ", options.gates.size());
     Index inputs = options.inputs;
     for (std::size_t l = 0; l < options.hidden.size(); ++l) {
-      layers_.emplace_back(layout_, std::string("layer").append(std::to_string(l)).append("."),
-                           inputs, options.hidden[l],
+      layers_.emplace_back(layout_, detail::text_of("layer", l, "."), inputs, options.hidden[l],
                            options.gates[options.gates.size() == 1 ? 0 : l], options.time_origin);
       inputs = options.hidden[l];
     }
     readout_.emplace(layout_, "readout.", inputs, options.outputs);
     parameters.setZero(layout_.size());
-    // A gate parameter of zero may be unusable; until initialize() gates are as in GateSpread{}.
+    // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
     Rng rng(0);
-    initialize_gates(GateSpread{}, rng);
+    initialize_gates({.start = 0, .end = 1}, rng);
   }
 
   const Options& options() const { return options_; }
@@ -117,19 +116,16 @@ class Network {
 
   /// Draws all parameters: input weights and readout by Glorot, recurrent weights orthogonal per
   /// gate, biases zero but for the forget gate's, time gates as the gate itself prescribes.
+  /// Throws Error, and changes nothing, if the gates' span of time is empty or their share is out
+  /// of range.
   void initialize(const Initialization& initial, Rng& rng) {
-    for (const Layer<Gate>& layer : layers_) {
-      const Index H = layer.hidden(), I = layer.inputs();
-      LstmGradients<Scalar> blocks = layer.gradients(parameters);  // writable views
-      fill_glorot(blocks.dWx, I, H, rng);
-      for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
-      blocks.db.setZero();
-      blocks.db.segment(H, H).setConstant(Scalar(initial.forget_bias));
+    const Vector<Scalar> before = parameters;
+    try {
+      draw(initial, rng);
+    } catch (...) {
+      parameters = before;
+      throw;
     }
-    auto w = block_view(parameters, layout_.find("readout.w"));
-    fill_glorot(w, w.cols(), w.rows(), rng);
-    block_view(parameters, layout_.find("readout.b")).setZero();
-    initialize_gates(initial.gates, rng);
   }
 
   /// The network's answer to a batch: [B,O], or [B, O*T] when every step is read out. Valid until
@@ -183,6 +179,21 @@ class Network {
   }
 
  private:
+  void draw(const Initialization& initial, Rng& rng) {
+    for (const Layer<Gate>& layer : layers_) {
+      const Index H = layer.hidden(), I = layer.inputs();
+      LstmGradients<Scalar> blocks = layer.gradients(parameters);  // writable views
+      fill_glorot(blocks.dWx, I, H, rng);
+      for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
+      blocks.db.setZero();
+      blocks.db.segment(H, H).setConstant(Scalar(initial.forget_bias));
+    }
+    auto w = block_view(parameters, layout_.find("readout.w"));
+    fill_glorot(w, w.cols(), w.rows(), rng);
+    block_view(parameters, layout_.find("readout.b")).setZero();
+    initialize_gates(initial.gates, rng);
+  }
+
   void initialize_gates(const GateSpread& spread, Rng& rng) {
     for (const Layer<Gate>& layer : layers_) {
       Matrix<Scalar> gates = layer.gate_parameters(parameters);

@@ -14,6 +14,7 @@ namespace glstm::reference {
 template <class Scalar>
 struct Tape {
   Index batch = 0;
+  double openness = 0, dense_updates = 0;  ///< sum of k, and how many there are at valid steps
   Matrix<typename Eigen::NumTraits<Scalar>::Real> times;  ///< [1,T] or [B,T]
   std::vector<CellTape<Scalar>> cells;                    ///< [T]
 };
@@ -42,11 +43,14 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
              Matrix<Scalar>* outputs, Tape<Scalar>& tape) {
   const Index I = weights.inputs(), H = weights.hidden(), T = timing.steps;
   tape.batch = timing.batch;
+  tape.openness = 0;
+  tape.dense_updates = static_cast<double>(timing.valid_steps() * H);
   tape.times = relative_times<typename Gate::Real>(timing, time_origin);
   tape.cells.resize(static_cast<std::size_t>(T));
   if (outputs != nullptr) outputs->resize(timing.batch, H * T);
   for (Index n = 0; n < T; ++n) {
     const Matrix<Scalar> k = openness_at(gate, tape.times, timing, n);
+    tape.openness += static_cast<double>(Eigen::numext::real(k.sum()));
     Matrix<Scalar> x_n = x.middleCols(n * I, I);
     for (Index b = 0; b < timing.batch; ++b) {
       if (n >= timing.length(b)) x_n.row(b).setZero();  // padding may hold anything, even NaN

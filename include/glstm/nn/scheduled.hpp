@@ -12,6 +12,8 @@
 // that have not opened yet and start from zero take no part.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "glstm/core/timing.hpp"
@@ -24,8 +26,9 @@ namespace glstm {
 
 /// What a forward pass did, beside what a dense LSTM would have done.
 struct Work {
-  double updates = 0, dense_updates = 0;        ///< neuron updates: (sample, valid step, neuron)
-  double macs = 0, dense_macs = 0;              ///< multiply-accumulates of the weight products
+  double updates = 0, dense_updates = 0;  ///< neuron updates: (sample, valid step, neuron)
+  double macs = 0,
+         dense_macs = 0;  ///< multiply-accumulates of the weight products, padding included
   double tape_bytes = 0, dense_tape_bytes = 0;  ///< memory kept for the backward pass
   double openness = 0;                          ///< sum of k over the updates
 
@@ -223,14 +226,14 @@ void write_openness(const Gate& gate, const Timing& timing, const Segment& segme
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 void prepare(const LstmWeights<Scalar>& weights, const Gate& gate, double time_origin,
              const Timing& timing, bool zero_initial_state, Keep keep, Tape<Scalar>& tape) {
+  tape.keep = Keep::nothing;  // until all has gone well
+  tape.times = relative_times<Scalar>(timing, time_origin);
   tape.batch = timing.batch;
   tape.lanes = kernels::lanes_for<Scalar>(timing.batch);
   tape.stride = kernels::stride_for<Scalar>(tape.lanes);
   tape.inputs = weights.inputs();
   tape.hidden = weights.hidden();
   tape.zero_initial_state = zero_initial_state;
-  tape.keep = keep;
-  tape.times = relative_times<Scalar>(timing, time_origin);
   tape.k_per_sample = tape.times.rows() > 1 || !timing.lengths.empty();
   tape.segments = segments_of(open_steps(gate, tape.times, timing));
 
@@ -262,11 +265,13 @@ void prepare(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
   const double valid = static_cast<double>(timing.valid_steps());
   const double H = static_cast<double>(tape.hidden), I = static_cast<double>(tape.inputs);
   tape.work.dense_updates = valid * H;
-  tape.work.dense_macs = valid * 4 * H * (H + I);
+  tape.work.dense_macs = static_cast<double>(timing.batch * timing.longest()) * 4 * H * (H + I);
   const StepLayout dense(tape.stride, tape.hidden, tape.inputs, false);
   tape.work.dense_tape_bytes =
       static_cast<double>(timing.steps * dense.size) * static_cast<double>(sizeof(Scalar));
-  tape.work.tape_bytes = static_cast<double>(size) * static_cast<double>(sizeof(Scalar));
+  if (keep == Keep::tape) {
+    tape.work.tape_bytes = static_cast<double>(size) * static_cast<double>(sizeof(Scalar));
+  }
 }
 
 /// Runs a layer over x [B, I*T]. `state` [B,H] is the final state on return, and on entry the
@@ -378,6 +383,7 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
                       static_cast<double>(inner);
   }
   write_outputs(done, T);
+  tape.keep = keep;
   state.h = tape.h.topRows(B);
   state.c = tape.c.topRows(B);
 }
@@ -532,7 +538,8 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     if (dk.size() < stride * open) dk.resize(stride * open);
     if (dz.size() < chunk * 4 * stride * open) dz.resize(chunk * 4 * stride * open);
     if (transposed.size() < groups * 16 * open) transposed.resize(groups * 16 * open);
-    dpanel.setZero(4 * open * inner);
+    if (dpanel.size() < 4 * open * inner) dpanel.resize(4 * open * inner);
+    dpanel.head(4 * open * inner).setZero();
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];
       std::copy_n(adjoint.dh.col(j).data(), lanes, du.data() + slot * stride);

@@ -34,8 +34,8 @@ struct Window {
 struct GateSpread {
   enum class Placement { even, random };
 
-  double start = 0, end = 1;  ///< in the unit of the timestamps, relative to the time origin
-  double open_share = 0.1;    ///< of the span that a neuron is open for, in (0, 1]
+  double start = 0, end = 0;  ///< in the unit of the timestamps, relative to the time origin
+  double open_share = 0.1;    ///< length of a window in spans, in (0, 1]; the ends may cut it
   Placement placement = Placement::even;
 
   double duration() const { return end - start; }
@@ -60,13 +60,16 @@ concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
                             typename Gate::Options options,
                             const Matrix<typename Gate::Scalar> parameters,
                             Matrix<typename Gate::Scalar> after, GateSpread spread, Rng rng) {
+  typename Gate::Real;
   { Gate::parameter_names.size() } -> std::convertible_to<std::size_t>;
   Gate(parameters, options);
   { gate.size() } -> std::convertible_to<Index>;
   { gate.is_open(j, t) } -> std::convertible_to<bool>;
   { gate.openness(j, t) } -> std::convertible_to<typename Gate::Scalar>;
   { gate.openness_gradient(j, t)[0] } -> std::convertible_to<typename Gate::Scalar>;
-  { gate.next_window(j, Eigen::numext::real(t)).empty() } -> std::convertible_to<bool>;
+  {
+    gate.next_window(j, Eigen::numext::real(t))
+    } -> std::convertible_to<Window<typename Gate::Real>>;
   Gate::initialize(spread, options, rng, after);
   Gate::limit_step(parameters, after, options);
 };

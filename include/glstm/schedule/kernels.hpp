@@ -14,6 +14,7 @@
 
 #include <Eigen/Core>
 
+#include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
 namespace glstm::kernels {
@@ -23,6 +24,12 @@ using Packet = typename Eigen::internal::packet_traits<Scalar>::type;
 
 template <class Scalar>
 inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Scalar>>::size;
+
+#if EIGEN_MAX_ALIGN_BYTES > 0
+static_assert(sizeof(Packet<float>) <= EIGEN_MAX_ALIGN_BYTES,
+              "glstm loads whole packets from memory that Eigen allocates: EIGEN_MAX_ALIGN_BYTES "
+              "must not be set below the size of a packet");
+#endif
 
 template <class Scalar>
 Index lanes_for(Index batch) {
@@ -158,6 +165,7 @@ struct ForwardStep {
   void run() const {
     using Sum = detail::QuadSum<Scalar>;
     constexpr Index packet = packet_size<Scalar>;
+    GLSTM_ASSERT(lanes % packet == 0 && lanes <= stride);
     Index row = 0;
     for (; row + 2 * packet <= lanes; row += 2 * packet) {
       for (Index slot = 0; slot < open; ++slot) run_rows(slot, row, Sum{}, Sum{});

@@ -36,14 +36,18 @@ void append_open_steps(const Gate& gate, Index j, const typename Gate::Real* tim
   Index n = 0;
   while (n < count) {
     const auto window = gate.next_window(j, times[n]);
-    if (window.empty()) return;
-    Index begin = std::lower_bound(times + n, times + count, window.open) - times;
-    Index end = std::upper_bound(times + begin, times + count, window.close) - times;
+    Index begin = n, end = n;  // where no window is ahead, step n may still be open by rounding
+    if (!window.empty()) {
+      begin = std::lower_bound(times + n, times + count, window.open) - times;
+      end = std::upper_bound(times + begin, times + count, window.close) - times;
+    }
+    if (begin > n && open(n)) begin = end = n;
     while (begin > n && open(begin - 1)) --begin;
     while (begin < end && !open(begin)) ++begin;
     while (end > begin && !open(end - 1)) --end;
     while (end < count && open(end)) ++end;
     if (begin < end) result.push_back({j, begin, end});
+    if (window.empty() && end == n) return;
     n = end + 1;  // step `end` is closed
   }
 }
@@ -57,7 +61,10 @@ Matrix<Real> relative_times(const Timing& timing, double origin) {
   const Index rows = timing.timestamps.rows() > 1 ? timing.batch : 1;
   Matrix<Real> times(rows, timing.steps);
   for (Index n = 0; n < timing.steps; ++n) {
-    for (Index b = 0; b < rows; ++b) times(b, n) = static_cast<Real>(timing.time(b, n) - origin);
+    for (Index b = 0; b < rows; ++b) {
+      const bool padding = n >= (rows == 1 ? timing.longest() : timing.length(b));
+      times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(b, n) - origin);
+    }
   }
   detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
   return times;
@@ -70,10 +77,8 @@ std::vector<OpenSteps> open_steps(const Gate& gate, const Matrix<typename Gate::
                                   const Timing& timing) {
   std::vector<OpenSteps> result;
   if (times.rows() == 1) {
-    Index longest = 0;
-    for (Index b = 0; b < timing.batch; ++b) longest = std::max(longest, timing.length(b));
     for (Index j = 0; j < gate.size(); ++j) {
-      detail::append_open_steps(gate, j, times.data(), longest, result);
+      detail::append_open_steps(gate, j, times.data(), timing.longest(), result);
     }
     return result;
   }

@@ -1,13 +1,14 @@
 // What a trainer tells while it runs, and who may listen.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <limits>
+#include <locale>
 #include <optional>
 #include <ostream>
 #include <sstream>
@@ -131,6 +132,7 @@ class CsvLog final : public Callback<Scalar> {
  public:
   /// Throws Error if the file cannot be written.
   CsvLog(const std::filesystem::path& path, Loss loss) : path_(path), out_(path), loss_(loss) {
+    out_.imbue(std::locale::classic());
     out_ << "epoch,step,seconds,training_loss,training_accuracy,validation_loss,"
             "validation_accuracy,update_share,mac_share,budget\n"
          << std::flush;
@@ -160,6 +162,7 @@ class CsvLog final : public Callback<Scalar> {
   static std::string number(double value) {
     if (std::isnan(value)) return "";
     std::ostringstream text;
+    text.imbue(std::locale::classic());
     text << value;
     return text.str();
   }

@@ -1,12 +1,16 @@
 // The training loop.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "glstm/core/flush_to_zero.hpp"
@@ -31,7 +35,7 @@ struct TrainerOptions {
   bool flush_to_zero = true;
 };
 
-/// The evaluation of a network over a whole dataset, in batches.
+/// The evaluation of a network over a whole dataset, in batches, with denormals flushed to zero.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size) {
   detail::require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
@@ -78,7 +82,8 @@ class Trainer {
   /// `validation` may be null. Returns the last epoch's report.
   ///
   /// Throws Error when the loss, a gradient or a parameter ceases to be finite. It names the step
-  /// and the parameter block, and the network is left with the last parameters for which all were.
+  /// and the parameter block, and the network is left with the last parameters for which all were;
+  /// the optimiser's state is not taken back.
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
     using Clock = std::chrono::steady_clock;
     const Index batch_size = std::min(options_.batch, training.size());
@@ -148,17 +153,17 @@ class Trainer {
 
   /// Goes back to the last good parameters and throws; `values` is what holds the culprit.
   [[noreturn]] void fail(Index step, const Vector<Scalar>& values, const std::string& what) {
-    std::string block = "none";
+    std::string block;
     for (Index i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values(i))) {
-        block = network_.layout().block_of(i).name;
+        block = detail::text_of(", first in parameter block ", network_.layout().block_of(i).name);
         break;
       }
     }
     network_.parameters = last_good_;
-    throw Error("training stopped at step " + std::to_string(step) + ": the " + what +
-                " became infinite or not a number, first in parameter block " + block +
-                "; the network keeps its last good parameters");
+    throw Error(detail::text_of("training stopped at step ", step, ": the ", what,
+                                " became infinite or not a number", block,
+                                "; the network keeps its last good parameters"));
   }
 
   Network<Gate>& network_;

@@ -48,7 +48,7 @@ struct GoldenCase {
   std::vector<std::string> values, gradients;          ///< the tensors to compare with
   std::vector<std::string> unknown;                    ///< tensors of the file that are not used
 
-  static std::string suffix(Index layer) { return layer == 0 ? "" : ".l" + std::to_string(layer); }
+  static std::string suffix(Index layer) { return layer == 0 ? "" : detail::text_of(".l", layer); }
   Index layer_inputs(Index layer) const { return layer == 0 ? inputs : hidden; }
 };
 
@@ -412,7 +412,8 @@ class GoldenRun {
   }
 
   double openness_unit(const Timing& timing) const {
-    return static_cast<double>(timing.valid_steps() * golden_.hidden * golden_.layers);
+    return static_cast<double>(
+        std::max<Index>(1, timing.valid_steps() * golden_.hidden * golden_.layers));
   }
 
   double mean_openness(const Timing& timing) const {

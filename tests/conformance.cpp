@@ -4,7 +4,7 @@
 //
 // Prints a line per file and path. The exit status is 0 when all are within their limits, 1 when
 // one is not, and 2 when a file cannot be used, whatever the others say.
-#include "glstm/io/conformance.hpp"
+#include "conformance.hpp"
 
 #include <algorithm>
 #include <exception>
