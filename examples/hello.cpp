@@ -9,9 +9,9 @@ int main() {
 
   GLstm<float> network({.inputs = 2, .hidden = {64}, .outputs = 1});
   Rng rng(1);
-  network.initialize({.gates = {.end = steps, .open_share = 0.1}}, rng);
+  network.initialize({.gates = {.end = steps, .open_share = 0.08}}, rng);
 
-  Adam<float> optimizer(network.layout(), {.learning_rate = 3e-3, .time_gate_learning_rate = 0.3});
+  Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.5});
   Trainer trainer(network, optimizer, {.batch = 100, .epochs = 15});
   ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
   trainer.listen(progress).fit(training);

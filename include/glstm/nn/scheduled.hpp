@@ -479,7 +479,10 @@ void add_gate_gradient(const Gate& gate, const Timing& timing, const Segment& se
         dgate(j, p) += dk_sum * gradient[static_cast<std::size_t>(p)];
       }
     };
-    if (tape.times.rows() == 1) {
+    if (!tape.k_per_sample) {
+      const Eigen::Map<const Vector<Scalar>> all(of_samples, tape.batch);
+      add(tape.times(0, n), all.sum() + static_cast<Scalar>(tape.batch) * budget_gradient);
+    } else if (tape.times.rows() == 1) {
       Scalar sum(0);
       for (Index b = 0; b < tape.batch; ++b) {
         if (n < timing.length(b)) sum += of_samples[b] + budget_gradient;
