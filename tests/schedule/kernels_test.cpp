@@ -93,11 +93,11 @@ TEMPLATE_TEST_CASE("packets compute tanh", "", float, double) {
     CHECK(bounded);
   }
   SECTION("what is not a number stays so, in its lane only") {
-    std::vector<TestType> lanes(static_cast<std::size_t>(packet_size<TestType>), TestType(0.5));
-    lanes[1] = std::numeric_limits<TestType>::quiet_NaN();
+    std::vector<TestType> lanes(static_cast<std::size_t>(packet_size<TestType>) + 1, TestType(0.5));
+    lanes.back() = std::numeric_limits<TestType>::quiet_NaN();
     const std::vector<TestType> out = tanh_of(lanes);
-    CHECK(std::isnan(out[1]));
-    CHECK(static_cast<double>(out[0]) == Approx(std::tanh(0.5)).epsilon(1e-6));
+    CHECK(std::isnan(out.back()));
+    CHECK(static_cast<double>(out.front()) == Approx(std::tanh(0.5)).epsilon(1e-6));
   }
 }
 
@@ -130,26 +130,31 @@ TEMPLATE_TEST_CASE("lanes are whole packets and strides an odd number of lines",
 }
 
 TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
-  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+  for (std::uint64_t seed = 0; seed < 240; ++seed) {
     Rng rng(seed);
-    const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 7));
+    const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 11));
     const Index stride = kernels::stride_for<TestType>(lanes);
-    const int width = 1 + static_cast<int>(seed % 4);
-    const Index available = 1 + rng.below(9), count = rng.below(10);
-    const bool listed = seed % 2 == 0;
-    CAPTURE(seed, lanes, width, count, listed);
+    const Index out_stride = stride + packet_size<TestType> * rng.below(3);
+    const Index neurons = 1 + rng.below(5), available = 1 + rng.below(9);
+    const Index count = seed % 10 == 0 ? 120 + rng.below(200) : rng.below(10);
+    const bool listed = seed % 2 == 0, quads_of_rows = seed % 3 == 0;
+    CAPTURE(seed, lanes, neurons, count, listed, quads_of_rows);
     const auto block = random_matrix<TestType>(stride, std::max(available, count), rng);
-    const auto weights = random_matrix<TestType>(4, count, rng);  // one quad per column
+    const auto weights = random_matrix<TestType>(4 * neurons, count, rng);
+    const Matrix<TestType> rows = weights.transpose();
     const std::vector<Index> columns = random_columns(count, available, rng);
-    auto targets = random_matrix<TestType>(stride, 5, rng);
+    auto out = random_matrix<TestType>(out_stride, 4 * neurons + 1, rng);
 
-    Matrix<TestType> expected = targets;
+    Matrix<TestType> expected = out;
     for (Index k = 0; k < count; ++k) {
       const Index source = listed ? columns[static_cast<std::size_t>(k)] : k;
-      expected.topLeftCorner(lanes, width) +=
-          block.col(source).head(lanes) * weights.col(k).head(width).transpose();
+      expected.topLeftCorner(lanes, 4 * neurons) +=
+          block.col(source).head(lanes) * weights.col(k).transpose();
     }
-    TestType* out = targets.data();
+    kernels::Quads<TestType> quads{.data = weights.data(), .neuron = 4, .next = 4 * neurons};
+    if (quads_of_rows) {
+      quads = {.data = rows.data(), .neuron = 4 * count, .next = 1, .gate = count};
+    }
     const auto run = [&](auto where) {
       kernels::ColumnProduct<TestType, decltype(where)>{
           .lanes = lanes,
@@ -157,11 +162,10 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
           .block = block.data(),
           .columns = where,
           .count = count,
-          .quads = weights.data(),
-          .targets = {out, width > 1 ? out + stride : nullptr,
-                      width > 2 ? out + 2 * stride : nullptr,
-                      width > 3 ? out + 3 * stride : nullptr},
-          .width = width,
+          .quads = quads,
+          .neurons = neurons,
+          .out = out.data(),
+          .out_stride = out_stride,
       }
           .run();
     };
@@ -170,57 +174,58 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
     } else {
       run(kernels::AdjacentColumns{});
     }
-    const double error = static_cast<double>((targets - expected).cwiseAbs().maxCoeff());
-    CHECK(error < tolerance<TestType>);
-    CHECK(targets.bottomRows(stride - lanes) == expected.bottomRows(stride - lanes));
-    CHECK(targets.rightCols(5 - width) == expected.rightCols(5 - width));  // untouched
+    const double error = static_cast<double>((out - expected).cwiseAbs().maxCoeff());
+    CHECK(error < 20 * tolerance<TestType>);
+    CHECK(out.bottomRows(out_stride - lanes) == expected.bottomRows(out_stride - lanes));
+    CHECK(out.col(4 * neurons) == expected.col(4 * neurons));  // untouched
   }
 }
 
-TEMPLATE_TEST_CASE("WeightGradient agrees with Eigen", "", float, double) {
+TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Rng rng(seed);
     const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 5));
     const Index stride = kernels::stride_for<TestType>(lanes);
-    const Index steps = rng.below(5), available = 1 + rng.below(9), count = rng.below(11);
-    const bool listed = seed % 2 == 0;
-    CAPTURE(seed, lanes, steps, count, listed);
-    const Index u_columns = std::max(available, count), dz_columns = 6;
-    const auto u = random_matrix<TestType>(stride, u_columns * std::max<Index>(steps, 1), rng);
-    const auto dz = random_matrix<TestType>(stride, dz_columns * std::max<Index>(steps, 1), rng);
+    const Index available = 1 + rng.below(9), count = rng.below(11);
+    CAPTURE(seed, lanes, count);
+    const auto block = random_matrix<TestType>(stride, available, rng);
+    const auto left = random_matrix<TestType>(stride, 4, rng);
     const std::vector<Index> columns = random_columns(count, available, rng);
     auto quads = random_matrix<TestType>(4, count + 1, rng);
 
     Matrix<TestType> expected = quads;
-    for (Index n = 0; n < steps; ++n) {
-      for (Index k = 0; k < count; ++k) {
-        const Index source = listed ? columns[static_cast<std::size_t>(k)] : k;
-        expected.col(k) += dz.block(0, n * dz_columns + 1, lanes, 4).transpose() *
-                           u.col(n * u_columns + source).head(lanes);
-      }
+    for (Index k = 0; k < count; ++k) {
+      expected.col(k) += left.topRows(lanes).transpose() *
+                         block.col(columns[static_cast<std::size_t>(k)]).head(lanes);
     }
-    const auto run = [&](auto where) {
-      kernels::WeightGradient<TestType, decltype(where)>{
-          .lanes = lanes,
-          .stride = stride,
-          .steps = steps,
-          .dz = dz.data() + stride,
-          .dz_step = dz_columns * stride,
-          .u = u.data(),
-          .u_step = u_columns * stride,
-          .columns = where,
-          .count = count,
-          .quads = quads.data(),
-      }
-          .run();
-    };
-    if (listed) {
-      run(kernels::ListedColumns(columns.data()));
-    } else {
-      run(kernels::AdjacentColumns{});
+    kernels::QuadDots<TestType>{
+        .lanes = lanes,
+        .stride = stride,
+        .left = left.data(),
+        .block = block.data(),
+        .columns = columns.data(),
+        .count = count,
+        .quads = quads.data(),
     }
+        .run();
     const double error = static_cast<double>((quads - expected).cwiseAbs().maxCoeff());
     CHECK(error < 20 * tolerance<TestType>);
     CHECK(quads.col(count) == expected.col(count));  // untouched
+  }
+}
+
+TEMPLATE_TEST_CASE("transpose makes rows of columns", "", float, double) {
+  constexpr Index packet = packet_size<TestType>;
+  for (Index count = 1; count <= 2 * packet + 1; ++count) {
+    Rng rng(static_cast<std::uint64_t>(count));
+    const Index lanes = packet * (1 + count % 3), stride = kernels::stride_for<TestType>(lanes);
+    const Index padded = kernels::lanes_for<TestType>(count), out_stride = padded + packet;
+    CAPTURE(count, lanes);
+    const auto block = random_matrix<TestType>(stride, count, rng);
+    Matrix<TestType> out = Matrix<TestType>::Constant(out_stride, lanes, TestType(7));
+    kernels::transpose(block.data(), stride, lanes, count, out.data(), out_stride);
+    CHECK(out.topRows(count) == block.topRows(lanes).transpose());
+    CHECK(out.middleRows(count, padded - count).isZero(0));
+    CHECK((out.bottomRows(packet).array() == TestType(7)).all());  // untouched
   }
 }

@@ -182,16 +182,16 @@ void add_frozen(Tape<Scalar>& tape, Index target, const std::vector<Index>& sour
     const Scalar* quad = tape.quads.data() + 4 * (sources[k] * tape.hidden + target);
     for (std::size_t g = 0; g < 4; ++g) tape.panel[static_cast<Index>(4 * k + g)] = sign * quad[g];
   }
-  Scalar* out = tape.frozen.data() + 4 * target * tape.stride;
   kernels::ColumnProduct<Scalar, kernels::ListedColumns>{
       .lanes = tape.lanes,
       .stride = tape.stride,
       .block = tape.h.data(),
       .columns = sources.data(),
       .count = static_cast<Index>(sources.size()),
-      .quads = tape.panel.data(),
-      .targets = {out, out + tape.stride, out + 2 * tape.stride, out + 3 * tape.stride},
-      .width = 4,
+      .quads = {.data = tape.panel.data(), .neuron = 0},
+      .neurons = 1,
+      .out = tape.frozen.data() + 4 * target * tape.stride,
+      .out_stride = tape.stride,
   }
       .run();
   tape.work.macs += 4.0 * static_cast<double>(tape.batch) * static_cast<double>(sources.size());
@@ -395,6 +395,7 @@ struct Adjoint {
   Matrix<Scalar> dh, dc;   ///< [stride,H]
   Matrix<Scalar> sum_dz;   ///< [stride,4H] of the open neurons, over their steps so far
   Vector<Scalar> dquads;   ///< the weight gradient as quads
+  Matrix<Scalar> sum;      ///< four columns of a product
   Vector<Scalar> scratch;  ///< quads of one neuron or group
 };
 
@@ -408,20 +409,17 @@ void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& tar
   const Index H = tape.hidden, stride = tape.stride;
   const auto sign = [&](std::size_t k) { return k < subtract_from ? Scalar(1) : Scalar(-1); };
 
-  // dWh[i,j] += sum_dz_i^T h_j
-  const Index count = static_cast<Index>(sources.size());
   Vector<Scalar>& scratch = adjoint.scratch;
   if (scratch.size() < 16 * H) scratch.resize(16 * H);
+  // dWh[i,j] += sum_dz_i^T h_j
+  const Index count = static_cast<Index>(sources.size());
   for (Index i : targets) {
     scratch.head(4 * count).setZero();
-    kernels::WeightGradient<Scalar, kernels::ListedColumns>{
+    kernels::QuadDots<Scalar>{
         .lanes = tape.lanes,
         .stride = stride,
-        .steps = 1,
-        .dz = adjoint.sum_dz.col(4 * i).data(),
-        .dz_step = 0,
-        .u = adjoint.h.data(),
-        .u_step = 0,
+        .left = adjoint.sum_dz.col(4 * i).data(),
+        .block = adjoint.h.data(),
         .columns = sources.data(),
         .count = count,
         .quads = scratch.data(),
@@ -442,26 +440,31 @@ void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& tar
   }
   for (std::size_t k = 0; k < sources.size(); k += 4) {
     const std::size_t width = std::min<std::size_t>(4, sources.size() - k);
-    kernels::ColumnProduct<Scalar, kernels::ListedColumns> product{
-        .lanes = tape.lanes,
-        .stride = stride,
-        .block = adjoint.sum_dz.data(),
-        .columns = columns.data(),
-        .count = static_cast<Index>(columns.size()),
-        .quads = scratch.data(),
-        .targets = {},
-        .width = static_cast<int>(width),
-    };
-    scratch.head(4 * product.count).setZero();
+    const Index rows = static_cast<Index>(columns.size());
+    scratch.head(4 * rows).setZero();
     for (std::size_t q = 0; q < width; ++q) {
-      product.targets[q] = adjoint.dh.col(sources[k + q]).data();
       for (std::size_t row = 0; row < columns.size(); ++row) {
         const Index quad = 4 * (sources[k + q] * H + targets[row / 4]);
         scratch[static_cast<Index>(4 * row + q)] =
             sign(k + q) * tape.quads[quad + static_cast<Index>(row % 4)];
       }
     }
-    product.run();
+    adjoint.sum.setZero(stride, 4);
+    kernels::ColumnProduct<Scalar, kernels::ListedColumns>{
+        .lanes = tape.lanes,
+        .stride = stride,
+        .block = adjoint.sum_dz.data(),
+        .columns = columns.data(),
+        .count = rows,
+        .quads = {.data = scratch.data(), .neuron = 0},
+        .neurons = 1,
+        .out = adjoint.sum.data(),
+        .out_stride = stride,
+    }
+        .run();
+    for (std::size_t q = 0; q < width; ++q) {
+      adjoint.dh.col(sources[k + q]) += adjoint.sum.col(static_cast<Index>(q));
+    }
   }
 }
 
@@ -522,7 +525,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     for (Index n = begin; n < end; ++n) adjoint.dh.topRows(B) += doutputs->middleCols(n * H, H);
   };
 
-  Vector<Scalar> du, dc, dk, dz, transposed, dpanel;  // of the open neurons, compact
+  Vector<Scalar> du, dc, dk, dz, transposed, dpanel, rows;  // of the open neurons, compact
   Boundary boundary;
   std::vector<Index> columns;
   Index done = T;  // steps from here on are behind us
@@ -535,14 +538,19 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     // du = [dh of the open neurons | dx]; only the columns that are wanted are computed.
     const Index wanted = dx != nullptr ? inner : open;
     const Index groups = (wanted + 3) / 4;
-    const Index chunk = std::clamp<Index>(65536 / (stride * inner), 1, 32);  // u stays in cache
-    if (du.size() < stride * inner) du.resize(stride * inner);
+    // The weight gradient is taken over several steps at once when the batch is small: per column,
+    // dz of a chunk's steps lie one after the other.
+    const Index chunk = std::clamp<Index>(128 / lanes, 1, segment.steps());
+    const Index dz_stride = kernels::stride_for<Scalar>(chunk * lanes);
+    const Index padded = kernels::lanes_for<Scalar>(inner);
+    if (du.size() < stride * 4 * groups) du.resize(stride * 4 * groups);
     if (dc.size() < stride * open) dc.resize(stride * open);
     if (dk.size() < stride * open) dk.resize(stride * open);
-    if (dz.size() < chunk * 4 * stride * open) dz.resize(chunk * 4 * stride * open);
+    if (dz.size() < dz_stride * 4 * open) dz.resize(dz_stride * 4 * open);
+    if (rows.size() < chunk * lanes * padded) rows.resize(chunk * lanes * padded);
     if (transposed.size() < groups * 16 * open) transposed.resize(groups * 16 * open);
-    if (dpanel.size() < 4 * open * inner) dpanel.resize(4 * open * inner);
-    dpanel.head(4 * open * inner).setZero();
+    if (dpanel.size() < 4 * open * padded) dpanel.resize(4 * open * padded);
+    dpanel.head(4 * open * padded).setZero();
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];
       std::copy_n(adjoint.dh.col(j).data(), lanes, du.data() + slot * stride);
@@ -562,7 +570,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
           tape.steps.data() + tape.segment_start[s] + (chunk_begin - segment.begin) * layout.size;
       for (Index n = chunk_end; n-- > chunk_begin;) {
         const Scalar* step = first + (n - chunk_begin) * layout.size;
-        Scalar* dz_n = dz.data() + (n - chunk_begin) * 4 * stride * open;
+        Scalar* dz_n = dz.data() + (n - chunk_begin) * lanes;
         if (doutputs != nullptr) {
           for (Index slot = 0; slot < open; ++slot) {
             const Index j = segment.neurons[static_cast<std::size_t>(slot)];
@@ -585,6 +593,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
             .dh = du.data(),
             .dc = dc.data(),
             .dz = dz_n,
+            .dz_stride = dz_stride,
             .sum_dz = adjoint.sum_dz.data(),
             .dk = gate_learns ? dk.data() : nullptr,
         }
@@ -593,49 +602,48 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
           add_gate_gradient(gate, timing, segment, n, tape, dk.data(), budget_gradient,
                             gradients.dgate);
         }
+        kernels::transpose(step + layout.u, stride, lanes, inner,
+                           rows.data() + (n - chunk_begin) * lanes * padded, padded);
         // du += dz W
-        std::fill(du.data() + open * stride, du.data() + wanted * stride, Scalar(0));
-        for (Index group = 0; group < groups; ++group) {
-          Scalar* out = du.data() + 4 * group * stride;
-          kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
-              .lanes = lanes,
-              .stride = stride,
-              .block = dz_n,
-              .columns = {},
-              .count = 4 * open,
-              .quads = transposed.data() + group * 16 * open,
-              .targets = {out, out + stride, out + 2 * stride, out + 3 * stride},
-              .width = static_cast<int>(std::min<Index>(4, wanted - 4 * group)),
-          }
-              .run();
+        std::fill(du.data() + open * stride, du.data() + 4 * groups * stride, Scalar(0));
+        kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
+            .lanes = lanes,
+            .stride = dz_stride,
+            .block = dz_n,
+            .columns = {},
+            .count = 4 * open,
+            .quads = {.data = transposed.data(), .neuron = 16 * open},
+            .neurons = groups,
+            .out = du.data(),
+            .out_stride = stride,
         }
+            .run();
         if (dx != nullptr) {
           for (Index i = 0; i < I; ++i) {
             std::copy_n(du.data() + (open + i) * stride, B, dx->col(n * I + i).data());
           }
         }
       }
-      // dW += dz^T [h_prev | x], one product over the steps of the chunk
-      for (Index slot = 0; slot < open; ++slot) {
-        kernels::WeightGradient<Scalar, kernels::AdjacentColumns>{
-            .lanes = lanes,
-            .stride = stride,
-            .steps = chunk_end - chunk_begin,
-            .dz = dz.data() + 4 * slot * stride,
-            .dz_step = 4 * stride * open,
-            .u = first + layout.u,
-            .u_step = layout.size,
-            .columns = {},
-            .count = inner,
-            .quads = dpanel.data() + 4 * slot * inner,
-        }
-            .run();
+      // dW += dz^T [h_prev | x]
+      kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
+          .lanes = padded,
+          .stride = padded,
+          .block = rows.data(),
+          .columns = {},
+          .count = (chunk_end - chunk_begin) * lanes,
+          .quads = {.data = dz.data(), .neuron = 4 * dz_stride, .next = 1, .gate = dz_stride},
+          .neurons = open,
+          .out = dpanel.data(),
+          .out_stride = padded,
       }
+          .run();
       chunk_end = chunk_begin;
     }
 
     for_segment_quads(tape, segment.neurons, [&](Index quad, Index slot, Index k) {
-      for (Index g = 0; g < 4; ++g) adjoint.dquads[quad + g] += dpanel[4 * (slot * inner + k) + g];
+      for (Index g = 0; g < 4; ++g) {
+        adjoint.dquads[quad + g] += dpanel[(4 * slot + g) * padded + k];
+      }
     });
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];

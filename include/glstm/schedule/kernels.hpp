@@ -4,32 +4,22 @@
 // Everything here works on compact blocks: [lanes, columns], column-major with a column stride of
 // `stride` scalars, where lanes is the batch rounded up to whole packets. The surplus lanes carry
 // finite numbers that nobody reads and whose gradients are zero. Weights come in "quads": the four
-// numbers by which one column is multiplied for the gates i, f, g, o of one neuron. Products run
-// over two packets of samples at a time: eight independent sums hide the latency of a multiply-add
-// and fit 16 vector registers.
+// numbers by which one column is multiplied for the gates i, f, g, o of one neuron.
+//
+// Every product is the same loop, multiply_quads: sums of quads times packets, in tiles of as many
+// sums as the registers hold.
 #pragma once
 
-#include <cmath>
-#include <type_traits>
+#include <algorithm>
+#include <utility>
 
 #include <Eigen/Core>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/schedule/packet_math.hpp"
 
 namespace glstm::kernels {
-
-template <class Scalar>
-using Packet = typename Eigen::internal::packet_traits<Scalar>::type;
-
-template <class Scalar>
-inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Scalar>>::size;
-
-#if EIGEN_MAX_ALIGN_BYTES > 0
-static_assert(sizeof(Packet<float>) <= EIGEN_MAX_ALIGN_BYTES,
-              "glstm loads whole packets from memory that Eigen allocates: EIGEN_MAX_ALIGN_BYTES "
-              "must not be set below the size of a packet");
-#endif
 
 template <class Scalar>
 Index lanes_for(Index batch) {
@@ -51,96 +41,116 @@ struct AdjacentColumns {
 };
 using ListedColumns = const Index*;
 
+/// Quads in memory: number g of quad k for neuron q is data[q * neuron + k * next + g * gate].
+template <class Scalar>
+struct Quads {
+  const Scalar* data;
+  Index neuron = 0, next = 4, gate = 1;
+};
+
 namespace detail {
 
-using Eigen::internal::padd;
-using Eigen::internal::pload;
-using Eigen::internal::pmadd;
-using Eigen::internal::pmul;
-using Eigen::internal::predux;
-using Eigen::internal::pset1;
-using Eigen::internal::pstore;
-using Eigen::internal::psub;
-
-/// tanh as the ratio of an odd polynomial of degree 13 and an even one of degree 6, for |x| up to
-/// the point where a float's tanh is 1. The coefficients are those of Eigen 3.4's own tanh, which
-/// cannot be used as it is: compilers do not always inline it, and a call in the middle of a step
-/// spills every register.
-EIGEN_ALWAYS_INLINE Packet<float> tanh_packet(const Packet<float>& value) {
-  using P = Packet<float>;
-  constexpr float limit = 7.90531110763549805f;
-  const P x =
-      Eigen::internal::pmax(Eigen::internal::pmin(value, pset1<P>(limit)), pset1<P>(-limit));
-  const P x2 = pmul(x, x);
-  P odd = pset1<P>(-2.76076847742355e-16f);
-  odd = pmadd(odd, x2, pset1<P>(2.00018790482477e-13f));
-  odd = pmadd(odd, x2, pset1<P>(-8.60467152213735e-11f));
-  odd = pmadd(odd, x2, pset1<P>(5.12229709037114e-08f));
-  odd = pmadd(odd, x2, pset1<P>(1.48572235717979e-05f));
-  odd = pmadd(odd, x2, pset1<P>(6.37261928875436e-04f));
-  odd = pmadd(odd, x2, pset1<P>(4.89352455891786e-03f));
-  P even = pset1<P>(1.19825839466702e-06f);
-  even = pmadd(even, x2, pset1<P>(1.18534705686654e-04f));
-  even = pmadd(even, x2, pset1<P>(2.26843463243900e-03f));
-  even = pmadd(even, x2, pset1<P>(4.89352518554385e-03f));
-  return Eigen::internal::pdiv(pmul(x, odd), even);
-}
-
-/// tanh of any other scalar type, one number at a time.
-template <class P, class Scalar = typename Eigen::internal::unpacket_traits<P>::type>
-requires(!std::is_same_v<Scalar, float>) EIGEN_ALWAYS_INLINE P tanh_packet(const P& value) {
-  using std::tanh;
-  alignas(64) Scalar lanes[static_cast<std::size_t>(packet_size<Scalar>)];
-  pstore(lanes, value);
-  for (Scalar& lane : lanes) lane = tanh(lane);
-  return pload<P>(lanes);
-}
-
-template <class Scalar>
-EIGEN_ALWAYS_INLINE Packet<Scalar> sigmoid_packet(const Packet<Scalar>& x) {
-  const Packet<Scalar> half = pset1<Packet<Scalar>>(Scalar(0.5));
-  return pmadd(half, tanh_packet(pmul(half, x)), half);
-}
-
-/// Sums for the four gates of one neuron (or any four columns), for one packet of samples. Sums are
-/// passed as packs of references and never indexed, so that every compiler keeps them in registers.
-template <class Scalar>
-struct QuadSum {
+/// Sums for the four gates of one neuron (or any four columns) over N packets.
+template <class Scalar, int N>
+struct QuadSums {
   using P = Packet<Scalar>;
   P i = pset1<P>(Scalar(0)), f = i, g = i, o = i;
+  QuadSums<Scalar, N - 1> rest;
 
-  /// Every sum += its weight times u.
-  EIGEN_ALWAYS_INLINE void add_product(P u, const P& wi, const P& wf, const P& wg, const P& wo) {
-#if EIGEN_COMP_GNUC_STRICT
-    EIGEN_OPTIMIZATION_BARRIER(u)  // g++ would load u once for every multiply-add
-#endif
-    i = pmadd(u, wi, i);
-    f = pmadd(u, wf, f);
-    g = pmadd(u, wg, g);
-    o = pmadd(u, wo, o);
+  EIGEN_ALWAYS_INLINE void start_from(const Scalar* quad) {
+    i = pset1<P>(quad[0]);
+    f = pset1<P>(quad[1]);
+    g = pset1<P>(quad[2]);
+    o = pset1<P>(quad[3]);
+    rest.start_from(quad);
   }
 
-  /// Every sum += a packet; the four are `stride` scalars apart.
+  /// Every sum += its packet of u times its weight.
+  EIGEN_ALWAYS_INLINE void add_product(const Scalar* u, const P& wi, const P& wf, const P& wg,
+                                       const P& wo) {
+    P packet = pload<P>(u);
+#if EIGEN_COMP_GNUC_STRICT
+    EIGEN_OPTIMIZATION_BARRIER(packet)  // g++ would load it once for every multiply-add
+#endif
+    i = pmadd(packet, wi, i);
+    f = pmadd(packet, wf, f);
+    g = pmadd(packet, wg, g);
+    o = pmadd(packet, wo, o);
+    rest.add_product(u + packet_size<Scalar>, wi, wf, wg, wo);
+  }
+
+  /// Every sum += its packet; the four are `stride` scalars apart.
   EIGEN_ALWAYS_INLINE void add(const Scalar* values, Index stride) {
     i = padd(i, pload<P>(values));
     f = padd(f, pload<P>(values + stride));
     g = padd(g, pload<P>(values + 2 * stride));
     o = padd(o, pload<P>(values + 3 * stride));
+    rest.add(values + packet_size<Scalar>, stride);
+  }
+
+  EIGEN_ALWAYS_INLINE void store(Scalar* values, Index stride) const {
+    pstore(values, i);
+    pstore(values + stride, f);
+    pstore(values + 2 * stride, g);
+    pstore(values + 3 * stride, o);
+    rest.store(values + packet_size<Scalar>, stride);
   }
 };
-
-/// sums += sum over k of block column columns[k] times quad k. Each of `sums` is a packet of
-/// samples, the first at `block`, the others behind it.
-template <class Scalar, class Columns, class... Sums>
-EIGEN_ALWAYS_INLINE void multiply_quads(const Scalar* block, Index stride, Columns columns,
-                                        Index count, const Scalar* quads, Sums&... sums) {
+template <class Scalar>
+struct QuadSums<Scalar, 0> {
   using P = Packet<Scalar>;
-  for (Index k = 0; k < count; ++k, quads += 4) {
+  EIGEN_ALWAYS_INLINE void start_from(const Scalar*) {}
+  EIGEN_ALWAYS_INLINE void add_product(const Scalar*, const P&, const P&, const P&, const P&) {}
+  EIGEN_ALWAYS_INLINE void add(const Scalar*, Index) {}
+  EIGEN_ALWAYS_INLINE void store(Scalar*, Index) const {}
+};
+
+template <class Scalar, int N>
+EIGEN_ALWAYS_INLINE void add_quad(QuadSums<Scalar, N>& sums, const Scalar* u, const Scalar* quad,
+                                  Index gate) {
+  using P = Packet<Scalar>;
+  sums.add_product(u, pset1<P>(quad[0]), pset1<P>(quad[gate]), pset1<P>(quad[2 * gate]),
+                   pset1<P>(quad[3 * gate]));
+}
+
+/// sums of neuron q += sum over k of block column columns[k] times quad k of neuron q. Each sum is
+/// N packets, the first at `block`, the others behind it.
+template <class Scalar, class Columns, int N, class... Others>
+EIGEN_ALWAYS_INLINE void multiply_quads(const Scalar* block, Index stride, Columns columns,
+                                        Index count, const Quads<Scalar>& quads,
+                                        QuadSums<Scalar, N>& sums, Others&... others) {
+  const Scalar* of_column = quads.data;
+  for (Index k = 0; k < count; ++k, of_column += quads.next) {
     const Scalar* u = block + columns[k] * stride;
-    const P wi = pset1<P>(quads[0]), wf = pset1<P>(quads[1]);
-    const P wg = pset1<P>(quads[2]), wo = pset1<P>(quads[3]);
-    ((sums.add_product(pload<P>(u), wi, wf, wg, wo), u += packet_size<Scalar>), ...);
+    const Scalar* w = of_column;
+    add_quad(sums, u, w, quads.gate);
+    ((w += quads.neuron, add_quad(others, u, w, quads.gate)), ...);
   }
+}
+
+/// The largest tile: 16 sums where there are 32 registers, 8 where there are 16.
+inline constexpr int tile_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2;
+
+/// Covers `lanes` with tiles of whole packets: calls work.template run_rows<N>(row) with N packets
+/// from row on.
+template <class Scalar, int N = tile_packets, class Work>
+EIGEN_ALWAYS_INLINE void for_row_tiles(Index lanes, const Work& work, Index row = 0) {
+  for (; row + N * packet_size<Scalar> <= lanes; row += N * packet_size<Scalar>) {
+    work.template run_rows<N>(row);
+  }
+  if constexpr (N > 1) for_row_tiles<Scalar, N - 1>(lanes, work, row);
+}
+
+/// Covers `neurons` with as many at a time as fill a tile of N packets: calls
+/// work.run_tile(neuron, row, sums...).
+template <class Scalar, int N, class Work>
+EIGEN_ALWAYS_INLINE void for_neuron_tiles(Index neurons, Index row, const Work& work) {
+  using Sums = QuadSums<Scalar, N>;
+  Index q = 0;
+  if constexpr (2 * N <= tile_packets) {
+    for (; q + 2 <= neurons; q += 2) work.run_tile(q, row, Sums{}, Sums{});
+  }
+  for (; q < neurons; ++q) work.run_tile(q, row, Sums{});
 }
 
 }  // namespace detail
@@ -163,67 +173,75 @@ struct ForwardStep {
   Scalar* tanh_c;             ///< out [stride, open]; null: not kept
 
   void run() const {
-    using Sum = detail::QuadSum<Scalar>;
-    constexpr Index packet = packet_size<Scalar>;
-    GLSTM_ASSERT(lanes % packet == 0 && lanes <= stride);
-    Index row = 0;
-    for (; row + 2 * packet <= lanes; row += 2 * packet) {
-      for (Index slot = 0; slot < open; ++slot) run_rows(slot, row, Sum{}, Sum{});
-    }
-    for (; row < lanes; row += packet) {
-      for (Index slot = 0; slot < open; ++slot) run_rows(slot, row, Sum{});
-    }
+    GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
+    detail::for_row_tiles<Scalar>(lanes, *this);
+  }
+
+  template <int N>
+  EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
+    detail::for_neuron_tiles<Scalar, N>(open, row, *this);
+  }
+
+  /// `Others` neurons after `slot` share the packets that it loads.
+  template <int N, class... Others>
+  EIGEN_ALWAYS_INLINE void run_tile(Index slot, Index row, detail::QuadSums<Scalar, N> z,
+                                    Others... others) const {
+    const Index of_slot = 4 * (1 + open + inputs);
+    const Scalar* quads = panel + of_slot * slot;
+    start(slot, row, z);
+    Index next = slot;
+    (start(++next, row, others), ...);
+    detail::multiply_quads(u + row, stride, AdjacentColumns{}, open + inputs,
+                           Quads<Scalar>{.data = quads + 4, .neuron = of_slot}, z, others...);
+    finish(slot, row, z);
+    next = slot;
+    (finish(++next, row, others), ...);
   }
 
  private:
-  /// One neuron, for as many packets of samples as there are sums.
-  template <class... Sums>
-  EIGEN_ALWAYS_INLINE void run_rows(Index slot, Index row, Sums... z) const {
-    const Index inner = open + inputs;
-    const Scalar* quads = panel + 4 * (1 + inner) * slot;
-    (start_from_bias(z, quads), ...);
-    if (frozen != nullptr) {
-      const Scalar* of_neuron = frozen + 4 * neurons[slot] * stride + row;
-      ((z.add(of_neuron, stride), of_neuron += packet_size<Scalar>), ...);
-    }
-    detail::multiply_quads(u + row, stride, AdjacentColumns{}, inner, quads + 4, z...);
-    ((finish(slot, row, z), row += packet_size<Scalar>), ...);
+  template <int N>
+  EIGEN_ALWAYS_INLINE void start(Index slot, Index row, detail::QuadSums<Scalar, N>& z) const {
+    z.start_from(panel + 4 * (1 + open + inputs) * slot);
+    if (frozen != nullptr) z.add(frozen + 4 * neurons[slot] * stride + row, stride);
   }
 
-  EIGEN_ALWAYS_INLINE static void start_from_bias(detail::QuadSum<Scalar>& z, const Scalar* quad) {
-    using P = Packet<Scalar>;
-    using detail::pset1;
-    z.i = pset1<P>(quad[0]);
-    z.f = pset1<P>(quad[1]);
-    z.g = pset1<P>(quad[2]);
-    z.o = pset1<P>(quad[3]);
-  }
-
-  /// The gates, the proposed state and the blend of one packet of samples.
-  EIGEN_ALWAYS_INLINE void finish(Index slot, Index row, const detail::QuadSum<Scalar>& z) const {
+  /// The gates, the proposed state and the blend of one neuron.
+  template <int N>
+  EIGEN_ALWAYS_INLINE void finish(Index slot, Index row,
+                                  const detail::QuadSums<Scalar, N>& sums) const {
     using namespace detail;
     using P = Packet<Scalar>;
-    const P i = sigmoid_packet<Scalar>(z.i);
-    const P f = sigmoid_packet<Scalar>(z.f);
-    const P g = tanh_packet(z.g);
-    const P o = sigmoid_packet<Scalar>(z.o);
-    const P c_old = pload<P>(c_prev + slot * stride + row);
-    const P h_old = pload<P>(u + slot * stride + row);
-    const P c_proposed = pmadd(f, c_old, pmul(i, g));
-    const P t = tanh_packet(c_proposed);
-    const P h_proposed = pmul(o, t);
-    const P gate = k_per_sample ? pload<P>(k + slot * stride + row) : pset1<P>(k[slot]);
-    // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
-    const Index next = next_columns[slot] * stride + row;
-    pstore(c_next + next, pmadd(gate, psub(c_proposed, c_old), c_old));
-    pstore(h_next + next, pmadd(gate, psub(h_proposed, h_old), h_old));
-    if (gates != nullptr) {
-      Scalar* out = gates + 4 * slot * stride + row;
-      pstore(out, i);
-      pstore(out + stride, f);
-      pstore(out + 2 * stride, g);
-      pstore(out + 3 * stride, o);
-      pstore(tanh_c + slot * stride + row, t);
+    constexpr Index size = packet_size<Scalar>;
+    alignas(64) Scalar z[static_cast<std::size_t>(4 * N * size)];
+    sums.store(z, N * size);
+    Scalar *zi = z, *zf = z + N * size, *zg = z + 2 * N * size, *zo = z + 3 * N * size;
+    // Two loops: one would be a single chain of dependent operations, too long to overlap.
+    for (Index lane = 0; lane < N * size; lane += size) {
+      P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
+      P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
+      activate<Scalar>(i, f, g, o);
+      if (gates != nullptr) {
+        Scalar* out = gates + 4 * slot * stride + row + lane;
+        pstore(out, i);
+        pstore(out + stride, f);
+        pstore(out + 2 * stride, g);
+        pstore(out + 3 * stride, o);
+      }
+      pstore(zg + lane, pmadd(f, pload<P>(c_prev + slot * stride + row + lane), pmul(i, g)));
+      pstore(zo + lane, o);
+    }
+    for (Index lane = 0; lane < N * size; lane += size) {
+      const Index at = slot * stride + row + lane;
+      const P c_old = pload<P>(c_prev + at), h_old = pload<P>(u + at);
+      const P c_proposed = pload<P>(zg + lane);
+      const P t = tanh_packet(c_proposed);
+      const P h_proposed = pmul(pload<P>(zo + lane), t);
+      const P gate = k_per_sample ? pload<P>(k + at) : pset1<P>(k[slot]);
+      // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
+      const Index next = next_columns[slot] * stride + row + lane;
+      pstore(c_next + next, pmadd(gate, psub(c_proposed, c_old), c_old));
+      pstore(h_next + next, pmadd(gate, psub(h_proposed, h_old), h_old));
+      if (gates != nullptr) pstore(tanh_c + at, t);
     }
   }
 };
@@ -238,9 +256,10 @@ struct BackwardStep {
   const Scalar* k;                ///< [open], or [stride, open] when k_per_sample
   bool k_per_sample;
   Scalar *dh, *dc;  ///< [stride, open] in: of the new state; out: of the previous, without W^T dz
-  Scalar* dz;       ///< out [stride, 4 open]
-  Scalar* sum_dz;   ///< [stride, 4H] accumulates dz per neuron
-  Scalar* dk;  ///< out [stride, open] the gradient of the openness per sample; null: not wanted
+  Scalar* dz;       ///< out [dz_stride, 4 open]
+  Index dz_stride;
+  Scalar* sum_dz;  ///< [stride, 4H] accumulates dz per neuron
+  Scalar* dk;      ///< out [stride, open] the gradient of the openness per sample; null: not wanted
 
   void run() const {
     using namespace detail;
@@ -274,11 +293,11 @@ struct BackwardStep {
         pstore(dh + column + row, psub(dh_in, dh_proposed));
         pstore(dc + column + row, pmadd(dc_proposed, f, psub(dc_in, gate_dc)));
 
-        Scalar* out = dz + 4 * column + row;
+        Scalar* out = dz + 4 * slot * dz_stride + row;
         Scalar* sum = sum_dz + 4 * neurons[slot] * stride + row;
         const P all[4] = {dz_i, dz_f, dz_g, dz_o};
         for (int q = 0; q < 4; ++q) {
-          pstore(out + q * stride, all[q]);
+          pstore(out + q * dz_stride, all[q]);
           pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));
         }
       }
@@ -286,86 +305,116 @@ struct BackwardStep {
   }
 };
 
-/// Four columns += sum over k of block column columns[k] times quad k. Of the four `targets` only
-/// the first `width` exist.
+/// For every neuron q: columns 4 q ... 4 q + 3 of out += sum over k of block column columns[k]
+/// times quad k of q.
 template <class Scalar, class Columns>
 struct ColumnProduct {
-  Index lanes, stride;
+  Index lanes, stride;  ///< of the block
   const Scalar* block;
   Columns columns;
   Index count;
-  const Scalar* quads;  ///< [count]
-  Scalar* targets[4];   ///< [lanes] each, accumulated into
-  int width;
+  Quads<Scalar> quads;
+  Index neurons;
+  Scalar* out;  ///< [out_stride, 4 neurons], accumulated into
+  Index out_stride;
 
   void run() const {
-    using Sum = detail::QuadSum<Scalar>;
-    constexpr Index packet = packet_size<Scalar>;
-    Index row = 0;
-    for (; row + 2 * packet <= lanes; row += 2 * packet) run_rows(row, Sum{}, Sum{});
-    for (; row < lanes; row += packet) run_rows(row, Sum{});
+    for (Index first = 0; first < count; first += depth) {  // a part of the block that stays in L1
+      ColumnProduct part = *this;
+      part.count = std::min(depth, count - first);
+      part.quads.data += first * quads.next;
+      if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
+        part.block += first * stride;
+      } else {
+        part.columns += first;
+      }
+      detail::for_row_tiles<Scalar>(lanes, part);
+    }
+  }
+
+  template <int N>
+  EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
+    detail::for_neuron_tiles<Scalar, N>(neurons, row, *this);
+  }
+
+  template <int N, class... Others>
+  EIGEN_ALWAYS_INLINE void run_tile(Index q, Index row, detail::QuadSums<Scalar, N> sums,
+                                    Others... others) const {
+    Quads<Scalar> from = quads;
+    from.data += q * quads.neuron;
+    detail::multiply_quads(block + row, stride, columns, count, from, sums, others...);
+    Scalar* to = out + 4 * q * out_stride + row;
+    accumulate(to, sums);
+    ((to += 4 * out_stride, accumulate(to, others)), ...);
   }
 
  private:
-  template <class... Sums>
-  EIGEN_ALWAYS_INLINE void run_rows(Index row, Sums... sums) const {
-    detail::multiply_quads(block + row, stride, columns, count, quads, sums...);
-    ((add_to_targets(row, sums), row += packet_size<Scalar>), ...);
-  }
+  static constexpr Index depth = 128;
 
-  EIGEN_ALWAYS_INLINE void add_to_targets(Index row, const detail::QuadSum<Scalar>& sum) const {
-    add_to(targets[0] + row, sum.i);
-    if (width > 1) add_to(targets[1] + row, sum.f);
-    if (width > 2) add_to(targets[2] + row, sum.g);
-    if (width > 3) add_to(targets[3] + row, sum.o);
-  }
-
-  EIGEN_ALWAYS_INLINE static void add_to(Scalar* target, const Packet<Scalar>& sum) {
-    using namespace detail;
-    pstore(target, padd(pload<Packet<Scalar>>(target), sum));
+  template <int N>
+  EIGEN_ALWAYS_INLINE void accumulate(Scalar* to, detail::QuadSums<Scalar, N>& sums) const {
+    sums.add(to, out_stride);
+    sums.store(to, out_stride);
   }
 };
 
-/// quad k += sum over steps and lanes of the four columns of dz times u column columns[k]: the
-/// weight gradient of one neuron.
-template <class Scalar, class Columns>
-struct WeightGradient {
-  Index lanes, stride, steps;
-  const Scalar* dz;  ///< [stride, 4] at each step
-  Index dz_step;     ///< scalars from one step to the next
-  const Scalar* u;   ///< [stride, columns] at each step
-  Index u_step;
-  Columns columns;
+/// quad k += the dot products of the four columns of `left` with block column columns[k].
+template <class Scalar>
+struct QuadDots {
+  Index lanes, stride;
+  const Scalar* left;   ///< [stride, 4]
+  const Scalar* block;  ///< [stride, columns]
+  ListedColumns columns;
   Index count;
   Scalar* quads;  ///< [count], accumulated into
 
   void run() const {
-    using Sum = detail::QuadSum<Scalar>;
-    Index k = 0;
-    for (; k + 3 <= count; k += 3) run_columns(k, Sum{}, Sum{}, Sum{});
-    for (; k < count; ++k) run_columns(k, Sum{});
-  }
-
- private:
-  template <class... Sums>
-  EIGEN_ALWAYS_INLINE void run_columns(Index first, Sums... sums) const {
     using namespace detail;
     using P = Packet<Scalar>;
-    for (Index n = 0; n < steps; ++n) {
+    for (Index k = 0; k < count; ++k) {
+      const Scalar* right = block + columns[k] * stride;
+      QuadSums<Scalar, 1> sums;
       for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
-        const Scalar* d = dz + n * dz_step + row;
-        const P di = pload<P>(d), df = pload<P>(d + stride);
-        const P dg = pload<P>(d + 2 * stride), d_o = pload<P>(d + 3 * stride);
-        Index k = first;
-        const Scalar* start = u + n * u_step + row;
-        (sums.add_product(pload<P>(start + columns[k++] * stride), di, df, dg, d_o), ...);
+        const Scalar* l = left + row;
+        sums.add_product(right + row, pload<P>(l), pload<P>(l + stride), pload<P>(l + 2 * stride),
+                         pload<P>(l + 3 * stride));
       }
+      quads[4 * k] += predux(sums.i);
+      quads[4 * k + 1] += predux(sums.f);
+      quads[4 * k + 2] += predux(sums.g);
+      quads[4 * k + 3] += predux(sums.o);
     }
-    Scalar* quad = quads + 4 * first;
-    ((quad[0] += predux(sums.i), quad[1] += predux(sums.f), quad[2] += predux(sums.g),
-      quad[3] += predux(sums.o), quad += 4),
-     ...);
   }
 };
+
+#if EIGEN_COMP_GNUC_STRICT
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // those of a packet type, in PacketBlock
+#endif
+
+/// Turns the columns of a block [lanes, columns] into rows: out[lane * out_stride + k] is lane
+/// `lane` of column k. From `columns` up to whole packets the rows are filled with zeros.
+template <class Scalar>
+void transpose(const Scalar* block, Index stride, Index lanes, Index columns, Scalar* out,
+               Index out_stride) {
+  using namespace detail;
+  using P = Packet<Scalar>;
+  constexpr int size = static_cast<int>(packet_size<Scalar>);
+  for (Index k = 0; k < columns; k += size) {
+    for (Index lane = 0; lane < lanes; lane += size) {
+      Eigen::internal::PacketBlock<P, size> square;
+      for (int q = 0; q < size; ++q) {
+        square.packet[q] =
+            k + q < columns ? pload<P>(block + (k + q) * stride + lane) : pset1<P>(Scalar(0));
+      }
+      if constexpr (size > 1) Eigen::internal::ptranspose(square);
+      for (int q = 0; q < size; ++q) pstore(out + (lane + q) * out_stride + k, square.packet[q]);
+    }
+  }
+}
+
+#if EIGEN_COMP_GNUC_STRICT
+#pragma GCC diagnostic pop
+#endif
 
 }  // namespace glstm::kernels
