@@ -161,11 +161,14 @@ void add_quads(const Vector<Scalar>& quads, LstmGradients<Scalar>& gradients) {
 template <class Scalar, class Body>
 void for_segment_quads(const Tape<Scalar>& tape, const std::vector<Index>& neurons, Body&& body) {
   const Index open = static_cast<Index>(neurons.size()), inner = open + tape.inputs;
-  for (Index slot = 0; slot < open; ++slot) {
-    const Index j = neurons[static_cast<std::size_t>(slot)];
+  constexpr Index block = 16;  // slots at a time: both sides are then read and written by lines
+  for (Index first = 0; first < open; first += block) {
+    const Index end = std::min(first + block, open);
     for (Index k = 0; k < inner; ++k) {
       const Index source = k < open ? neurons[static_cast<std::size_t>(k)] : tape.hidden + k - open;
-      body(4 * (source * tape.hidden + j), slot, k);
+      for (Index slot = first; slot < end; ++slot) {
+        body(4 * (source * tape.hidden + neurons[static_cast<std::size_t>(slot)]), slot, k);
+      }
     }
   }
 }
@@ -468,14 +471,13 @@ void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& tar
   }
 }
 
-/// Adds the gate gradients of one step. dk is [stride, open], null when the gate has no parameters.
+/// Adds the gate gradients of one step; dk is what BackwardStep gave.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 void add_gate_gradient(const Gate& gate, const Timing& timing, const Segment& segment, Index n,
                        const Tape<Scalar>& tape, const Scalar* dk, Scalar budget_gradient,
                        Eigen::Map<Matrix<Scalar>>& dgate) {
   for (Index slot = 0; slot < segment.open(); ++slot) {
     const Index j = segment.neurons[static_cast<std::size_t>(slot)];
-    const Scalar* of_samples = dk + slot * tape.stride;
     const auto add = [&](Scalar t, Scalar dk_sum) {
       const auto gradient = gate.openness_gradient(j, t);
       for (Index p = 0; p < dgate.cols(); ++p) {
@@ -483,9 +485,11 @@ void add_gate_gradient(const Gate& gate, const Timing& timing, const Segment& se
       }
     };
     if (!tape.k_per_sample) {
-      const Eigen::Map<const Vector<Scalar>> all(of_samples, tape.batch);
-      add(tape.times(0, n), all.sum() + static_cast<Scalar>(tape.batch) * budget_gradient);
-    } else if (tape.times.rows() == 1) {
+      add(tape.times(0, n), dk[slot] + static_cast<Scalar>(tape.batch) * budget_gradient);
+      continue;
+    }
+    const Scalar* of_samples = dk + slot * tape.stride;
+    if (tape.times.rows() == 1) {
       Scalar sum(0);
       for (Index b = 0; b < tape.batch; ++b) {
         if (n < timing.length(b)) sum += of_samples[b] + budget_gradient;

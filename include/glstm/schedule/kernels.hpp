@@ -259,7 +259,8 @@ struct BackwardStep {
   Scalar* dz;       ///< out [dz_stride, 4 open]
   Index dz_stride;
   Scalar* sum_dz;  ///< [stride, 4H] accumulates dz per neuron
-  Scalar* dk;      ///< out [stride, open] the gradient of the openness per sample; null: not wanted
+  Scalar* dk;  ///< out, shaped as k: the gradient of the openness, summed over samples that share
+               ///< it; null: not wanted
 
   void run() const {
     using namespace detail;
@@ -267,6 +268,7 @@ struct BackwardStep {
     const P one = pset1<P>(Scalar(1));
     for (Index slot = 0; slot < open; ++slot) {
       const Index column = slot * stride;
+      P dk_sum = pset1<P>(Scalar(0));
       for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
         const Scalar* gate_in = gates + 4 * column + row;
         const P i = pload<P>(gate_in), f = pload<P>(gate_in + stride);
@@ -279,7 +281,9 @@ struct BackwardStep {
         if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
           const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
           const P c_change = psub(pmadd(f, c_old, pmul(i, g)), c_old);
-          pstore(dk + column + row, pmadd(h_change, dh_in, pmul(c_change, dc_in)));
+          const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
+          if (k_per_sample) pstore(dk + column + row, dk_here);
+          dk_sum = padd(dk_sum, dk_here);
         }
         const P dh_proposed = pmul(gate, dh_in);
         const P gate_dc = pmul(gate, dc_in);
@@ -301,6 +305,7 @@ struct BackwardStep {
           pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));
         }
       }
+      if (dk != nullptr && !k_per_sample) dk[slot] = predux(dk_sum);
     }
   }
 };
