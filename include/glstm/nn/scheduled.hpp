@@ -55,13 +55,12 @@ enum class Keep { nothing, tape };
 /// `stride` scalars apart.
 struct StepLayout {
   Index u = 0;  ///< [stride, open + inputs] h_prev of the open neurons, then x
-  Index c_prev, gates, tanh_c, k, size;
+  Index c_prev, gates, k, size;
 
   StepLayout(Index stride, Index open, Index inputs, bool k_per_sample) {
     c_prev = u + stride * (open + inputs);
     gates = c_prev + stride * open;
-    tanh_c = gates + 4 * stride * open;
-    k = tanh_c + stride * open;
+    k = gates + 4 * stride * open;
     size = k + (k_per_sample ? stride * open : (open + 15) / 16 * 16);
   }
 };
@@ -370,7 +369,6 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
           .h_next = last ? tape.h.data() : next + layout.u,
           .c_next = last ? tape.c.data() : next + layout.c_prev,
           .gates = keep == Keep::tape ? step + layout.gates : nullptr,
-          .tanh_c = step + layout.tanh_c,
       }
           .run();
       if (outputs != nullptr && !last) {
@@ -589,7 +587,6 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
             .open = open,
             .neurons = segment.neurons.data(),
             .gates = step + layout.gates,
-            .tanh_c = step + layout.tanh_c,
             .h_prev = step + layout.u,
             .c_prev = step + layout.c_prev,
             .k = step + layout.k,

@@ -170,7 +170,6 @@ struct ForwardStep {
   const Index* next_columns;  ///< [open] the columns of h_next and c_next that slots write to
   Scalar *h_next, *c_next;    ///< out
   Scalar* gates;              ///< out [stride, 4 open] i, f, g, o of each slot; null: not kept
-  Scalar* tanh_c;             ///< out [stride, open]; null: not kept
 
   void run() const {
     GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
@@ -241,7 +240,6 @@ struct ForwardStep {
       const Index next = next_columns[slot] * stride + row + lane;
       pstore(c_next + next, pmadd(gate, psub(c_proposed, c_old), c_old));
       pstore(h_next + next, pmadd(gate, psub(h_proposed, h_old), h_old));
-      if (gates != nullptr) pstore(tanh_c + at, t);
     }
   }
 };
@@ -250,8 +248,8 @@ struct ForwardStep {
 template <class Scalar>
 struct BackwardStep {
   Index lanes, stride, open;
-  const Index* neurons;          ///< [open]
-  const Scalar *gates, *tanh_c;  ///< [stride, 4 open], [stride, open] as the forward step left them
+  const Index* neurons;           ///< [open]
+  const Scalar* gates;            ///< [stride, 4 open] as the forward step left them
   const Scalar *h_prev, *c_prev;  ///< [stride, open]
   const Scalar* k;                ///< [open], or [stride, open] when k_per_sample
   bool k_per_sample;
@@ -273,14 +271,15 @@ struct BackwardStep {
         const Scalar* gate_in = gates + 4 * column + row;
         const P i = pload<P>(gate_in), f = pload<P>(gate_in + stride);
         const P g = pload<P>(gate_in + 2 * stride), o = pload<P>(gate_in + 3 * stride);
-        const P t = pload<P>(tanh_c + column + row);
         const P c_old = pload<P>(c_prev + column + row);
         const P dh_in = pload<P>(dh + column + row), dc_in = pload<P>(dc + column + row);
         const P gate = k_per_sample ? pload<P>(k + column + row) : pset1<P>(k[slot]);
 
+        const P c_proposed = pmadd(f, c_old, pmul(i, g));
+        const P t = tanh_packet(c_proposed);
         if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
           const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
-          const P c_change = psub(pmadd(f, c_old, pmul(i, g)), c_old);
+          const P c_change = psub(c_proposed, c_old);
           const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
           if (k_per_sample) pstore(dk + column + row, dk_here);
           dk_sum = padd(dk_sum, dk_here);

@@ -59,10 +59,11 @@ void append_open_steps(const Gate& gate, Index j, const typename Gate::Real* tim
 template <class Real>
 Matrix<Real> relative_times(const Timing& timing, double origin) {
   const Index rows = timing.timestamps.rows() > 1 ? timing.batch : 1;
+  const Index longest = timing.longest();
   Matrix<Real> times(rows, timing.steps);
   for (Index n = 0; n < timing.steps; ++n) {
     for (Index b = 0; b < rows; ++b) {
-      const bool padding = n >= (rows == 1 ? timing.longest() : timing.length(b));
+      const bool padding = n >= (rows == 1 ? longest : timing.length(b));
       times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(b, n) - origin);
     }
   }
