@@ -1,0 +1,64 @@
+// A layer of this library over whole sequences, with any time gate.
+#pragma once
+
+#include "peer.hpp"
+
+namespace glstm::bench {
+
+template <TimeGate Gate>
+class GlstmSequence final : public SequencePeer {
+ public:
+  /// `gates` is [H,P], the parameters of the time gates.
+  GlstmSequence(const Workload& workload, const Matrix<float>& gates)
+      : layer_(layout_, "", workload.shape.inputs, workload.shape.hidden),
+        parameters_(layout_.size()),
+        gradient_(layout_.size()),
+        x_(workload.x) {
+    timing_.batch = workload.shape.batch;
+    timing_.steps = workload.shape.steps;
+    parameters_.head(workload.parameters.size()) = workload.parameters;
+    layer_.gate_parameters(parameters_) = gates;
+  }
+
+  void infer() override { forward(Keep::nothing); }
+
+  void train() override {
+    forward(Keep::tape);
+    gradient_.setZero();
+    adjoint_ = final_;  // the gradient of |h|^2 / 2
+    adjoint_.c.setZero();
+    layer_.backward(parameters_, timing_, tape_, nullptr, 0.0f, adjoint_, nullptr, gradient_);
+  }
+
+  Matrix<float> hidden() override { return final_.h; }
+  Matrix<float> recurrent_gradient() override { return layer_.gradients(gradient_).dWh; }
+  Work work() const { return tape_.work(); }
+
+ private:
+  void forward(Keep keep) {
+    layer_.forward(parameters_, x_, timing_, nullptr, final_, nullptr, tape_, keep);
+  }
+
+  ParameterLayout layout_;
+  Layer<Gate> layer_;
+  Vector<float> parameters_, gradient_;
+  Matrix<float> x_;
+  Timing timing_;
+  State<float> final_, adjoint_;
+  LayerTape<float> tape_;
+};
+
+/// Gates with a window of `open_share` of the sequence each, spread evenly over it. A share of 1
+/// or more is open throughout for every neuron.
+inline Matrix<float> even_gates(const Shape& shape, double open_share) {
+  using Gate = GaussianGate<float>;
+  Matrix<float> gates(shape.hidden, 2);
+  Rng rng(1);
+  const double steps = static_cast<double>(shape.steps);
+  Gate::initialize({.start = 0, .end = steps, .open_share = std::min(open_share, 1.0)}, {}, rng,
+                   gates);
+  if (open_share >= 1) gates.col(1) *= 4.0f;  // the outermost centres must reach the other end
+  return gates;
+}
+
+}  // namespace glstm::bench
