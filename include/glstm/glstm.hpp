@@ -14,6 +14,7 @@
 #include "glstm/nn/layer.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
+#include "glstm/nn/streaming.hpp"
 #include "glstm/nn/time_gates.hpp"
 #include "glstm/optim/clipping.hpp"
 #include "glstm/optim/optimizer.hpp"

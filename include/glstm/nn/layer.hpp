@@ -96,6 +96,11 @@ class Layer {
             {data + gate_, hidden_, gate_parameter_count()}};
   }
 
+  /// Throws Error if `parameters` is too short to hold the layer's blocks.
+  void check_parameters(const Vector<Scalar>& parameters) const {
+    check_size(parameters, "parameters");
+  }
+
   /// The parameters of the time gates, [H,P].
   Eigen::Map<const Matrix<Scalar>> gate_parameters(const Vector<Scalar>& parameters) const {
     return {parameters.data() + gate_, hidden_, gate_parameter_count()};

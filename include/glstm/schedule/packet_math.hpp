@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 
 #include <Eigen/Core>
@@ -103,8 +104,13 @@ requires(!std::is_same_v<Scalar, float>) EIGEN_ALWAYS_INLINE P tanh_packet(const
 
 template <class Scalar>
 EIGEN_ALWAYS_INLINE Packet<Scalar> sigmoid_packet(const Packet<Scalar>& x) {
-  const Packet<Scalar> half = pset1<Packet<Scalar>>(Scalar(0.5));
-  return pmadd(half, tanh_packet(pmul(half, x)), half);
+  if constexpr (std::is_same_v<Scalar, float>) {
+    const Ratio<float> ratio = sigmoid_ratio(x);
+    return pdiv(ratio.numerator, ratio.denominator);
+  } else {
+    const Packet<Scalar> half = pset1<Packet<Scalar>>(Scalar(0.5));
+    return pmadd(half, tanh_packet(pmul(half, x)), half);
+  }
 }
 
 /// z_i, z_f, z_g, z_o become i, f, g, o: the sigmoid of all but g, whose tanh is taken.
@@ -127,14 +133,21 @@ template <class Scalar>
 EIGEN_ALWAYS_INLINE Packet<Scalar> sigmoid_times_tanh(const Packet<Scalar>& a,
                                                       const Packet<Scalar>& b) {
   if constexpr (std::is_same_v<Scalar, float>) {
-    // sigmoid(a) = (1 + tanh(a / 2)) / 2
-    const auto half = pset1<Packet<float>>(0.5f);
-    const Ratio<float> s = tanh_ratio(pmul(half, a)), t = tanh_ratio(b);
-    return pdiv(pmul(pmadd(half, s.numerator, pmul(half, s.denominator)), t.numerator),
-                pmul(s.denominator, t.denominator));
+    const Ratio<float> s = sigmoid_ratio(a), t = tanh_ratio(b);
+    return pdiv(pmul(s.numerator, t.numerator), pmul(s.denominator, t.denominator));
   } else {
     return pmul(sigmoid_packet<Scalar>(a), tanh_packet(b));
   }
+}
+
+/// exp, where a result too small for a normal number is 0 (Eigen's never gets there).
+template <class Scalar>
+EIGEN_ALWAYS_INLINE Packet<Scalar> exp_packet(const Packet<Scalar>& x) {
+  using P = Packet<Scalar>;
+  const P result = Eigen::internal::pexp(x);
+  const P too_small =
+      Eigen::internal::pcmp_lt(result, pset1<P>(std::numeric_limits<Scalar>::min()));
+  return Eigen::internal::pselect(too_small, pset1<P>(Scalar(0)), result);
 }
 
 }  // namespace detail

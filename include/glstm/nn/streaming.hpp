@@ -1,0 +1,536 @@
+// One sample, one step at a time: a layer for programs that must answer in real time.
+//
+// The neurons are the lanes here: a block is one packet of neurons, and its panel holds, for every
+// input and every neuron of the layer, the weights of the block's gates i, f, g, o, so that a step
+// streams through the panel once. Gates with one window are sorted by its centre, so that the
+// neurons that are open together share few blocks.
+//
+// A closed neuron's h does not change, and neither does what it adds to the others: it is part of
+// the constants that the sums of a block start from. A step then multiplies by the h of the open
+// neurons only, and computes only the blocks that contain one.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/nn/layer.hpp"
+#include "glstm/nn/time_gates.hpp"
+#include "glstm/schedule/packet_math.hpp"
+
+namespace glstm {
+namespace detail {
+
+template <class Gate>
+struct IsGaussian : std::false_type {};
+template <class Scalar>
+struct IsGaussian<GaussianGate<Scalar>> : std::true_type {};
+
+/// How far from an edge of next_window(j, ·) is_open(j, t) may still disagree with the window, by
+/// rounding. Nothing is known of a gate in general.
+template <class Gate, class Real = typename Gate::Real>
+Real edge_tolerance(const Gate&, Index, Real) {
+  return std::numeric_limits<Real>::infinity();
+}
+
+/// exp(-u^2) < threshold is decided within a few roundings of the threshold. Near the centre, where
+/// exp is flat, that moves u by up to the square root of them; beyond u = 9 a float threshold is
+/// denormal, and its rounding large.
+template <class Real>
+Real edge_tolerance(const GaussianGate<Real>& gate, Index j, Real t) {
+  using std::abs, std::sqrt;
+  constexpr Real eps = std::numeric_limits<Real>::epsilon();
+  const Real width = abs(gate.sigma(j));
+  const Window<Real> window = gate.next_window(j, -std::numeric_limits<Real>::infinity());
+  const Real u = window.close - window.open > 18 * width ? Real(0.0625) : sqrt(32 * eps);
+  return u * width + 8 * eps * (abs(t) + abs(gate.mu(j)));
+}
+
+template <class Real>
+Real edge_tolerance(const PhasedGate<Real>& gate, Index j, Real t) {
+  using std::abs;
+  return 32 * std::numeric_limits<Real>::epsilon() *
+         (abs(t) + abs(gate.shift(j)) + abs(gate.period(j)));
+}
+
+/// A span around t in which is_open(j, ·) surely does not change; t alone when none is known.
+template <class Gate, class Real = typename Gate::Real>
+Window<Real> steady_span(const Gate& gate, Index j, Real t, bool open) {
+  constexpr Real endless = std::numeric_limits<Real>::infinity();
+  Window<Real> span{t, t};
+  const Real tolerance = edge_tolerance(gate, j, t);
+  if (!(tolerance < endless)) return span;
+  const Window<Real> window = gate.next_window(j, t);
+  if (window.empty()) {
+    if (!open) span.close = endless;  // no window ahead
+  } else if (!open) {
+    span.close = window.open - tolerance;
+  } else {
+    span = {window.open + tolerance, window.close - tolerance};
+  }
+  if constexpr (IsGaussian<Gate>::value) {  // its only window: nothing before, nothing behind
+    const Window<Real> only = gate.next_window(j, -endless);
+    if (!open && t < only.open) span.open = -endless;
+    if (!open && t > only.close) span.open = only.close + tolerance;
+  }
+  return span.open <= t && t <= span.close ? span : Window<Real>{t, t};
+}
+
+/// Sums for the four gates of one block of neurons. They are named and never indexed, so that every
+/// compiler keeps them in registers.
+template <class Scalar>
+struct GateSums {
+  using P = kernels::Packet<Scalar>;
+  static constexpr Index packet = kernels::packet_size<Scalar>;
+  P i, f, g, o;
+
+  EIGEN_ALWAYS_INLINE static GateSums load(const Scalar* values) {
+    using Eigen::internal::pload;
+    return {pload<P>(values), pload<P>(values + packet), pload<P>(values + 2 * packet),
+            pload<P>(values + 3 * packet)};
+  }
+  EIGEN_ALWAYS_INLINE static GateSums zero() {
+    const P nothing = Eigen::internal::pset1<P>(Scalar(0));
+    return {nothing, nothing, nothing, nothing};
+  }
+
+  EIGEN_ALWAYS_INLINE void add(const GateSums& other) {
+    using Eigen::internal::padd;
+    i = padd(i, other.i);
+    f = padd(f, other.f);
+    g = padd(g, other.g);
+    o = padd(o, other.o);
+  }
+  /// Every sum += value times its column of weights.
+  EIGEN_ALWAYS_INLINE void add_product(const Scalar& value, const Scalar* column) {
+    using Eigen::internal::pload, Eigen::internal::pmadd;
+    P u = Eigen::internal::pset1<P>(value);
+#if EIGEN_COMP_GNUC_STRICT
+    EIGEN_OPTIMIZATION_BARRIER(u)  // g++ would load the value once for every multiply-add
+#endif
+    i = pmadd(u, pload<P>(column), i);
+    f = pmadd(u, pload<P>(column + packet), f);
+    g = pmadd(u, pload<P>(column + 2 * packet), g);
+    o = pmadd(u, pload<P>(column + 3 * packet), o);
+  }
+};
+
+}  // namespace detail
+
+/// A layer as a real-time program runs it: one sample, one step at a time, with the state inside.
+/// Computes what Layer::step computes, to rounding. It owns a packed copy of the parameters; copies
+/// are independent of each other and of the layer.
+///
+/// `Inputs` and `Hidden`, where given, are the layer's sizes at compile time; the views of the
+/// state then have a fixed size.
+template <TimeGate Gate_, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
+class StreamingCell {
+ public:
+  using Gate = Gate_;
+  using Scalar = typename Gate::Scalar;
+  using StateVector = Eigen::Matrix<Scalar, Hidden, 1>;
+  using StateView = Eigen::Map<const StateVector>;
+  static_assert(std::is_floating_point_v<Scalar>, "a streaming cell computes with real numbers");
+  static_assert((Inputs == Eigen::Dynamic || Inputs > 0) &&
+                    (Hidden == Eigen::Dynamic || Hidden > 0),
+                "a streaming cell needs at least one input and one neuron");
+
+  /// Starts from a zero state. Throws Error if the sizes differ from those given at compile time,
+  /// `parameters` is too short, or a time-gate parameter is unusable.
+  StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters)
+      : gate_(checked_gate(layer, parameters)),
+        inputs_(layer.inputs()),
+        hidden_(layer.hidden()),
+        time_origin_(layer.time_origin()) {
+    check_size("inputs", Inputs, inputs_);
+    check_size("neurons", Hidden, hidden_);
+    sort_neurons();
+    pack(layer.weights(parameters));
+    h_.setZero(blocks() * packet);
+    c_.setZero(blocks() * packet);
+    h_prev_.setZero(2 * blocks() * packet);
+    if constexpr (gated) prepare_gates();
+    reset();
+  }
+
+  Index inputs() const noexcept { return Inputs == Eigen::Dynamic ? inputs_ : Index(Inputs); }
+  Index neurons() const noexcept { return Hidden == Eigen::Dynamic ? hidden_ : Index(Hidden); }
+
+  /// One step at time t, which is in the unit of the layer's timestamps; x is [I] and no view of
+  /// this cell. Times need not be ordered. The layer's time origin is subtracted from t in double,
+  /// and the difference, rounded once, must be finite as a Scalar. Allocates nothing, takes no
+  /// lock, makes no system call.
+  void step(const Scalar* x, double t) noexcept {
+    if constexpr (gated) {
+      step_open(x, static_cast<Scalar>(t - time_origin_));
+    } else {
+      step_all(x);
+    }
+  }
+
+  /// The state [H], in the layer's order of neurons. The views stay where they are from step to
+  /// step, for as long as the cell does.
+  StateView hidden() const noexcept { return view(sorted ? h_out_ : h_); }
+  StateView cell() const noexcept { return view(sorted ? c_out_ : c_); }
+
+  /// The number of neurons that were open in the last step.
+  Index open_count() const noexcept { return gated ? open_count_ : neurons(); }
+
+  /// Replaces the state; h and c are [H]. Throws Error, before anything changes, if they are not.
+  void set_state(const ConstVectorRef<Scalar>& h, const ConstVectorRef<Scalar>& c) {
+    const Index H = neurons();
+    glstm::detail::require(h.size() == H && c.size() == H, "a state must be two vectors of ", H,
+                           " neurons, got ", h.size(), " and ", c.size());
+    for (Index slot = 0; slot < H; ++slot) {
+      const Scalar new_h = h(neuron(slot)), new_c = c(neuron(slot));  // may be views of this cell
+      h_(slot) = new_h;
+      c_(slot) = new_c;
+    }
+    state_changed();
+  }
+
+  /// Back to the zero state.
+  void reset() noexcept {
+    h_.setZero();
+    c_.setZero();
+    state_changed();
+  }
+
+ private:
+  using P = kernels::Packet<Scalar>;
+  using Sums = glstm::detail::GateSums<Scalar>;
+  using Span = Window<Scalar>;
+  static constexpr Index packet = kernels::packet_size<Scalar>;
+  static constexpr Index column = 4 * packet;  ///< scalars of one column of a panel
+  static constexpr Index near_cache = 32768;   ///< bytes; most processors have as much or more
+  static constexpr bool gated = !std::is_same_v<Gate, AlwaysOpen<Scalar>>;
+  static constexpr bool sorted = glstm::detail::IsGaussian<Gate>::value;
+
+  StateView view(const Vector<Scalar>& state) const { return StateView(state.data(), neurons()); }
+
+  static Gate checked_gate(const Layer<Gate>& layer, const Vector<Scalar>& parameters) {
+    layer.check_parameters(parameters);
+    return layer.gate(parameters);
+  }
+
+  static void check_size(const char* what, int expected, Index got) {
+    glstm::detail::require(expected == Eigen::Dynamic || got == expected,
+                           "the streaming cell is for a layer of ", expected, " ", what,
+                           ", the layer has ", got);
+  }
+
+  Index blocks() const { return (neurons() + packet - 1) / packet; }
+  Index panel_size() const { return (inputs() + neurons()) * column; }
+  Index neuron(Index slot) const { return sorted ? order_(slot) : slot; }
+
+  void sort_neurons() {
+    if constexpr (sorted) {
+      order_.setLinSpaced(neurons(), 0, neurons() - 1);
+      std::stable_sort(order_.data(), order_.data() + order_.size(),
+                       [this](Index a, Index b) { return gate_.mu(a) < gate_.mu(b); });
+      h_out_.setZero(neurons());
+      c_out_.setZero(neurons());
+    }
+  }
+
+  void pack(const LstmWeights<Scalar>& weights) {
+    const Index H = neurons(), I = inputs();
+    panels_.setZero(blocks() * panel_size());
+    bias_.setZero(blocks() * column);
+    for (Index slot = 0; slot < H; ++slot) {
+      const Index block = slot / packet, lane = slot % packet;
+      for (Index q = 0; q < 4; ++q) {
+        const Index row = q * H + neuron(slot);
+        Scalar* panel = panels_.data() + block * panel_size() + q * packet + lane;
+        for (Index k = 0; k < I; ++k) panel[k * column] = weights.Wx(row, k);
+        for (Index k = 0; k < H; ++k) panel[(I + k) * column] = weights.Wh(row, neuron(k));
+        bias_(block * column + q * packet + lane) = weights.b(row);
+      }
+    }
+  }
+
+  /// Whether a step with this many blocks and open neurons takes its blocks from the last to the
+  /// first. Where the weights exceed the nearest cache, every other step does: what the step before
+  /// used last is still there. Blocks do not depend on each other, so their order changes no sum.
+  bool runs_backwards(Index block_count, Index open) const {
+    const Index scalars = block_count * (inputs() + open) * column;
+    return odd_step_ && scalars * Index(sizeof(Scalar)) > near_cache;
+  }
+
+  /// even, odd += the inputs times the first columns of a panel. Two sets of sums, each taking
+  /// every other column, hide the latency of a multiply-add.
+  EIGEN_ALWAYS_INLINE void add_inputs(const Scalar* x, const Scalar* panel, Sums& even,
+                                      Sums& odd) const {
+    const Index I = inputs();
+    Index k = 0;
+    for (; k + 2 <= I; k += 2, panel += 2 * column) {
+      even.add_product(x[k], panel);
+      odd.add_product(x[k + 1], panel + column);
+    }
+    if (k < I) even.add_product(x[k], panel);
+  }
+
+  /// The gates and the proposed state, from the sums: c~ = f c + i g, h~ = o tanh(c~).
+  EIGEN_ALWAYS_INLINE static void propose(const Sums& z, const P& c_old, P& c_proposed,
+                                          P& h_proposed) {
+    using namespace kernels::detail;
+    const P ig = sigmoid_times_tanh<Scalar>(z.i, z.g);
+    c_proposed = pmadd(sigmoid_packet<Scalar>(z.f), c_old, ig);
+    h_proposed = sigmoid_times_tanh<Scalar>(z.o, c_proposed);
+  }
+
+  /// A step of gates that are always open.
+  void step_all(const Scalar* x) {
+    const Index count = blocks();
+    const Scalar* h_prev = h_prev_.data() + (odd_step_ ? count * packet : 0);
+    Scalar* h_next = h_prev_.data() + (odd_step_ ? 0 : count * packet);
+    const bool backwards = runs_backwards(count, neurons());
+    for (Index n = 0; n < count; ++n) {
+      run_whole_block(backwards ? count - 1 - n : n, x, h_prev, h_next);
+    }
+    odd_step_ = !odd_step_;
+  }
+
+  EIGEN_ALWAYS_INLINE void run_whole_block(Index block, const Scalar* x, const Scalar* h_prev,
+                                           Scalar* h_next) {
+    const Index H = neurons();
+    const Scalar* panel = panels_.data() + block * panel_size();
+    Sums even = Sums::load(bias_.data() + block * column), odd = Sums::zero();
+    add_inputs(x, panel, even, odd);
+    panel += inputs() * column;
+    Index k = 0;
+    for (; k + 2 <= H; k += 2, panel += 2 * column) {
+      odd.add_product(h_prev[k], panel);
+      even.add_product(h_prev[k + 1], panel + column);
+    }
+    if (k < H) odd.add_product(h_prev[k], panel);
+    even.add(odd);
+    P c_proposed, h_proposed;
+    propose(even, Eigen::internal::pload<P>(c_.data() + block * packet), c_proposed, h_proposed);
+    Eigen::internal::pstore(c_.data() + block * packet, c_proposed);
+    Eigen::internal::pstore(h_.data() + block * packet, h_proposed);
+    Eigen::internal::pstore(h_next + block * packet, h_proposed);
+  }
+
+  void prepare_gates() {
+    constexpr Scalar endless = std::numeric_limits<Scalar>::infinity();
+    const Index padded = blocks() * packet;
+    constants_ = bias_;
+    rest_.setZero(bias_.size());
+    is_open_.setZero(padded);
+    k_.setZero(padded);
+    open_slots_.setZero(padded + 1);  // the list is written one beyond its end
+    open_blocks_.setZero(blocks());
+    open_in_block_.setZero(blocks());
+    // No span contains a time yet; the surplus lanes of the last block stay closed for ever.
+    span_ = {endless, -endless};
+    block_from_.setConstant(blocks(), endless);
+    block_until_.setConstant(blocks(), -endless);
+    from_.setConstant(padded, -endless);
+    until_.setConstant(padded, endless);
+    from_.head(neurons()).setConstant(endless);
+    until_.head(neurons()).setConstant(-endless);
+    if constexpr (sorted) {
+      mu_.setZero(padded);
+      sigma_.setOnes(padded);
+      for (Index slot = 0; slot < neurons(); ++slot) {
+        mu_(slot) = gate_.mu(neuron(slot));
+        sigma_(slot) = gate_.sigma(neuron(slot));
+      }
+    }
+  }
+
+  /// A step of the open neurons.
+  void step_open(const Scalar* x, Scalar t) {
+    if (!(span_.open <= t && t <= span_.close)) update_open_set(t);
+    if (open_count_ == 0) return;
+    compute_openness(t);
+    const bool backwards = runs_backwards(open_block_count_, open_count_);
+    for (Index n = 0; n < open_block_count_; ++n) {
+      run_open_block(open_blocks_(backwards ? open_block_count_ - 1 - n : n), x);
+    }
+    odd_step_ = !odd_step_;
+    for (Index s = 0; s < open_count_; ++s) {
+      const Index slot = open_slots_(s);
+      const Scalar h = h_(slot);
+      h_prev_(s) = h;
+      if constexpr (sorted) {
+        h_out_(order_(slot)) = h;
+        c_out_(order_(slot)) = c_(slot);
+      }
+    }
+  }
+
+  EIGEN_ALWAYS_INLINE void run_open_block(Index block, const Scalar* x) {
+    using namespace kernels::detail;
+    const Scalar* panel = panels_.data() + block * panel_size();
+    Sums even = Sums::load(constants_.data() + block * column);
+    Sums odd = Sums::load(rest_.data() + block * column);
+    add_inputs(x, panel, even, odd);
+    panel += inputs() * column;
+    const Scalar* h_prev = h_prev_.data();
+    const Index* slots = open_slots_.data();
+    const Index count = open_count_;
+    Index s = 0;
+    for (; s + 2 <= count; s += 2) {
+      odd.add_product(h_prev[s], panel + slots[s] * column);
+      even.add_product(h_prev[s + 1], panel + slots[s + 1] * column);
+    }
+    if (s < count) odd.add_product(h_prev[s], panel + slots[s] * column);
+    even.add(odd);
+    const P c_old = pload<P>(c_.data() + block * packet);
+    const P h_old = pload<P>(h_.data() + block * packet);
+    P c_proposed, h_proposed;
+    propose(even, c_old, c_proposed, h_proposed);
+    // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
+    const P k = pload<P>(k_.data() + block * packet);
+    pstore(c_.data() + block * packet, pmadd(k, psub(c_proposed, c_old), c_old));
+    pstore(h_.data() + block * packet, pmadd(k, psub(h_proposed, h_old), h_old));
+  }
+
+  /// k of every neuron in the blocks that will be computed; 0 where a neuron is closed.
+  void compute_openness(Scalar t) {
+    using namespace kernels::detail;
+    if constexpr (sorted) {
+      const P now = pset1<P>(t);
+      for (Index b = 0; b < open_block_count_; ++b) {
+        const Index begin = open_blocks_(b) * packet;
+        const P u = pdiv(psub(now, pload<P>(mu_.data() + begin)), pload<P>(sigma_.data() + begin));
+        const P k = exp_packet<Scalar>(psub(pset1<P>(Scalar(0)), pmul(u, u)));
+        pstore(k_.data() + begin, pmul(k, pload<P>(is_open_.data() + begin)));
+      }
+    } else {
+      for (Index s = 0; s < open_count_; ++s) {
+        k_(open_slots_(s)) = gate_.openness(neuron(open_slots_(s)), t);
+      }
+    }
+  }
+
+  /// Asks the gates that may have opened or closed since the last step.
+  void update_open_set(Scalar t) {
+    constexpr Scalar endless = std::numeric_limits<Scalar>::infinity();
+    span_ = {-endless, endless};
+    bool changed = false;
+    for (Index block = 0; block < blocks(); ++block) {
+      if (!(block_from_(block) <= t && t <= block_until_(block))) changed |= update_block(block, t);
+      span_.open = std::max(span_.open, block_from_(block));
+      span_.close = std::min(span_.close, block_until_(block));
+    }
+    if (changed) list_open_neurons();
+  }
+
+  bool update_block(Index block, Scalar t) {
+    bool changed = false;
+    const Index begin = block * packet, end = begin + packet;
+    for (Index slot = begin; slot < end; ++slot) {
+      if (from_(slot) <= t && t <= until_(slot)) continue;
+      const bool open = gate_.is_open(neuron(slot), t);
+      const Span span = glstm::detail::steady_span(gate_, neuron(slot), t, open);
+      from_(slot) = span.open;
+      until_(slot) = span.close;
+      if (open == (is_open_(slot) != Scalar(0))) continue;
+      changed = true;
+      is_open_(slot) = Scalar(open);
+      open_in_block_(block) += open ? 1 : -1;
+      k_(slot) = Scalar(0);
+      if (h_(slot) != Scalar(0)) {
+        frozen_count_ += open ? -1 : 1;
+        add_to_constants(slot, open ? -h_(slot) : h_(slot));
+      }
+    }
+    using namespace kernels::detail;
+    block_from_(block) = Eigen::internal::predux_max(pload<P>(from_.data() + begin));
+    block_until_(block) = Eigen::internal::predux_min(pload<P>(until_.data() + begin));
+    return changed;
+  }
+
+  /// constants + rest += h times the weights of the neuron in `slot`, for all blocks. What the
+  /// rounding of the sum loses is kept in the rest (Knuth's two-sum), so that a neuron that opens
+  /// takes away what it added when it closed and nothing is left behind after any number of steps.
+  void add_to_constants(Index slot, Scalar h) {
+    using namespace kernels::detail;
+    const P factor = pset1<P>(h);
+    const Scalar* weights = panels_.data() + (inputs() + slot) * column;
+    for (Index block = 0; block < blocks(); ++block, weights += panel_size()) {
+      for (Index at = 0; at < column; at += packet) {
+        Scalar* sum = constants_.data() + block * column + at;
+        Scalar* rest = rest_.data() + block * column + at;
+        const P a = pload<P>(sum), b = pmul(factor, pload<P>(weights + at));
+        const P s = padd(a, b);
+        const P b_taken = psub(s, a);
+        const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
+        pstore(sum, s);
+        pstore(rest, padd(pload<P>(rest), lost));
+      }
+    }
+  }
+
+  void list_open_neurons() {
+    open_count_ = open_block_count_ = 0;
+    for (Index block = 0; block < blocks(); ++block) {
+      if (open_in_block_(block) == 0) continue;
+      open_blocks_(open_block_count_++) = block;
+      for (Index slot = block * packet; slot < (block + 1) * packet; ++slot) {
+        h_prev_(open_count_) = h_(slot);
+        open_slots_(open_count_) = slot;
+        open_count_ += is_open_(slot) != Scalar(0);
+      }
+    }
+    if (frozen_count_ == 0) {
+      constants_ = bias_;
+      rest_.setZero();
+    }
+  }
+
+  /// Brings everything that depends on h up to date. Who is open is not asked again: it depends on
+  /// time alone.
+  void state_changed() {
+    if constexpr (gated) {
+      constants_ = bias_;
+      rest_.setZero();
+      frozen_count_ = 0;
+      for (Index slot = 0; slot < neurons(); ++slot) {
+        if (is_open_(slot) != Scalar(0) || h_(slot) == Scalar(0)) continue;
+        ++frozen_count_;
+        add_to_constants(slot, h_(slot));
+      }
+      list_open_neurons();
+      if constexpr (sorted) {
+        for (Index slot = 0; slot < neurons(); ++slot) {
+          h_out_(order_(slot)) = h_(slot);
+          c_out_(order_(slot)) = c_(slot);
+        }
+      }
+    } else {
+      h_prev_ << h_, h_;
+    }
+  }
+
+  // A slot is a place in the sorted order of neurons; "padded" is up to whole blocks.
+  Gate gate_;
+  Index inputs_, hidden_;
+  double time_origin_;
+  Vector<Index> order_;           // [H] the neuron in each slot
+  Vector<Scalar> panels_;         // [blocks][I + H][4][packet]
+  Vector<Scalar> bias_;           // [blocks][4][packet]
+  Vector<Scalar> h_, c_;          // [padded] by slot
+  Vector<Scalar> h_out_, c_out_;  // [H] by neuron, where the two orders differ
+  Vector<Scalar> h_prev_;         // [2][padded] h before and after a step, in turn; or [open] only
+  bool odd_step_ = false;
+
+  Vector<Scalar> constants_, rest_;  // [blocks][4][packet] bias and closed neurons; rounding
+  Vector<Scalar> is_open_, k_;       // [padded] 1 or 0; the openness
+  Vector<Scalar> mu_, sigma_;        // [padded] of Gaussian gates
+  Vector<Scalar> from_, until_;      // [padded] when is_open_ holds, for each slot,
+  Vector<Scalar> block_from_, block_until_;  // [blocks] for all slots of a block,
+  Span span_{};                              // and for all slots
+  Vector<Index> open_slots_, open_blocks_;   // ascending
+  Vector<Index> open_in_block_;              // [blocks]
+  Index open_count_ = 0, open_block_count_ = 0;
+  Index frozen_count_ = 0;  // closed slots whose h is not 0
+};
+
+}  // namespace glstm
