@@ -280,7 +280,7 @@ TEST_CASE("the work of a plain LSTM is counted exactly") {
   CHECK(work.openness == 5 * 11 * 7);
   CHECK(work.macs == 5.0 * 11 * 4 * 7 * (7 + 3));
   CHECK(work.dense_macs == work.macs);
-  // Per step: h_prev, c_prev, four gates and tanh(c~) of 7 neurons, x; one line of 8 doubles holds
+  // Per step: h_prev, c_prev and four gates of 7 neurons, x; one line of 8 doubles holds
   // the 5 samples. Then the openness of the neurons, in steps of 16.
   CHECK(work.tape_bytes == 11.0 * 8 * (8 * (7 * 6 + 3) + 16));
   CHECK(work.dense_tape_bytes == work.tape_bytes);
