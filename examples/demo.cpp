@@ -34,7 +34,7 @@ struct Settings {
   std::string task = "auto", mnist = "data/mnist", fashion = "/usr/share/datasets/fashion-mnist";
   fs::path out = "demo";
   double seconds = 70, epochs = 0;
-  Index steps = 1000, hidden = 110, batch = 100;
+  Index steps = 1000, hidden = 110, batch = 100, threads = 1;
   std::uint64_t seed = 1;
   double open_share = 0.08, threshold = 0.01, budget_weight = 0;
   std::optional<double> learning_rate, time_gate_learning_rate;  // else what suits the task
@@ -160,10 +160,12 @@ class StopAfter final : public Callback<float> {
 
 /// How many training steps fit into `seconds`; tried out on a copy of the network.
 template <TimeGate Gate>
-Index steps_in(double seconds, Network<Gate> network, const Task& task, Index batch, Index tries) {
+Index steps_in(double seconds, Network<Gate> network, const Task& task, const Settings& settings,
+               Index tries) {
   Adam<float> optimizer(network.layout(), {.learning_rate = 0, .time_gate_learning_rate = 0});
   StopAfter stop(tries);
-  Trainer<Gate>(network, optimizer, {.batch = batch, .epochs = tries})
+  Trainer<Gate>(network, optimizer,
+                {.batch = settings.batch, .epochs = tries, .threads = settings.threads})
       .listen(stop)
       .fit(*task.training);
   return std::max<Index>(10, static_cast<Index>(seconds / stop.seconds_per_step()));
@@ -183,7 +185,8 @@ Result train(const std::string& name, Network<Gate>& network, const Task& task,
                          .epochs = steps,
                          .budget_weight = settings.budget_weight,
                          .schedule = warmup_cosine(steps, steps / 20, 0.01),
-                         .seed = settings.seed});
+                         .seed = settings.seed,
+                         .threads = settings.threads});
   ProgressBar<float> progress(std::cout, isatty(STDOUT_FILENO) != 0, task.loss);
   Curve curve(name, task.loss, curves);
   StopAfter stop(steps);
@@ -193,7 +196,7 @@ Result train(const std::string& name, Network<Gate>& network, const Task& task,
   Result result;
   result.model = name;
   const auto begin = Clock::now();
-  const Evaluation test = evaluate(network, *task.test, settings.batch);
+  const Evaluation test = evaluate(network, *task.test, settings.batch, settings.threads);
   result.inference_ms = 1e3 * seconds_since(begin) / static_cast<double>(task.test->size());
   result.sequences = last.step * settings.batch;
   result.training_seconds = last.seconds;
@@ -218,11 +221,12 @@ void write_windows(const GLstm<float>& network, const std::string& when, std::os
   }
 }
 
-void print_table(const Task& task, const std::vector<Result>& results) {
+void print_table(const Task& task, Index threads, const std::vector<Result>& results) {
   const bool labels = task.loss == Loss::softmax_cross_entropy;
   std::cout << "\n"
             << task.name << ", test set of " << task.test->size() << " sequences of " << task.steps
-            << " steps, one thread\n\n"
+            << " steps, " << (threads == 1 ? "one thread" : std::to_string(threads) + " threads")
+            << "\n\n"
             << std::left << std::setw(36) << "" << std::right;
   for (const Result& result : results) std::cout << std::setw(14) << result.model;
   const auto line = [&](const std::string& what, int digits, auto value) {
@@ -321,6 +325,8 @@ int run(int argc, char** argv) {
   app.add_option("--steps", set.steps, "steps of the adding task")->check(CLI::Range(2, 1'000'000));
   app.add_option("--hidden", set.hidden, "neurons")->check(CLI::Range(1, 4096));
   app.add_option("--batch", set.batch, "sequences per training step")->check(CLI::Range(1, 4096));
+  app.add_option("--threads", set.threads, "threads of training and evaluation")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--seed", set.seed, "seed of initial values and order of samples");
   app.add_option("--open-share", set.open_share, "share of the sequence a gate is open at first")
       ->check(CLI::Range(0.001, 1.0));
@@ -365,7 +371,7 @@ int run(int argc, char** argv) {
     write_windows(network, "before", windows);
     const double epoch = static_cast<double>(task.training->size() / set.batch);
     const Index steps = set.epochs > 0 ? std::max<Index>(1, std::lround(set.epochs * epoch))
-                                       : steps_in(set.seconds, network, task, set.batch, 50);
+                                       : steps_in(set.seconds, network, task, set, 50);
     results.push_back(train("g-LSTM", network, task, set, steps, task.learning_rate, curves));
     write_windows(network, "after", windows);
   }
@@ -376,12 +382,12 @@ int run(int argc, char** argv) {
                          .loss = task.loss});
     Rng rng(set.seed);
     network.initialize(initial, rng);
-    const Index steps = steps_in(results.front().training_seconds, network, task, set.batch, 4);
+    const Index steps = steps_in(results.front().training_seconds, network, task, set, 4);
     results.push_back(train("LSTM", network, task, set, steps, set.lstm_learning_rate, curves));
   }
   curves.close();
   windows.close();
-  print_table(task, results);
+  print_table(task, set.threads, results);
   std::cout << "\nData: " << (set.out / "curves.csv").string() << ", "
             << (set.out / "windows.csv").string() << "\n";
   draw(set.out, task);

@@ -5,6 +5,7 @@
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/random.hpp"
+#include "glstm/core/thread_pool.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/adding_task.hpp"
@@ -20,4 +21,5 @@
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/optim/schedules.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/sharding.hpp"
 #include "glstm/train/trainer.hpp"

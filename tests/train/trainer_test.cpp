@@ -290,6 +290,8 @@ TEST_CASE("trainer options that are out of range are errors") {
   check_mentions(message([](TrainerOptions& o) { o.budget_weight = -1; }), {"budget_weight"});
   check_mentions(message([](TrainerOptions& o) { o.budget_weight = std::nan(""); }),
                  {"budget_weight", "nan"});
+  check_mentions(message([](TrainerOptions& o) { o.threads = 0; }), {"thread", "got 0"});
+  check_mentions(message([](TrainerOptions& o) { o.shards = -1; }), {"shards", "got -1"});
   GRun run;
   check_mentions(error_of([&] { evaluate(*run.network, small_task(), 0); }), {"batch", "got 0"});
 }

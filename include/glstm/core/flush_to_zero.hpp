@@ -13,13 +13,6 @@ namespace glstm {
 /// comes back when it goes. Gradients that decay over hundreds of steps become denormal, and
 /// arithmetic on denormals is many times slower. Does nothing on processors without such a mode.
 class FlushToZero {
- public:
-  FlushToZero() : saved_(read()) { write(saved_ | flush_bits); }
-  ~FlushToZero() { write(saved_); }
-  FlushToZero(const FlushToZero&) = delete;
-  FlushToZero& operator=(const FlushToZero&) = delete;
-
- private:
 #if defined(__SSE2__) || defined(_M_X64)
   using Word = unsigned int;
   static constexpr Word flush_bits = 0x8040;  // MXCSR: flush-to-zero and denormals-are-zero
@@ -41,6 +34,18 @@ class FlushToZero {
   static void write(Word) {}
 #endif
 
+ public:
+  /// How a thread treats denormals, for another one to do the same.
+  using Mode = Word;
+  static Mode mode() { return read() & flush_bits; }
+
+  FlushToZero() : FlushToZero(flush_bits) {}
+  explicit FlushToZero(Mode mode) : saved_(read()) { write((saved_ & ~flush_bits) | mode); }
+  ~FlushToZero() { write(saved_); }
+  FlushToZero(const FlushToZero&) = delete;
+  FlushToZero& operator=(const FlushToZero&) = delete;
+
+ private:
   Word saved_;
 };
 

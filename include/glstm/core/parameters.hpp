@@ -37,6 +37,13 @@ class ParameterLayout {
   const std::vector<ParameterBlock>& blocks() const { return blocks_; }
   Index size() const { return size_; }
 
+  /// Throws Error unless `flat`, called `what` in the message, has this layout's size.
+  template <class Scalar>
+  void check(const Vector<Scalar>& flat, const char* what) const {
+    detail::require(flat.size() == size_, what, " must have ", size_, " elements, got ",
+                    flat.size());
+  }
+
   /// The block that holds the flat position `index`.
   const ParameterBlock& block_of(Index index) const {
     for (const ParameterBlock& block : blocks_) {

@@ -1,9 +1,11 @@
 // Batches of sequences with their targets, and where batches come from.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
+#include "glstm/core/error.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
 
@@ -30,6 +32,14 @@ struct SequenceBatch {
   Index steps() const { return timing.steps; }
   auto step(Index n) const { return values.middleCols(n * features, features); }
   auto step(Index n) { return values.middleCols(n * features, features); }
+
+  /// Throws Error if values or timing have a wrong size, or the timing is unusable.
+  void check() const {
+    timing.check();
+    detail::require(values.rows() == batch() && values.cols() == features * steps(),
+                    "the values of a batch must be [B, I*T] = [", batch(), ",", features * steps(),
+                    "], got [", values.rows(), ",", values.cols(), "]");
+  }
 };
 
 /// What a network should answer: `labels` for classification, `values` for regression. One row
@@ -47,6 +57,54 @@ struct LabelledBatch {
   Targets<Scalar> targets;
 };
 
+/// Copies `count` samples of a batch, from sample `first` on, into `out`, reusing its memory.
+/// Throws Error if there are no such samples. The batch must fit together: SequenceBatch::check.
+template <class Scalar>
+void copy_samples(const SequenceBatch<Scalar>& batch, Index first, Index count,
+                  SequenceBatch<Scalar>& out) {
+  detail::require(first >= 0 && count >= 1 && first + count <= batch.batch(), "there are no ",
+                  count, " samples from ", first, " on in a batch of ", batch.batch());
+  out.features = batch.features;
+  out.values = batch.values.middleRows(first, count);
+  const Timing& timing = batch.timing;
+  out.timing.batch = count;
+  out.timing.steps = timing.steps;
+  if (timing.timestamps.rows() > 1) {
+    out.timing.timestamps = timing.timestamps.middleRows(first, count);
+  } else {
+    out.timing.timestamps = timing.timestamps;
+  }
+  out.timing.lengths.clear();
+  if (!timing.lengths.empty()) {
+    const auto begin = timing.lengths.begin() + first;
+    out.timing.lengths.assign(begin, begin + count);
+  }
+}
+
+/// Likewise with targets. Throws Error if those that there are do not fit the batch.
+template <class Scalar>
+void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
+                  LabelledBatch<Scalar>& out) {
+  const Index B = batch.input.batch();
+  const auto& [values, labels] = batch.targets;
+  const Index all_labels = static_cast<Index>(labels.size());
+  detail::require(values.size() == 0 || values.rows() == B, "target values must have ", B,
+                  " rows, got ", values.rows());
+  detail::require(all_labels % std::max<Index>(1, B) == 0, "there must be a multiple of ", B,
+                  " labels, got ", all_labels);
+  copy_samples(batch.input, first, count, out.input);
+  if (values.size() == 0) {
+    out.targets.values.resize(0, 0);
+  } else {
+    out.targets.values = values.middleRows(first, count);
+  }
+  out.targets.labels.clear();
+  for (Index step = 0; step < all_labels; step += B) {
+    const auto begin = labels.begin() + step + first;
+    out.targets.labels.insert(out.targets.labels.end(), begin, begin + count);
+  }
+}
+
 /// Where training and test batches come from: a numbered collection of samples.
 template <class Scalar>
 class Dataset {
@@ -55,7 +113,8 @@ class Dataset {
 
   virtual Index size() const = 0;
 
-  /// Writes the named samples into `batch`, reusing its memory; row b holds samples[b].
+  /// Writes the named samples into `batch`, reusing its memory; row b holds samples[b]. Threads
+  /// take turns: the library never makes two calls at once.
   virtual void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const = 0;
 };
 

@@ -1,7 +1,9 @@
 // Losses over predictions, and how many predictions are right.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "glstm/core/error.hpp"
@@ -20,54 +22,71 @@ struct LossValue {
   Index right = 0, count = 0;
 };
 
+/// The number of predictions that count, with N = `steps` of them per sample: 1 when the last step
+/// is read out, else T. A sample without any valid step has nothing to answer and does not count.
+inline Index count_answers(const Timing& timing, Index steps) {
+  Index count = 0;
+  for (Index b = 0; b < timing.batch; ++b) count += std::min(timing.length(b), steps);
+  return count;
+}
+
+/// Throws Error if targets do not fit `steps` predictions of `outputs` numbers for each sample, or
+/// a label that counts is out of range.
+template <class Scalar>
+void check_targets(Loss kind, Index outputs, Index steps, const Timing& timing,
+                   const Targets<Scalar>& targets) {
+  using detail::require;
+  const Index B = timing.batch;
+  if (kind == Loss::mean_squared_error) {
+    require(targets.values.rows() == B && targets.values.cols() == outputs * steps,
+            "target values must be [", B, ",", outputs * steps, "], got [", targets.values.rows(),
+            ",", targets.values.cols(), "]");
+    return;
+  }
+  require(static_cast<Index>(targets.labels.size()) == B * steps, "there must be ", B * steps,
+          " labels, got ", targets.labels.size());
+  for (Index n = 0; n < steps; ++n) {
+    for (Index b = 0; b < B; ++b) {
+      if (n >= timing.length(b)) continue;
+      const int label = targets.labels[static_cast<std::size_t>(n * B + b)];
+      require(label >= 0 && label < outputs, "a label must lie in 0..", outputs - 1, ", got ",
+              label, " for sample ", b);
+    }
+  }
+}
+
 /// Evaluates a loss and its gradient.
 ///
 ///     y        [B, O*N]  predictions: N = 1 when the last step is read out, else T
 ///     dy       [B, O*N]  out; zero for steps past a sample's length
+///     answers            how many predictions dy is the mean over: those of these samples
+///                        (the default), or those of a larger batch that they are a part of
 ///
-/// A sample without any valid step has nothing to answer and does not count.
+/// The value is the mean over these samples' own predictions.
 ///
 /// mean_squared_error: the mean of (y - target)^2 over outputs and predictions.
 /// softmax_cross_entropy: the mean of -log softmax(y)[label] over predictions.
-/// Throws Error, before dy is written, if targets do not fit or a label is out of range.
+/// Throws Error, before dy is written, where check_targets does.
 template <class Scalar>
 LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const Timing& timing,
-                        const Targets<Scalar>& targets, Matrix<Scalar>& dy) {
-  using detail::require;
+                        const Targets<Scalar>& targets, Matrix<Scalar>& dy,
+                        std::optional<Index> answers = {}) {
   const Index B = y.rows(), steps = y.cols() / outputs;
-  const auto valid = [&](Index b, Index n) { return n < timing.length(b); };
-  if (kind == Loss::mean_squared_error) {
-    require(targets.values.rows() == B && targets.values.cols() == y.cols(),
-            "target values must be [", B, ",", y.cols(), "], got [", targets.values.rows(), ",",
-            targets.values.cols(), "]");
-  } else {
-    require(static_cast<Index>(targets.labels.size()) == B * steps, "there must be ", B * steps,
-            " labels, got ", targets.labels.size());
-    for (Index n = 0; n < steps; ++n) {
-      for (Index b = 0; b < B; ++b) {
-        const int label = targets.labels[static_cast<std::size_t>(n * B + b)];
-        require(!valid(b, n) || (label >= 0 && label < outputs), "a label must lie in 0..",
-                outputs - 1, ", got ", label, " for sample ", b);
-      }
-    }
-  }
-
+  check_targets(kind, outputs, steps, timing, targets);
   LossValue value;
+  value.count = count_answers(timing, steps);
   dy.setZero(B, y.cols());
-  for (Index n = 0; n < steps; ++n) {
-    for (Index b = 0; b < B; ++b) value.count += valid(b, n) ? 1 : 0;
-  }
   if (value.count == 0) return value;
-  const double count = static_cast<double>(value.count);
+  const double mean_over = static_cast<double>(answers.value_or(value.count));
   for (Index n = 0; n < steps; ++n) {
     for (Index b = 0; b < B; ++b) {
-      if (!valid(b, n)) continue;
+      if (n >= timing.length(b)) continue;
       const auto y_b = y.row(b).segment(n * outputs, outputs);
       auto dy_b = dy.row(b).segment(n * outputs, outputs);
       if (kind == Loss::mean_squared_error) {
         dy_b = y_b - targets.values.row(b).segment(n * outputs, outputs);
         value.loss += static_cast<double>(dy_b.squaredNorm()) / static_cast<double>(outputs);
-        dy_b *= Scalar(2.0 / (count * static_cast<double>(outputs)));
+        dy_b *= Scalar(2.0 / (mean_over * static_cast<double>(outputs)));
         continue;
       }
       const Index label = targets.labels[static_cast<std::size_t>(n * B + b)];
@@ -78,11 +97,11 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
       const Scalar sum = dy_b.sum();
       using std::log;
       value.loss += static_cast<double>(log(sum) - (y_b(label) - largest));
-      dy_b *= Scalar(1.0 / count) / sum;
-      dy_b(label) -= Scalar(1.0 / count);
+      dy_b *= Scalar(1.0 / mean_over) / sum;
+      dy_b(label) -= Scalar(1.0 / mean_over);
     }
   }
-  value.loss /= count;
+  value.loss /= static_cast<double>(value.count);
   return value;
 }
 

@@ -52,7 +52,13 @@ struct Evaluation {
   Work work;
 };
 
-/// Adds up evaluations of batches; the mean weighs every answer the same.
+/// What the means in a loss are over. The counts of a batch are the sums of those of its parts.
+struct MeanCounts {
+  Index answers = 0;      ///< of the task's loss
+  Index valid_steps = 0;  ///< of the budget
+};
+
+/// Adds up evaluations of batches, or of the parts of one; the mean weighs every answer the same.
 class EvaluationSum {
  public:
   void add(const Evaluation& batch) {
@@ -128,6 +134,28 @@ class Network {
     }
   }
 
+  /// Throws Error if a batch does not fit the network.
+  void check(const SequenceBatch<Scalar>& input) const {
+    detail::require(input.features == options_.inputs, "the network takes ", options_.inputs,
+                    " features per step, got ", input.features);
+    input.check();
+  }
+  void check(const LabelledBatch<Scalar>& batch) const {
+    check(batch.input);
+    const Timing& timing = batch.input.timing;
+    check_targets(options_.loss, options_.outputs, answers_per_sample(timing), timing,
+                  batch.targets);
+  }
+
+  /// How many answers a sample gets: 1, or one for every step.
+  Index answers_per_sample(const Timing& timing) const {
+    return options_.readout == Readout::every_step ? timing.steps : 1;
+  }
+
+  MeanCounts mean_counts(const Timing& timing) const {
+    return {count_answers(timing, answers_per_sample(timing)), timing.valid_steps()};
+  }
+
   /// The network's answer to a batch: [B,O], or [B, O*T] when every step is read out. Valid until
   /// the tape is used again.
   const Matrix<Scalar>& predict(const SequenceBatch<Scalar>& input, Tape& tape,
@@ -140,20 +168,25 @@ class Network {
   Evaluation evaluate(const LabelledBatch<Scalar>& batch, Tape& tape,
                       Path path = Path::scheduled) const {
     forward(batch.input, tape, Keep::nothing, path);
-    return evaluation(batch, tape);
+    return evaluation(batch, mean_counts(batch.input.timing), tape);
   }
 
   /// Adds the gradient of  task loss + budget_weight * budget  to `gradient`, whose layout is that
   /// of the parameters. Only time-gate parameters feel the budget.
+  ///
+  /// Where `batch` is a part of a larger one, `whole` is that one's mean_counts: the gradients of
+  /// all parts then add up to the gradient of the whole. The evaluation is that of the part;
+  /// EvaluationSum puts them together.
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
-                          Vector<Scalar>& gradient, Path path = Path::scheduled) const {
-    detail::require(gradient.size() == layout_.size(), "a gradient must have ", layout_.size(),
-                    " elements, got ", gradient.size());
+                          Vector<Scalar>& gradient, Path path = Path::scheduled,
+                          const std::optional<MeanCounts>& whole = {}) const {
+    layout_.check(gradient, "a gradient");
     forward(batch.input, tape, Keep::tape, path);
-    const Evaluation result = evaluation(batch, tape);
-
     const Timing& timing = batch.input.timing;
-    const double open_share_unit = static_cast<double>(timing.valid_steps() * neurons());
+    const MeanCounts counts = whole ? *whole : mean_counts(timing);
+    const Evaluation result = evaluation(batch, counts, tape);
+
+    const double open_share_unit = static_cast<double>(counts.valid_steps * neurons());
     const Scalar budget_gradient =
         static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
     readout_->backward(parameters, read_states(tape), tape.dreadout, tape.dhidden, gradient);
@@ -218,8 +251,7 @@ class Network {
   }
 
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path) const {
-    detail::require(input.features == options_.inputs, "the network takes ", options_.inputs,
-                    " features per step, got ", input.features);
+    check(input);
     tape.layers.resize(layers_.size());
     tape.final_states.resize(layers_.size());
     tape.outputs.resize(layers_.size());
@@ -232,10 +264,11 @@ class Network {
     readout_->forward(parameters, read_states(tape), tape.readout);
   }
 
-  Evaluation evaluation(const LabelledBatch<Scalar>& batch, Tape& tape) const {
+  Evaluation evaluation(const LabelledBatch<Scalar>& batch, const MeanCounts& counts,
+                        Tape& tape) const {
     Evaluation result;
     result.task = evaluate_loss(options_.loss, tape.readout, options_.outputs, batch.input.timing,
-                                batch.targets, tape.dreadout);
+                                batch.targets, tape.dreadout, counts.answers);
     result.work = tape.work();
     if (result.work.dense_updates > 0) {
       result.budget = result.work.openness / result.work.dense_updates;

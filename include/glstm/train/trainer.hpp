@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -15,12 +16,14 @@
 
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/random.hpp"
+#include "glstm/core/thread_pool.hpp"
 #include "glstm/data/batch.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/clipping.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/optim/schedules.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/sharding.hpp"
 
 namespace glstm {
 
@@ -33,23 +36,40 @@ struct TrainerOptions {
   std::uint64_t seed = 1;                                        ///< of the order of samples
   double max_seconds = std::numeric_limits<double>::infinity();  ///< of training steps
   bool flush_to_zero = true;
+  Index threads = 1;  ///< of training steps and validation; results do not depend on it, to the bit
+  Index shards = 0;   ///< the parts of a batch that threads share, see BatchWorkers; 0: by its size
 };
 
 /// The evaluation of a network over a whole dataset, in batches, with denormals flushed to zero.
+/// Threads take whole batches; the result does not depend on how many there are, to the bit.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size) {
+Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
+                    Index threads = 1) {
+  struct Worker {
+    typename Network<Gate>::Tape tape;
+    LabelledBatch<Scalar> batch;
+    std::vector<Index> samples;
+  };
   detail::require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
   const FlushToZero flush;
-  typename Network<Gate>::Tape tape;
-  LabelledBatch<Scalar> batch;
-  std::vector<Index> samples;
-  EvaluationSum sum;
-  for (Index first = 0; first < data.size(); first += batch_size) {
+  ThreadPool pool(threads);
+  std::vector<Worker> workers(static_cast<std::size_t>(threads));
+  const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
+  std::vector<Evaluation> found(static_cast<std::size_t>(batches));
+  std::mutex loading;  // a dataset need not be fit for two threads
+  pool.run(batches, [&](Index index, Index number) {
+    auto& [tape, batch, samples] = workers[static_cast<std::size_t>(number)];
+    const Index first = index * batch_size;
     samples.resize(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
     std::iota(samples.begin(), samples.end(), first);
-    data.load(samples, batch);
-    sum.add(network.evaluate(batch, tape));
-  }
+    {
+      const std::lock_guard lock(loading);
+      data.load(samples, batch);
+    }
+    found[static_cast<std::size_t>(index)] = network.evaluate(batch, tape);
+  });
+  EvaluationSum sum;
+  for (const Evaluation& batch : found) sum.add(batch);
   return sum.mean();
 }
 
@@ -62,7 +82,10 @@ class Trainer {
 
   /// Keeps references to the network and the optimiser. Throws Error if an option is out of range.
   Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options)
-      : network_(network), optimizer_(optimizer), options_(std::move(options)) {
+      : network_(network),
+        optimizer_(optimizer),
+        options_(std::move(options)),
+        workers_(options_.threads, options_.shards) {
     using detail::require;
     require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
     require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
@@ -120,7 +143,9 @@ class Trainer {
       report.step = optimizer_.state().steps;
       report.seconds = seconds;
       report.training = sum.mean();
-      if (validation != nullptr) report.validation = evaluate(network_, *validation, 500);
+      if (validation != nullptr) {
+        report.validation = evaluate(network_, *validation, 500, options_.threads);
+      }
       const TrainingSnapshot<Scalar> now{network_.parameters, network_.layout(),
                                          optimizer_.state()};
       for (Callback<Scalar>* callback : callbacks_) {
@@ -138,7 +163,7 @@ class Trainer {
     const Index step = optimizer_.state().steps;
     gradient_.setZero(network_.layout().size());
     StepReport report;
-    report.batch = network_.add_gradient(batch_, options_.budget_weight, tape_, gradient_);
+    report.batch = workers_.add_gradient(network_, batch_, options_.budget_weight, gradient_);
     report.gradient_norm = clip_by_global_norm(gradient_, options_.clip_norm);
     if (!std::isfinite(report.batch.task.loss) || !std::isfinite(report.gradient_norm)) {
       fail(step, gradient_, std::isfinite(report.gradient_norm) ? "loss" : "gradient");
@@ -170,8 +195,8 @@ class Trainer {
   Optimizer<Scalar>& optimizer_;
   TrainerOptions options_;
   std::vector<Callback<Scalar>*> callbacks_;
+  BatchWorkers<Gate> workers_;
   LabelledBatch<Scalar> batch_;
-  typename Network<Gate>::Tape tape_;
   Vector<Scalar> gradient_, last_good_;
 };
 
