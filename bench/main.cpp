@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
     glstm::bench::add_sequence_benchmarks(options);
     glstm::bench::add_share_benchmarks(options);
     glstm::bench::add_streaming_benchmarks(options);
+    glstm::bench::add_thread_benchmarks(options);
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "glstm_bench: %s\n", error.what());

@@ -95,19 +95,22 @@ class Results {
       if (run.at("run_type") != "iteration" || run.value("error_occurred", false)) continue;
       Measurement& measurement = by_registration[run.at("family_index").get<int>()];
       std::string run_name = run.at("run_name");
-      const std::size_t suffix = run_name.rfind("/process_time");
-      std::istringstream name(run_name.substr(0, suffix));
+      const bool threads = run_name.ends_with("/real_time");
+      std::istringstream name(run_name.substr(0, run_name.rfind(threads ? "/real_" : "/process_")));
       std::getline(name, measurement.topic, '/');
       std::getline(name, measurement.workload, '/');
       std::getline(name, measurement.peer);
       const std::string unit = run.at("time_unit");
       const double scale = unit == "ms" ? 1e6 : unit == "us" ? 1e3 : unit == "s" ? 1e9 : 1;
-      // Processor time of all threads: what else runs on the machine does not count, and neither
-      // peer can hide work in another thread.
-      measurement.nanoseconds.push_back(scale * run.at("cpu_time").get<double>());
-      cpu_ += run.at("cpu_time").get<double>() * scale * run.at("iterations").get<double>();
-      real_ += run.at("real_time").get<double>() * scale * run.at("iterations").get<double>();
+      const double cpu = scale * run.at("cpu_time").get<double>();
+      const double real = scale * run.at("real_time").get<double>();
+      // Processor time of all threads: what else runs on the machine does not count, and no peer
+      // can hide work in another thread. Where threads are the topic, real time.
+      measurement.nanoseconds.push_back(threads ? real : cpu);
       measurement.counters = run;
+      if (threads) continue;
+      cpu_ += cpu * run.at("iterations").get<double>();
+      real_ += real * run.at("iterations").get<double>();
     }
     for (auto& [index, measurement] : by_registration) all_.push_back(std::move(measurement));
   }
@@ -255,6 +258,21 @@ void print_streaming(const Results& results, std::ostream& out) {
   table.print(out);
 }
 
+void print_threads(const Results& results, std::ostream& out) {
+  const std::string topic = "threads";
+  Table table({"a network of ten classes", "1 thread, ms", "2 threads, ms", "times faster"});
+  for (const std::string& workload : results.values(topic, &Measurement::workload)) {
+    const Measurement* one = results.find(topic, workload, "1");
+    const Measurement* two = results.find(topic, workload, "2");
+    if (one == nullptr || two == nullptr) continue;
+    table.add({workload, short_number(one->milliseconds()), short_number(two->milliseconds()),
+               ratio(one, two)});
+  }
+  if (table.empty()) return;
+  out << "## Threads, in real time, at the first workload\n\n";
+  table.print(out);
+}
+
 void print_limits(const Results& results, std::ostream& out) {
   Table table({"limit", "value", "unit", "% of FMA peak"});
   for (const Measurement& m : results.all()) {
@@ -302,7 +320,8 @@ void print_machine(const Results& results, std::ostream& out) {
 
 void print_report(const Results& results, std::ostream& out) {
   out << "# Performance\n\n"
-         "One thread, float, flush-to-zero, the same weights and data for all; every peer was "
+         "One thread unless said, float, flush-to-zero, the same weights and data for all; every "
+         "peer was "
          "checked to give\nour hidden state and gradient before it was timed. Medians of "
          "repetitions in random order, processor\ntime. A training step is the forward pass, the "
          "loss |h_T|^2 / 2 and the backward pass to all parameters.\n\n";
@@ -311,6 +330,7 @@ void print_report(const Results& results, std::ostream& out) {
   print_sequences(results, "inference", out);
   print_shares(results, out);
   print_streaming(results, out);
+  print_threads(results, out);
   print_limits(results, out);
   print_memory(results, out);
 

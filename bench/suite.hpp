@@ -14,6 +14,7 @@ void check_peers(const SuiteOptions& options);
 void add_sequence_benchmarks(const SuiteOptions& options);
 void add_share_benchmarks(const SuiteOptions& options);
 void add_streaming_benchmarks(const SuiteOptions& options);
+void add_thread_benchmarks(const SuiteOptions& options);
 void add_limit_benchmarks();
 
 /// Notes what the figures depend on (compiler, BLAS, ...) in the benchmark's JSON context.

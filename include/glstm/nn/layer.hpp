@@ -19,13 +19,14 @@ enum class Path { scheduled, reference };
 
 using scheduled::Keep;
 
-/// The record of one forward pass of a layer, to be given to its backward pass. Its memory is
-/// reused by the next forward pass.
+/// The record of one forward pass of a layer, to be given to its backward pass. Its memory, and
+/// that of the backward pass, is reused by the next ones.
 template <class Scalar>
 struct LayerTape {
   Path path = Path::scheduled;
   scheduled::Tape<Scalar> scheduled;
   reference::Tape<Scalar> reference;
+  scheduled::Adjoint<Scalar> adjoint;  ///< working memory of the backward pass
 
   /// The batch and the steps of the forward pass.
   std::pair<Index, Index> shape() const {
@@ -147,7 +148,8 @@ class Layer {
     }
   }
 
-  /// The gradient of `forward` with the same parameters, timing and tape.
+  /// The gradient of `forward` with the same parameters, timing and tape. The tape's record stays
+  /// as it is.
   ///
   ///     doutputs  [B, H*T]  gradient of the outputs; null: zero
   ///     adjoint   [B,H]     in: gradient of the final state; out: of the initial state (without
@@ -157,10 +159,9 @@ class Layer {
   ///
   /// `budget_gradient` is the gradient of the loss with respect to each openness that comes from
   /// the computational budget.
-  void backward(const Vector<Scalar>& parameters, const Timing& timing,
-                const LayerTape<Scalar>& tape, const Matrix<Scalar>* doutputs,
-                Scalar budget_gradient, State<Scalar>& adjoint, Matrix<Scalar>* dx,
-                Vector<Scalar>& gradient) const {
+  void backward(const Vector<Scalar>& parameters, const Timing& timing, LayerTape<Scalar>& tape,
+                const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& adjoint,
+                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
     check_size(parameters, "parameters");
     check_size(gradient, "a gradient");
     timing.check();
@@ -182,7 +183,7 @@ class Layer {
     LstmGradients<Scalar> blocks = gradients(gradient);
     if (tape.path == Path::scheduled) {
       scheduled::backward(gate(parameters), timing, tape.scheduled, doutputs, budget_gradient,
-                          adjoint, dx, blocks);
+                          adjoint, dx, blocks, tape.adjoint);
     } else {
       reference::backward(weights(parameters), gate(parameters), timing, tape.reference, doutputs,
                           budget_gradient, adjoint, dx, blocks);

@@ -36,7 +36,7 @@ struct NetworkTape {
   std::vector<State<Scalar>> final_states;  ///< [B,H] per layer
   std::vector<Matrix<Scalar>> outputs;      ///< [B, H*T] of layers whose every step is used
   Matrix<Scalar> readout;                   ///< [B, O*N]: the network's answer
-  Matrix<Scalar> dreadout, dhidden;
+  Matrix<Scalar> dreadout, dhidden, dinput;
 
   Work work() const {
     Work sum;
@@ -197,10 +197,9 @@ class Network {
       State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, layer.hidden());
       const bool every_step = hands_on_every_step(l);
       if (!every_step) adjoint.h = tape.dhidden;
-      Matrix<Scalar> dx;
       layer.backward(parameters, timing, tape.layers[l], every_step ? &tape.dhidden : nullptr,
-                     budget_gradient, adjoint, l > 0 ? &dx : nullptr, gradient);
-      if (l > 0) tape.dhidden = std::move(dx);
+                     budget_gradient, adjoint, l > 0 ? &tape.dinput : nullptr, gradient);
+      if (l > 0) tape.dhidden.swap(tape.dinput);
     }
     return result;
   }

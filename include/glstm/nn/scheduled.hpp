@@ -389,15 +389,33 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
   state.c = tape.c.topRows(B);
 }
 
-/// The working memory of a backward pass.
+/// The working memory of a backward pass, which is reused from call to call.
 template <class Scalar>
 struct Adjoint {
-  Matrix<Scalar> h;        ///< [stride,H] the state that frozen neurons had, going back in time
-  Matrix<Scalar> dh, dc;   ///< [stride,H]
-  Matrix<Scalar> sum_dz;   ///< [stride,4H] of the open neurons, over their steps so far
-  Vector<Scalar> dquads;   ///< the weight gradient as quads
-  Matrix<Scalar> sum;      ///< four columns of a product
+  Matrix<Scalar> h;       ///< [stride,H] the state that frozen neurons had, going back in time
+  Matrix<Scalar> dh, dc;  ///< [stride,H]
+  Matrix<Scalar> sum_dz;  ///< [stride,4H] of the open neurons, over their steps so far
+  Vector<Scalar> dquads;  ///< the weight gradient as quads
+
+  // Of the open neurons of one segment, compact:
+  Vector<Scalar> du;          ///< [stride, open + inputs] of [h | x]
+  Vector<Scalar> dc_open;     ///< [stride, open]
+  Vector<Scalar> dk;          ///< as BackwardStep gives it
+  Vector<Scalar> dz;          ///< [chunk of steps and lanes, 4 open]
+  Vector<Scalar> rows;        ///< [chunk of steps and lanes][open + inputs] of [h | x]
+  Vector<Scalar> transposed;  ///< the weights by columns of [h | x]
+  Vector<Scalar> dpanel;      ///< [open + inputs, 4 open] the weight gradient
+
+  // Of one event:
+  Boundary boundary;
+  std::vector<Index> columns;
+  Matrix<Scalar> sum;      ///< [stride,4] a product
   Vector<Scalar> scratch;  ///< quads of one neuron or group
+
+  /// At least `size` elements, of any value.
+  static void reserve(Vector<Scalar>& memory, Index size) {
+    if (memory.size() < size) memory.resize(size);
+  }
 };
 
 /// The gradients of add_frozen with respect to the weights and to the sources' h, for all
@@ -405,13 +423,13 @@ struct Adjoint {
 template <class Scalar>
 void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& targets,
                          const std::vector<Index>& sources, std::size_t subtract_from,
-                         Adjoint<Scalar>& adjoint, std::vector<Index>& columns) {
+                         Adjoint<Scalar>& adjoint) {
   if (targets.empty() || sources.empty()) return;
   const Index H = tape.hidden, stride = tape.stride;
   const auto sign = [&](std::size_t k) { return k < subtract_from ? Scalar(1) : Scalar(-1); };
 
   Vector<Scalar>& scratch = adjoint.scratch;
-  if (scratch.size() < 16 * H) scratch.resize(16 * H);
+  adjoint.reserve(scratch, 16 * H);
   // dWh[i,j] += sum_dz_i^T h_j
   const Index count = static_cast<Index>(sources.size());
   for (Index i : targets) {
@@ -435,6 +453,7 @@ void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& tar
   }
 
   // dh_j += sum_dz_i Wh[i,j], four sources at a time
+  std::vector<Index>& columns = adjoint.columns;
   columns.clear();
   for (Index i : targets) {
     for (Index g = 0; g < 4; ++g) columns.push_back(4 * i + g);
@@ -504,16 +523,16 @@ void add_gate_gradient(const Gate& gate, const Timing& timing, const Segment& se
 /// The gradient of `forward`. `adjoint_state` is d final state on entry, d initial state on
 /// return; `doutputs` [B, H*T] and `dx` [B, I*T] may be null. `budget_gradient` is added to the
 /// gradient of every open neuron's openness. Weight and gate gradients ([H,P]) accumulate.
+/// `adjoint` is working memory.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
               const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& adjoint_state,
-              Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients) {
+              Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients, Adjoint<Scalar>& adjoint) {
   detail::require(tape.keep == Keep::tape, "backward needs a forward pass that kept its tape");
   const Index B = tape.batch, H = tape.hidden, I = tape.inputs, T = timing.steps;
   const Index stride = tape.stride, lanes = tape.lanes;
   const bool gate_learns = gradients.dgate.cols() > 0;
 
-  Adjoint<Scalar> adjoint;
   adjoint.h = tape.h;
   adjoint.dh.setZero(stride, H);
   adjoint.dc.setZero(stride, H);
@@ -527,9 +546,9 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     for (Index n = begin; n < end; ++n) adjoint.dh.topRows(B) += doutputs->middleCols(n * H, H);
   };
 
-  Vector<Scalar> du, dc, dk, dz, transposed, dpanel, rows;  // of the open neurons, compact
-  Boundary boundary;
-  std::vector<Index> columns;
+  Vector<Scalar>&du = adjoint.du, &dc = adjoint.dc_open, &dk = adjoint.dk, &dz = adjoint.dz;
+  Vector<Scalar>&rows = adjoint.rows, &transposed = adjoint.transposed, &dpanel = adjoint.dpanel;
+  Boundary& boundary = adjoint.boundary;
   Index done = T;  // steps from here on are behind us
   for (std::size_t s = tape.segments.size(); s-- > 0;) {
     const Segment& segment = tape.segments[s];
@@ -545,13 +564,13 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     const Index chunk = std::clamp<Index>(128 / lanes, 1, segment.steps());
     const Index dz_stride = kernels::stride_for<Scalar>(chunk * lanes);
     const Index padded = kernels::lanes_for<Scalar>(inner);
-    if (du.size() < stride * 4 * groups) du.resize(stride * 4 * groups);
-    if (dc.size() < stride * open) dc.resize(stride * open);
-    if (dk.size() < stride * open) dk.resize(stride * open);
-    if (dz.size() < dz_stride * 4 * open) dz.resize(dz_stride * 4 * open);
-    if (rows.size() < chunk * lanes * padded) rows.resize(chunk * lanes * padded);
-    if (transposed.size() < groups * 16 * open) transposed.resize(groups * 16 * open);
-    if (dpanel.size() < 4 * open * padded) dpanel.resize(4 * open * padded);
+    adjoint.reserve(du, stride * 4 * groups);
+    adjoint.reserve(dc, stride * open);
+    adjoint.reserve(dk, stride * open);
+    adjoint.reserve(dz, dz_stride * 4 * open);
+    adjoint.reserve(rows, chunk * lanes * padded);
+    adjoint.reserve(transposed, groups * 16 * open);
+    adjoint.reserve(dpanel, 4 * open * padded);
     dpanel.head(4 * open * padded).setZero();
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];
@@ -653,8 +672,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     }
 
     find_boundary(tape, s, boundary);
-    add_frozen_gradient(tape, boundary.opened, boundary.frozen, boundary.frozen.size(), adjoint,
-                        columns);
+    add_frozen_gradient(tape, boundary.opened, boundary.frozen, boundary.frozen.size(), adjoint);
     // Neurons that open here had their state from before; the record of the first step has it.
     const Scalar* before = tape.steps.data() + tape.segment_start[s] + layout.u;
     for (Index slot = 0; slot < open; ++slot) {
@@ -662,7 +680,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
       if (!std::binary_search(boundary.opened.begin(), boundary.opened.end(), j)) continue;
       std::copy_n(before + slot * stride, lanes, adjoint.h.col(j).data());
     }
-    add_frozen_gradient(tape, boundary.kept, boundary.changed, boundary.closed, adjoint, columns);
+    add_frozen_gradient(tape, boundary.kept, boundary.changed, boundary.closed, adjoint);
     for (Index i : boundary.opened) {
       for (Index g = 0; g < 4; ++g) {
         gradients.db(g * H + i) += adjoint.sum_dz.col(4 * i + g).head(lanes).sum();
