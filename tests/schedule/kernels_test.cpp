@@ -186,31 +186,50 @@ TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
     Rng rng(seed);
     const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 5));
     const Index stride = kernels::stride_for<TestType>(lanes);
+    const Index left_stride = stride + packet_size<TestType> * rng.below(3);
     const Index available = 1 + rng.below(9), count = rng.below(11);
-    CAPTURE(seed, lanes, count);
-    const auto block = random_matrix<TestType>(stride, available, rng);
-    const auto left = random_matrix<TestType>(stride, 4, rng);
+    const bool listed = seed % 2 == 0, by_gate = seed % 3 == 0;
+    CAPTURE(seed, lanes, count, listed, by_gate);
+    const auto block = random_matrix<TestType>(stride, std::max(available, count), rng);
+    const auto left = random_matrix<TestType>(left_stride, 4, rng);
     const std::vector<Index> columns = random_columns(count, available, rng);
-    auto quads = random_matrix<TestType>(4, count + 1, rng);
+    auto out = by_gate ? random_matrix<TestType>(count + 1, 4, rng)
+                       : random_matrix<TestType>(4, count + 1, rng);
 
-    Matrix<TestType> expected = quads;
+    Matrix<TestType> expected = out;
     for (Index k = 0; k < count; ++k) {
-      expected.col(k) += left.topRows(lanes).transpose() *
-                         block.col(columns[static_cast<std::size_t>(k)]).head(lanes);
+      const Index source = listed ? columns[static_cast<std::size_t>(k)] : k;
+      const Vector<TestType> dots = left.topRows(lanes).transpose() * block.col(source).head(lanes);
+      if (by_gate) {
+        expected.row(k) += dots.transpose();
+      } else {
+        expected.col(k) += dots;
+      }
     }
-    kernels::QuadDots<TestType>{
-        .lanes = lanes,
-        .stride = stride,
-        .left = left.data(),
-        .block = block.data(),
-        .columns = columns.data(),
-        .count = count,
-        .quads = quads.data(),
+    const auto run = [&](auto where) {
+      kernels::QuadDots<TestType, decltype(where)>{
+          .lanes = lanes,
+          .left = left.data(),
+          .left_stride = left_stride,
+          .block = block.data(),
+          .stride = stride,
+          .columns = where,
+          .count = count,
+          .out = out.data(),
+          .next = by_gate ? 1 : 4,
+          .gate = by_gate ? out.rows() : 1,
+      }
+          .run();
+    };
+    if (listed) {
+      run(kernels::ListedColumns(columns.data()));
+    } else {
+      run(kernels::AdjacentColumns{});
     }
-        .run();
-    const double error = static_cast<double>((quads - expected).cwiseAbs().maxCoeff());
-    CHECK(error < 20 * tolerance<TestType>);
-    CHECK(quads.col(count) == expected.col(count));  // untouched
+    // What is beyond the last quad is part of the comparison: it must stay untouched.
+    CHECK(static_cast<double>((out - expected).cwiseAbs().maxCoeff()) < 20 * tolerance<TestType>);
+    CHECK(
+        (by_gate ? out.row(count) == expected.row(count) : out.col(count) == expected.col(count)));
   }
 }
 

@@ -434,14 +434,15 @@ void add_frozen_gradient(const Tape<Scalar>& tape, const std::vector<Index>& tar
   const Index count = static_cast<Index>(sources.size());
   for (Index i : targets) {
     scratch.head(4 * count).setZero();
-    kernels::QuadDots<Scalar>{
+    kernels::QuadDots<Scalar, kernels::ListedColumns>{
         .lanes = tape.lanes,
-        .stride = stride,
         .left = adjoint.sum_dz.col(4 * i).data(),
+        .left_stride = stride,
         .block = adjoint.h.data(),
+        .stride = stride,
         .columns = sources.data(),
         .count = count,
-        .quads = scratch.data(),
+        .out = scratch.data(),
     }
         .run();
     for (std::size_t k = 0; k < sources.size(); ++k) {
@@ -564,6 +565,9 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     const Index chunk = std::clamp<Index>(128 / lanes, 1, segment.steps());
     const Index dz_stride = kernels::stride_for<Scalar>(chunk * lanes);
     const Index padded = kernels::lanes_for<Scalar>(inner);
+    // Few columns would leave most of a row's packets empty; sums over the samples suit them
+    // better.
+    const bool narrow = inner <= 8;
     adjoint.reserve(du, stride * 4 * groups);
     adjoint.reserve(dc, stride * open);
     adjoint.reserve(dk, stride * open);
@@ -622,8 +626,26 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
           add_gate_gradient(gate, timing, segment, n, tape, dk.data(), budget_gradient,
                             gradients.dgate);
         }
-        kernels::transpose(step + layout.u, stride, lanes, inner,
-                           rows.data() + (n - chunk_begin) * lanes * padded, padded);
+        // dW += dz^T [h_prev | x]; when not narrow, after all steps of the chunk
+        for (Index slot = 0; narrow && slot < open; ++slot) {
+          kernels::QuadDots<Scalar, kernels::AdjacentColumns>{
+              .lanes = lanes,
+              .left = dz_n + 4 * slot * dz_stride,
+              .left_stride = dz_stride,
+              .block = step + layout.u,
+              .stride = stride,
+              .columns = {},
+              .count = inner,
+              .out = dpanel.data() + 4 * slot * padded,
+              .next = 1,
+              .gate = padded,
+          }
+              .run();
+        }
+        if (!narrow) {
+          kernels::transpose(step + layout.u, stride, lanes, inner,
+                             rows.data() + (n - chunk_begin) * lanes * padded, padded);
+        }
         // du += dz W
         std::fill(du.data() + open * stride, du.data() + 4 * groups * stride, Scalar(0));
         kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
@@ -644,13 +666,12 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
           }
         }
       }
-      // dW += dz^T [h_prev | x]
       kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
           .lanes = padded,
           .stride = padded,
           .block = rows.data(),
           .columns = {},
-          .count = (chunk_end - chunk_begin) * lanes,
+          .count = narrow ? 0 : (chunk_end - chunk_begin) * lanes,
           .quads = {.data = dz.data(), .neuron = 4 * dz_stride, .next = 1, .gate = dz_stride},
           .neurons = open,
           .out = dpanel.data(),

@@ -362,15 +362,19 @@ struct ColumnProduct {
   }
 };
 
-/// quad k += the dot products of the four columns of `left` with block column columns[k].
-template <class Scalar>
+/// Quad k of `out` += the dot products of the four columns of `left` with block column columns[k];
+/// its number g is out[k * next + g * gate].
+template <class Scalar, class Columns>
 struct QuadDots {
-  Index lanes, stride;
-  const Scalar* left;   ///< [stride, 4]
+  Index lanes;
+  const Scalar* left;  ///< [left_stride, 4]
+  Index left_stride;
   const Scalar* block;  ///< [stride, columns]
-  ListedColumns columns;
+  Index stride;
+  Columns columns;
   Index count;
-  Scalar* quads;  ///< [count], accumulated into
+  Scalar* out;
+  Index next = 4, gate = 1;
 
   void run() const {
     using namespace detail;
@@ -380,13 +384,14 @@ struct QuadDots {
       QuadSums<Scalar, 1> sums;
       for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
         const Scalar* l = left + row;
-        sums.add_product(right + row, pload<P>(l), pload<P>(l + stride), pload<P>(l + 2 * stride),
-                         pload<P>(l + 3 * stride));
+        sums.add_product(right + row, pload<P>(l), pload<P>(l + left_stride),
+                         pload<P>(l + 2 * left_stride), pload<P>(l + 3 * left_stride));
       }
-      quads[4 * k] += predux(sums.i);
-      quads[4 * k + 1] += predux(sums.f);
-      quads[4 * k + 2] += predux(sums.g);
-      quads[4 * k + 3] += predux(sums.o);
+      Scalar* quad = out + k * next;
+      quad[0] += predux(sums.i);
+      quad[gate] += predux(sums.f);
+      quad[2 * gate] += predux(sums.g);
+      quad[3 * gate] += predux(sums.o);
     }
   }
 };
