@@ -106,7 +106,11 @@ const RegisterPeer registered({.name = "libtorch",
                                      one_thread();
                                      return std::make_unique<TorchStreaming>(workload);
                                    },
-                               .describe = [] { return "libtorch " TORCH_VERSION; }});
+                               .describe =
+                                   [] {
+                                     return std::string("libtorch " TORCH_VERSION " (") +
+                                            (at::hasMKLDNN() ? "with" : "without") + " oneDNN)";
+                                   }});
 
 }  // namespace
 }  // namespace glstm::bench

@@ -43,7 +43,7 @@ void add_sequence_benchmarks(const SuiteOptions& options) {
             ->Unit(benchmark::kMillisecond)
             ->MeasureProcessCPUTime();
       };
-      add("training step", &SequencePeer::train, 3 * shape.forward_flops());
+      add("training step", &SequencePeer::train, shape.training_flops());
       add("inference", &SequencePeer::infer, shape.forward_flops());
     }
   }

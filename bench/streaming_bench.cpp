@@ -3,17 +3,12 @@
 
 #include "glstm_sequence.hpp"
 #include "suite.hpp"
-#if __has_include("glstm/nn/streaming.hpp")
-#include "glstm/nn/streaming.hpp"
-#define GLSTM_BENCH_STREAMING 1
-#endif
 
 namespace glstm::bench {
 namespace {
 
 constexpr Index steps = 784;  // of a sequence
 
-#ifdef GLSTM_BENCH_STREAMING
 template <TimeGate Gate, int Inputs, int Hidden>
 class GlstmStreaming final : public StreamingPeer {
  public:
@@ -57,7 +52,6 @@ const RegisterPeer registered(
                workload);
          },
      .describe = nullptr});
-#endif
 
 void time(benchmark::State& state, const LayerSize& size, const MakeStreaming& make) {
   const FlushToZero flush;
@@ -87,12 +81,10 @@ void add_streaming_benchmarks(const SuiteOptions& options) {
       }
     }
   }
-#ifdef GLSTM_BENCH_STREAMING
   add("glstm, 10 % windows", {1, 110}, [](const Workload& workload) {
     return std::make_unique<GlstmStreaming<GaussianGate<float>, 1, 110>>(
         workload, even_gates(workload.shape, 0.1));
   });
-#endif
 }
 
 }  // namespace glstm::bench

@@ -18,10 +18,13 @@ struct Shape {
            ',' + std::to_string(batch);
   }
 
-  /// Floating-point operations of the weight products, forward. A training step has three times
-  /// as many: backward multiplies once for the state and once for the weights.
+  /// Floating-point operations of the weight products: forward, and of a training step, which
+  /// multiplies again for the gradients of the weights and of the state.
   double forward_flops() const {
     return 2.0 * 4 * static_cast<double>(hidden * (hidden + inputs) * steps * batch);
+  }
+  double training_flops() const {
+    return 2 * forward_flops() + 2.0 * 4 * static_cast<double>(hidden * hidden * steps * batch);
   }
 };
 

@@ -16,9 +16,18 @@ using Catch::Approx;
 #endif
 
 #include <initializer_list>
+#include <limits>
 #include <string>
 
 #include "glstm/core/error.hpp"
+
+/// The largest magnitude in a matrix; infinity where a value is not finite, which maxCoeff
+/// overlooks.
+template <class Matrix>
+double largest_magnitude(const Matrix& values) {
+  if (!values.allFinite()) return std::numeric_limits<double>::infinity();
+  return values.size() == 0 ? 0 : static_cast<double>(values.cwiseAbs().maxCoeff());
+}
 
 /// The message of the glstm::Error that `callable` throws; the test fails when it throws none.
 template <class Callable>

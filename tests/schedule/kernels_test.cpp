@@ -174,7 +174,7 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
     } else {
       run(kernels::AdjacentColumns{});
     }
-    const double error = static_cast<double>((out - expected).cwiseAbs().maxCoeff());
+    const double error = largest_magnitude(out - expected);
     CHECK(error < 20 * tolerance<TestType>);
     CHECK(out.bottomRows(out_stride - lanes) == expected.bottomRows(out_stride - lanes));
     CHECK(out.col(4 * neurons) == expected.col(4 * neurons));  // untouched
@@ -227,7 +227,7 @@ TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
       run(kernels::AdjacentColumns{});
     }
     // What is beyond the last quad is part of the comparison: it must stay untouched.
-    CHECK(static_cast<double>((out - expected).cwiseAbs().maxCoeff()) < 20 * tolerance<TestType>);
+    CHECK(largest_magnitude(out - expected) < 20 * tolerance<TestType>);
     CHECK(
         (by_gate ? out.row(count) == expected.row(count) : out.col(count) == expected.col(count)));
   }

@@ -173,7 +173,7 @@ TEST_CASE("the gradients of shards add up to that of the batch") {
           Vector<double> gradient = Vector<double>::Ones(expected.size());  // accumulates
           const Evaluation found = workers.add_gradient(*network, batch, budget_weight, gradient);
           INFO("batch " << size << ", " << shards << " shards, budget weight " << budget_weight);
-          CHECK((gradient - expected).cwiseAbs().maxCoeff() < 1e-12);
+          CHECK(largest_magnitude(gradient - expected) < 1e-12);
           CHECK(found.task.loss == Approx(whole.task.loss).epsilon(1e-12));
           CHECK(found.task.right == whole.task.right);
           CHECK(found.task.count == whole.task.count);
@@ -200,7 +200,7 @@ TEST_CASE("a sharded batch is answered as a whole one is") {
         BatchWorkers<GaussianGate<double>>(3, shards).predict(*network, input, three);
         REQUIRE(one.rows() == expected.rows());
         REQUIRE(one.cols() == expected.cols());
-        CHECK((one - expected).cwiseAbs().maxCoeff() < 1e-13);
+        CHECK(largest_magnitude(one - expected) < 1e-13);
         CHECK(one == three);
       }
     }

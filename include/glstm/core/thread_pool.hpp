@@ -37,7 +37,7 @@ class ThreadPool {
                                   error.what()));
     }
   }
-  ~ThreadPool() { stop(); }
+  ~ThreadPool() { stop(); }  ///< no thread may be in `run`
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 

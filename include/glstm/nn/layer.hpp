@@ -148,9 +148,10 @@ class Layer {
     }
   }
 
-  /// The gradient of `forward` with the same parameters, timing and tape. The tape's record stays
-  /// as it is.
+  /// The gradient of `forward` with the same parameters and timing.
   ///
+  ///     tape                what forward wrote; only its working memory changes, so that backward
+  ///                         can run again, but not in two threads at once
   ///     doutputs  [B, H*T]  gradient of the outputs; null: zero
   ///     adjoint   [B,H]     in: gradient of the final state; out: of the initial state (without
   ///                         the other neurons' part in dh where forward had no initial state)

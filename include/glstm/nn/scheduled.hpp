@@ -397,14 +397,14 @@ struct Adjoint {
   Matrix<Scalar> sum_dz;  ///< [stride,4H] of the open neurons, over their steps so far
   Vector<Scalar> dquads;  ///< the weight gradient as quads
 
-  // Of the open neurons of one segment, compact:
-  Vector<Scalar> du;          ///< [stride, open + inputs] of [h | x]
+  // Of the open neurons of one segment, compact. A chunk is some steps' lanes one after the other.
+  Vector<Scalar> du;          ///< [stride, columns of [h | x] in groups of four]
   Vector<Scalar> dc_open;     ///< [stride, open]
   Vector<Scalar> dk;          ///< as BackwardStep gives it
-  Vector<Scalar> dz;          ///< [chunk of steps and lanes, 4 open]
-  Vector<Scalar> rows;        ///< [chunk of steps and lanes][open + inputs] of [h | x]
-  Vector<Scalar> transposed;  ///< the weights by columns of [h | x]
-  Vector<Scalar> dpanel;      ///< [open + inputs, 4 open] the weight gradient
+  Vector<Scalar> dz;          ///< [chunk, 4 open]
+  Vector<Scalar> rows;        ///< [chunk][columns of [h | x] in whole packets]
+  Vector<Scalar> transposed;  ///< [groups of four columns of [h | x]][open][4] quads
+  Vector<Scalar> dpanel;      ///< [columns of [h | x] in whole packets, 4 open]
 
   // Of one event:
   Boundary boundary;
@@ -547,7 +547,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     for (Index n = begin; n < end; ++n) adjoint.dh.topRows(B) += doutputs->middleCols(n * H, H);
   };
 
-  Vector<Scalar>&du = adjoint.du, &dc = adjoint.dc_open, &dk = adjoint.dk, &dz = adjoint.dz;
+  Vector<Scalar>&du = adjoint.du, &dc_open = adjoint.dc_open, &dk = adjoint.dk, &dz = adjoint.dz;
   Vector<Scalar>&rows = adjoint.rows, &transposed = adjoint.transposed, &dpanel = adjoint.dpanel;
   Boundary& boundary = adjoint.boundary;
   Index done = T;  // steps from here on are behind us
@@ -569,7 +569,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     // better.
     const bool narrow = inner <= 8;
     adjoint.reserve(du, stride * 4 * groups);
-    adjoint.reserve(dc, stride * open);
+    adjoint.reserve(dc_open, stride * open);
     adjoint.reserve(dk, stride * open);
     adjoint.reserve(dz, dz_stride * 4 * open);
     adjoint.reserve(rows, chunk * lanes * padded);
@@ -579,7 +579,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];
       std::copy_n(adjoint.dh.col(j).data(), lanes, du.data() + slot * stride);
-      std::copy_n(adjoint.dc.col(j).data(), lanes, dc.data() + slot * stride);
+      std::copy_n(adjoint.dc.col(j).data(), lanes, dc_open.data() + slot * stride);
     }
     // W^T in groups of four columns of du: [groups][open][gate] quads
     transposed.head(groups * 16 * open).setZero();
@@ -615,7 +615,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
             .k = step + layout.k,
             .k_per_sample = tape.k_per_sample,
             .dh = du.data(),
-            .dc = dc.data(),
+            .dc = dc_open.data(),
             .dz = dz_n,
             .dz_stride = dz_stride,
             .sum_dz = adjoint.sum_dz.data(),
@@ -689,7 +689,7 @@ void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment.neurons[static_cast<std::size_t>(slot)];
       std::copy_n(du.data() + slot * stride, lanes, adjoint.dh.col(j).data());
-      std::copy_n(dc.data() + slot * stride, lanes, adjoint.dc.col(j).data());
+      std::copy_n(dc_open.data() + slot * stride, lanes, adjoint.dc.col(j).data());
     }
 
     find_boundary(tape, s, boundary);

@@ -161,8 +161,8 @@ class StreamingCell {
 
   /// One step at time t, which is in the unit of the layer's timestamps; x is [I] and no view of
   /// this cell. Times need not be ordered. The layer's time origin is subtracted from t in double,
-  /// and the difference, rounded once, must be finite as a Scalar. Allocates nothing, takes no
-  /// lock, makes no system call.
+  /// and the difference is rounded once. A gated cell leaves everything as it is when t is not a
+  /// number. Allocates nothing, takes no lock, makes no system call.
   void step(const Scalar* x, double t) noexcept {
     if constexpr (gated) {
       step_open(x, static_cast<Scalar>(t - time_origin_));
@@ -172,7 +172,7 @@ class StreamingCell {
   }
 
   /// The state [H], in the layer's order of neurons. The views stay where they are from step to
-  /// step, for as long as the cell does.
+  /// step, until the cell is moved from or assigned to.
   StateView hidden() const noexcept { return view(sorted ? h_out_ : h_); }
   StateView cell() const noexcept { return view(sorted ? c_out_ : c_); }
 
@@ -345,6 +345,7 @@ class StreamingCell {
 
   /// A step of the open neurons.
   void step_open(const Scalar* x, Scalar t) {
+    if (std::isnan(t)) return;
     if (!(span_.open <= t && t <= span_.close)) update_open_set(t);
     if (open_count_ == 0) return;
     compute_openness(t);
@@ -425,7 +426,7 @@ class StreamingCell {
   bool update_block(Index block, Scalar t) {
     bool changed = false;
     const Index begin = block * packet, end = begin + packet;
-    for (Index slot = begin; slot < end; ++slot) {
+    for (Index slot = begin; slot < end; ++slot) {  // surplus lanes are closed at all times
       if (from_(slot) <= t && t <= until_(slot)) continue;
       const bool open = gate_.is_open(neuron(slot), t);
       const Span span = glstm::detail::steady_span(gate_, neuron(slot), t, open);

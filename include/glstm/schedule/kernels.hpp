@@ -3,8 +3,9 @@
 //
 // Everything here works on compact blocks: [lanes, columns], column-major with a column stride of
 // `stride` scalars, where lanes is the batch rounded up to whole packets. The surplus lanes carry
-// finite numbers that nobody reads and whose gradients are zero. Weights come in "quads": the four
-// numbers by which one column is multiplied for the gates i, f, g, o of one neuron.
+// finite numbers that nobody reads and whose gradients are zero (the caller starts them from 0).
+// Weights come in "quads": the four numbers by which one column is multiplied for the gates i, f,
+// g, o of one neuron.
 //
 // Every product is the same loop, multiply_quads: sums of quads times packets, in tiles of as many
 // sums as the registers hold.

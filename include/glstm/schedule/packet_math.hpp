@@ -140,7 +140,8 @@ EIGEN_ALWAYS_INLINE Packet<Scalar> sigmoid_times_tanh(const Packet<Scalar>& a,
   }
 }
 
-/// exp, where a result too small for a normal number is 0 (Eigen's never gets there).
+/// exp, where a result too small for a normal number is 0. (Eigen limits the argument, so that its
+/// exp ends at a small number instead.)
 template <class Scalar>
 EIGEN_ALWAYS_INLINE Packet<Scalar> exp_packet(const Packet<Scalar>& x) {
   using P = Packet<Scalar>;

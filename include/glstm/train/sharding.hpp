@@ -28,7 +28,8 @@ struct ShardCut {
 
 /// Threads that share the work on a batch. The batch is cut into shards; what is computed depends
 /// on the batch and the number of shards, to the bit, and not on the number of threads. One thread
-/// does the shards one after another, with a tape that is as small as a shard.
+/// does the shards one after another, with a tape that is as small as a shard. Every shard has a
+/// gradient of its own. To be used by one caller at a time.
 template <TimeGate Gate>
 class BatchWorkers {
  public:

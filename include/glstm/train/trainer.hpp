@@ -36,12 +36,14 @@ struct TrainerOptions {
   std::uint64_t seed = 1;                                        ///< of the order of samples
   double max_seconds = std::numeric_limits<double>::infinity();  ///< of training steps
   bool flush_to_zero = true;
-  Index threads = 1;  ///< of training steps and validation; results do not depend on it, to the bit
-  Index shards = 0;   ///< the parts of a batch that threads share, see BatchWorkers; 0: by its size
+  /// Of training steps and validation. Results are the same to the bit for any number. A training
+  /// step uses no more threads than a batch has shards.
+  Index threads = 1;
+  Index shards = 0;  ///< the parts of a batch that threads share; 0: one for every 64 samples
 };
 
 /// The evaluation of a network over a whole dataset, in batches, with denormals flushed to zero.
-/// Threads take whole batches; the result does not depend on how many there are, to the bit.
+/// Threads take whole batches; the result is the same to the bit for any number of them.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
                     Index threads = 1) {
@@ -52,9 +54,10 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
   };
   detail::require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
   const FlushToZero flush;
-  ThreadPool pool(threads);
-  std::vector<Worker> workers(static_cast<std::size_t>(threads));
+  detail::require(threads >= 1, "there must be at least one thread, got ", threads);
   const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
+  ThreadPool pool(std::clamp<Index>(batches, 1, threads));
+  std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
   std::vector<Evaluation> found(static_cast<std::size_t>(batches));
   std::mutex loading;  // a dataset need not be fit for two threads
   pool.run(batches, [&](Index index, Index number) {
