@@ -270,7 +270,7 @@ void draw(const fs::path& out, const Task& task) {
                "set grid\n";
     if (labels) {
       gnuplot << "set ylabel 'right answers in training, %'\nset yrange [0:100]\n"
-                 "set key bottom right\ncolumn = 4\n";
+                 "set key right center\ncolumn = 4\n";
     } else {
       gnuplot << "set ylabel 'mean squared error in training'\nset logscale y\n"
                  "set key bottom left\ncolumn = 3\n";
