@@ -112,6 +112,36 @@ TEMPLATE_TEST_CASE("packets compute the sigmoid", "", float, double) {
   }
 }
 
+TEMPLATE_TEST_CASE("packets compute the gates' activations together", "", float, double) {
+  using namespace kernels::detail;
+  using P = kernels::Packet<TestType>;
+  const auto first = [](const P& packet) {
+    alignas(64) TestType lanes[static_cast<std::size_t>(packet_size<TestType>)];
+    pstore(lanes, packet);
+    return static_cast<double>(lanes[0]);
+  };
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  const auto is_close = [](double found, double exact) {
+    return std::abs(found - exact) <= (std::is_same_v<TestType, float> ? 5e-7 : 1e-15);
+  };
+  std::vector<double> values = {-1e30, -100, 100, 1e30};
+  for (int n = -200; n <= 200; ++n) values.push_back(0.1 * n);
+  for (double x : values) {
+    for (double y : {-30.0, -3.0, -0.01, 0.0, 0.7, 8.0, 1e20}) {
+      const P px = pset1<P>(static_cast<TestType>(x)), py = pset1<P>(static_cast<TestType>(y));
+      const double x0 = first(px), y0 = first(py);  // as they are in this type
+      P i = px, f = py, g = py, o = px;
+      activate<TestType>(i, f, g, o);
+      CAPTURE(x, y, first(i), first(f), first(g), first(o));
+      const bool close =
+          is_close(first(i), sigmoid(x0)) && is_close(first(f), sigmoid(y0)) &&
+          is_close(first(g), std::tanh(y0)) && is_close(first(o), sigmoid(x0)) &&
+          is_close(first(sigmoid_times_tanh<TestType>(px, py)), sigmoid(x0) * std::tanh(y0));
+      CHECK(close);
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("lanes are whole packets and strides an odd number of lines", "", float,
                    double) {
   for (Index batch = 1; batch <= 300; ++batch) {
