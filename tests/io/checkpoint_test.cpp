@@ -239,6 +239,97 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
   CHECK(epoch_in(resumed.best()) == "7");
 }
 
+TEST_CASE("a checkpoint says all that a resumed training needs to know") {
+  const TemporaryFolder folder;
+  Model<float> model(1);
+  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  const auto metadata_of = [](const fs::path& path) {
+    return glstm::read_safetensors(path).metadata;
+  };
+  glstm::EpochReport report = report_of(4, 9, 1.0 / 3);
+  report.seconds = 1e6 / 7;
+  checkpoints.on_epoch(report, model.snapshot());
+  for (const fs::path& path : {checkpoints.best(), checkpoints.last()}) {
+    const glstm::CheckpointMetadata metadata = metadata_of(path);
+    CHECK(metadata.at("epoch") == "5");
+    CHECK(std::stod(metadata.at("watched_error")) == 1.0 / 3);  // to all digits
+    CHECK(std::stod(metadata.at("least_error")) == 1.0 / 3);
+    CHECK(std::stod(metadata.at("seconds")) == 1e6 / 7);
+    CHECK(!metadata.contains("budget_integral"));
+    CHECK(!metadata.contains("budget_excess"));
+  }
+
+  glstm::BudgetController controller({.target_share = 0.3});
+  controller.set_state({-100.0 / 7, 2.0 / 3});
+  TrainingSnapshot<float> controlled{model.network.parameters, model.network.layout(),
+                                     model.optimizer.state(), nullptr, &controller};
+  checkpoints.on_epoch(report_of(5, 9, 0.5), controlled);
+  const glstm::CheckpointMetadata last = metadata_of(checkpoints.last());
+  CHECK(std::stod(last.at("watched_error")) == 0.5);
+  CHECK(std::stod(last.at("least_error")) == 1.0 / 3);
+  CHECK(std::stod(last.at("budget_integral")) == -100.0 / 7);
+  CHECK(std::stod(last.at("budget_excess")) == 2.0 / 3);
+  CHECK(metadata_of(checkpoints.best()).at("epoch") == "5");
+
+  // What there is to improve on may be infinite: no epoch was the best yet.
+  Checkpoints<float> none(folder / "none", Loss::mean_squared_error);
+  none.on_epoch(report_of(0, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
+  const double least = std::stod(metadata_of(none.last()).at("least_error"));
+  CHECK(least == std::numeric_limits<double>::infinity());
+}
+
+TEST_CASE("only an eligible epoch is the best") {
+  const TemporaryFolder folder;
+  Model<float> model(1);
+  Checkpoints<float> checkpoints(
+      folder.path(), Loss::mean_squared_error, {}, 10,
+      [](const glstm::EpochReport& report) { return report.epoch % 2 == 1; });
+  const auto epoch_in = [](const fs::path& path) {
+    return glstm::read_safetensors(path).metadata.at("epoch");
+  };
+  checkpoints.on_epoch(report_of(0, 9, 0.1), model.snapshot());
+  CHECK(!fs::exists(checkpoints.best()));
+  CHECK(checkpoints.least_error() == 10);
+  CHECK(epoch_in(checkpoints.last()) == "1");
+  checkpoints.on_epoch(report_of(1, 9, 3), model.snapshot());
+  CHECK(epoch_in(checkpoints.best()) == "2");
+  CHECK(checkpoints.least_error() == 3);
+  checkpoints.on_epoch(report_of(2, 9, 0.2), model.snapshot());
+  CHECK(epoch_in(checkpoints.best()) == "2");
+  checkpoints.on_epoch(report_of(3, 9, 4), model.snapshot());
+  CHECK(epoch_in(checkpoints.best()) == "2");
+  checkpoints.on_epoch(report_of(5, 9, 2), model.snapshot());
+  CHECK(epoch_in(checkpoints.best()) == "6");
+  CHECK(std::stod(glstm::read_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
+}
+
+TEST_CASE("the best checkpoint is written before the last one") {
+  // Whoever resumes from the last finds the best that it speaks of; so when the best cannot be
+  // written, the last stays as it was. A folder in its place cannot be replaced by a file.
+  const TemporaryFolder folder;
+  Model<float> model(1);
+  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  checkpoints.on_epoch(report_of(0, 9, 5), model.snapshot());
+  const auto last_epoch = [&] {
+    return glstm::read_safetensors(checkpoints.last()).metadata.at("epoch");
+  };
+  fs::remove(checkpoints.best());
+  fs::create_directories(checkpoints.best() / "in the way");
+  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(1, 9, 4), model.snapshot()); }),
+                 {"best.safetensors"});
+  CHECK(last_epoch() == "1");
+  CHECK(checkpoints.least_error() == 5);  // there is no better file
+  checkpoints.on_epoch(report_of(2, 9, 6), model.snapshot());
+  CHECK(last_epoch() == "3");
+
+  fs::remove_all(checkpoints.best());
+  fs::remove(checkpoints.last());
+  fs::create_directories(checkpoints.last() / "in the way");
+  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(3, 9, 3), model.snapshot()); }),
+                 {"last.safetensors"});
+  CHECK(glstm::read_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
+}
+
 TEST_CASE("a checkpoint that does not fit is an error and changes nothing") {
   const auto metadata = [](const char* key, const char* value) {
     return [=](Safetensors& file) { file.metadata[key] = value; };

@@ -318,6 +318,58 @@ TEST_CASE("initial weights are as documented") {
   CHECK(other.parameters != network.parameters);
 }
 
+TEMPLATE_TEST_CASE("chrono initialisation spreads the memories of the neurons", "", Lstm<double>,
+                   GLstm<double>, GLstm<float>) {
+  using Scalar = typename TestType::Scalar;
+  const double memory = GENERATE(2.0, 2.5, 800.0);
+  CAPTURE(memory);
+  TestType network({.inputs = 2, .hidden = {60, 40}});
+  Rng rng(5), same(5);
+  network.initialize({.forget_bias = 77, .longest_memory = memory, .gates = {.end = 20}}, rng);
+  const double epsilon = 4 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+  for (const auto& layer : network.layers()) {
+    const Index H = layer.hidden();
+    const Vector<Scalar> b = layer.weights(network.parameters).b;
+    const Vector<double> steps = b.segment(H, H).template cast<double>().array().exp();
+    CHECK(steps.minCoeff() >= 1 - epsilon);
+    CHECK(steps.maxCoeff() <= (memory - 1) * (1 + epsilon));
+    // Uniform between: neither end is missed, and the mean is in the middle.
+    CHECK(steps.minCoeff() <= 1 + 0.2 * (memory - 2) + epsilon);
+    CHECK(steps.maxCoeff() >= 1 + 0.8 * (memory - 2) - epsilon);
+    CHECK(std::abs(steps.mean() - memory / 2) <= 0.2 * (memory - 2) + epsilon);
+    CHECK(b.head(H) == -b.segment(H, H));
+    CHECK(b.tail(2 * H).isZero(0));
+  }
+  CHECK(block_view(network.parameters, network.layout().find("readout.b")).isZero(0));
+
+  TestType again({.inputs = 2, .hidden = {60, 40}});
+  again.initialize({.forget_bias = -3, .longest_memory = memory, .gates = {.end = 20}}, same);
+  CHECK(again.parameters == network.parameters);
+}
+
+TEST_CASE("a longest memory that makes no sense is an error and changes nothing") {
+  Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  Rng rng(5);
+  network.initialize({.longest_memory = 30, .gates = {.end = 20}}, rng);
+  const Vector<double> before = network.parameters;
+  for (const double memory : {1.0, 1.99, -3.0, 0.5, std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity()}) {
+    CAPTURE(memory);
+    Rng other(6);
+    check_mentions(error_of([&] {
+                     network.initialize({.longest_memory = memory, .gates = {.end = 20}}, other);
+                   }),
+                   {"longest_memory", "at least 2"});
+    CHECK(network.parameters == before);
+  }
+  // Gates are drawn last; what was drawn before is taken back.
+  check_mentions(error_of([&] {
+                   network.initialize({.longest_memory = 9, .gates = {.start = 3, .end = 2}}, rng);
+                 }),
+                 {"span", "3 to 2"});
+  CHECK(network.parameters == before);
+}
+
 TEST_CASE("an evaluation counts updates and means add up over batches") {
   Rng rng(7);
   Net network(small_options(Readout::every_step, Loss::softmax_cross_entropy));

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -14,6 +16,7 @@
 #include "catch.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/data/adding_task.hpp"
+#include "temporary_folder.hpp"
 
 using namespace glstm;
 
@@ -232,6 +235,286 @@ TEST_CASE("max_seconds ends training after the step that used it up") {
   CHECK(witness.epochs.size() == 1);
 }
 
+TEST_CASE("max_steps ends training, over all epochs and resumptions") {
+  const AddingTask<float> task = small_task();
+  GRun run;
+  run.options.epochs = 5;
+  Witness witness;
+  SECTION("in the middle of an epoch") {
+    run.options.max_steps = 8;
+    CHECK(run.fit(task, {&witness}).step == 8);
+    CHECK(witness.steps.size() == 8);
+    REQUIRE(witness.epochs.size() == 2);  // the epoch that was begun is reported, too
+    CHECK(witness.epochs[1].training.task.count == 2 * 16);
+    GRun stopped;
+    Witness stop;
+    stop.last_step = 8;
+    stopped.options.epochs = 5;
+    stopped.fit(task, {&stop});
+    CHECK(bits_of(run.network->parameters) == bits_of(stopped.network->parameters));
+
+    const Vector<float> before = run.network->parameters;
+    Witness nothing;
+    CHECK(run.fit(task, {&nothing}).step == 0);  // already reached
+    CHECK(nothing.steps.empty());
+    CHECK(nothing.epochs.empty());
+    CHECK(bits_of(run.network->parameters) == bits_of(before));
+
+    run.options.max_steps = 11;
+    CHECK(run.fit(task, {&nothing}).step == 11);
+    CHECK(nothing.steps.size() == 3);
+    run.options.max_steps = 5;  // less than were taken
+    CHECK(run.fit(task).step == 0);
+    CHECK(run.optimizer.state().steps == 11);
+  }
+  SECTION("at the end of an epoch") {
+    run.options.max_steps = 6;
+    CHECK(run.fit(task, {&witness}).step == 6);
+    CHECK(witness.epochs.size() == 1);
+  }
+  SECTION("at once") {
+    run.options.max_steps = 0;
+    CHECK(run.fit(task, {&witness}).step == 0);
+    CHECK(witness.epochs.empty());
+  }
+  SECTION("not before the epochs do") {
+    run.options.epochs = 1;
+    run.options.max_steps = 100;
+    CHECK(run.fit(task, {&witness}).step == 6);
+  }
+}
+
+TEST_CASE("the seconds before a resumption count") {
+  GRun run;
+  run.options.epochs = 2;
+  run.options.seconds_before = 1000;
+  Witness witness;
+  SECTION("in the reports") {
+    const EpochReport report = run.fit(small_task(), {&witness});
+    REQUIRE(witness.steps.size() == 12);
+    CHECK(witness.steps[0].seconds > 1000);
+    CHECK(report.seconds > witness.steps[0].seconds);
+    CHECK(report.seconds == witness.steps[11].seconds);
+    CHECK(report.seconds < 1100);
+  }
+  SECTION("towards max_seconds") {
+    run.options.max_seconds = std::nextafter(1000.0, 2000.0);
+    CHECK(run.fit(small_task(), {&witness}).step == 1);
+    CHECK(witness.epochs.size() == 1);
+  }
+  SECTION("and nothing is done when they are used up") {
+    run.options.max_seconds = 1000;
+    const Vector<float> before = run.network->parameters;
+    CHECK(run.fit(small_task(), {&witness}).step == 0);
+    CHECK(witness.steps.empty());
+    CHECK(witness.epochs.empty());
+    CHECK(bits_of(run.network->parameters) == bits_of(before));
+  }
+}
+
+TEST_CASE("a rule is applied after every step") {
+  const AddingTask<float> task = small_task();
+  GRun run, free;
+  run.options.epochs = free.options.epochs = 2;
+  const Index bias = run.network->layout().find("readout.b").offset;
+  std::vector<Index> steps;
+  bool moved = true;
+  Trainer<GaussianGate<float>> trainer(*run.network, run.optimizer, run.options);
+  trainer.after_step([&](Index step, Vector<float>& parameters) {
+    steps.push_back(step);
+    moved &= parameters(bias) != 0.25f;  // it comes after the optimiser
+    parameters(bias) = 0.25f;
+  });
+  bool kept = true;
+  struct AfterStep final : Callback<float> {
+    std::function<void()> look;
+    Continue on_step(const StepReport&) override {
+      look();
+      return Continue::yes;
+    }
+  } witness;
+  witness.look = [&] { kept &= run.network->parameters(bias) == 0.25f; };
+  trainer.listen(witness).fit(task);
+  CHECK(steps == std::vector<Index>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  CHECK(moved);
+  CHECK(kept);
+  free.fit(task);
+  CHECK(bits_of(run.network->parameters) != bits_of(free.network->parameters));
+}
+
+TEST_CASE("a rule that makes a parameter infinite or not a number stops training") {
+  const float bad =
+      GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+               -std::numeric_limits<float>::infinity());
+  const char* name = GENERATE("layer0.b", "layer0.sigma");
+  CAPTURE(bad, name);
+  const auto rule_from = [&](Index bad_step, const ParameterLayout& layout) {
+    const Index place = layout.find(name).offset;
+    return [=](Index step, Vector<float>& parameters) {
+      parameters(0) += 0.125f;
+      if (step >= bad_step) parameters(place) = bad;
+    };
+  };
+  GRun run, healthy;
+  ParameterAverage<float> average(0.9);
+  const std::string message = error_of([&] {
+    Trainer<GaussianGate<float>>(*run.network, run.optimizer, run.options)
+        .after_step(rule_from(4, run.network->layout()))
+        .average(average)
+        .fit(small_task());
+  });
+  check_mentions(message, {"step 3", "parameters", std::string("block ") + name});
+  healthy.options.max_steps = 3;
+  ParameterAverage<float> expected(0.9);
+  Trainer<GaussianGate<float>>(*healthy.network, healthy.optimizer, healthy.options)
+      .after_step(rule_from(4, run.network->layout()))
+      .average(expected)
+      .fit(small_task());
+  CHECK(bits_of(run.network->parameters) == bits_of(healthy.network->parameters));
+  CHECK(bits_of(average.value()) == bits_of(expected.value()));
+}
+
+TEST_CASE("a rule has the last word on widths, after the optimiser's were mended") {
+  GRun run;
+  const ParameterBlock& sigma = run.network->layout().find("layer0.sigma");
+  Sgd<float> sgd(run.network->layout(), {.time_gate_learning_rate = 1e5});  // jumps across zero
+  bool usable = true;
+  Trainer<GaussianGate<float>>(*run.network, sgd, run.options)
+      .after_step([&](Index, Vector<float>& parameters) {
+        usable &= block_view(parameters, sigma).minCoeff() > 0;
+        block_view(parameters, sigma)(0, 0) = 0.001f;  // far less than half of what it was
+      })
+      .fit(small_task());
+  CHECK(usable);
+  CHECK(block_view(run.network->parameters, sigma)(0, 0) == 0.001f);
+}
+
+namespace {
+
+/// Nothing but zeros.
+struct ZeroTask final : Dataset<float> {
+  Index features = 2;
+  Index size() const override { return 4; }
+  void load(std::span<const Index> samples, LabelledBatch<float>& batch) const override {
+    const auto count = static_cast<Index>(samples.size());
+    batch.input = SequenceBatch<float>::zeros(count, 3, features);
+    batch.targets.values.setZero(count, 1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("weight noise changes gradients, and parameters only through them") {
+  const AddingTask<float> task = small_task();
+  const auto first_step = [&](double noise, double rate, double gate_rate, GRun& run) {
+    run.options.weight_noise = noise;
+    run.options.max_steps = 1;
+    run.options.clip_norm = 1e-3;
+    Sgd<float> sgd(run.network->layout(),
+                   {.learning_rate = rate, .time_gate_learning_rate = gate_rate});
+    Witness witness;
+    Trainer<GaussianGate<float>>(*run.network, sgd, run.options).listen(witness).fit(task);
+    return witness.steps.at(0);
+  };
+  GRun quiet, noisy, still;
+  const Vector<float> before = quiet.network->parameters;
+  const StepReport of_quiet = first_step(0, 1, 1, quiet), of_noisy = first_step(0.1, 1, 1, noisy);
+  CHECK(std::abs(of_noisy.gradient_norm - of_quiet.gradient_norm) > 1e-3 * of_quiet.gradient_norm);
+  CHECK(of_noisy.batch.task.loss != of_quiet.batch.task.loss);
+  // The gates are as they were, also while the gradient was taken.
+  CHECK(of_noisy.batch.work.updates == of_quiet.batch.work.updates);
+  CHECK(of_noisy.batch.budget == of_quiet.batch.budget);
+  // The optimiser's step, at rate 1, is the clipped gradient: 0.1 of noise would not be missed.
+  CHECK((noisy.network->parameters - before).norm() == Approx(1e-3).epsilon(1e-3));
+  CHECK(bits_of(noisy.network->parameters) != bits_of(quiet.network->parameters));
+
+  first_step(0.1, 0, 0, still);
+  CHECK(bits_of(still.network->parameters) == bits_of(before));
+}
+
+TEST_CASE("weight noise depends on the seed and the step") {
+  const AddingTask<float> task = small_task();
+  const auto train = [&](double noise, std::uint64_t seed, Index threads, Index stop) {
+    GRun run;
+    run.options = {.batch = 16,
+                   .epochs = 2,
+                   .weight_noise = noise,
+                   .seed = seed,
+                   .threads = threads,
+                   .shards = 4};
+    Witness witness;
+    witness.last_step = stop;
+    run.fit(task, {&witness});
+    run.fit(task);
+    return bits_of(run.network->parameters);
+  };
+  const std::vector<float> some = train(0.05, 5, 1, 100);
+  CHECK(train(0.05, 5, 1, 100) == some);
+  CHECK(train(0.05, 5, 3, 100) == some);
+  CHECK(train(0.05, 5, 1, 7) == some);  // resumed
+  CHECK(train(0.05, 6, 1, 100) != some);
+  CHECK(train(0.06, 5, 1, 100) != some);
+  CHECK(train(0, 5, 1, 100) != some);
+
+  // No noise is what a network in whose options there is none gets.
+  GRun plain;
+  plain.options = {.batch = 16, .epochs = 2, .seed = 5, .shards = 4};
+  plain.fit(task);
+  CHECK(train(0, 5, 1, 100) == bits_of(plain.network->parameters));
+
+  // Where all samples are the same, the seed is felt through the noise alone.
+  const auto train_on_zeros = [](double noise, std::uint64_t seed) {
+    GRun run;
+    run.options = {.batch = 2, .weight_noise = noise, .seed = seed};
+    run.fit(ZeroTask());
+    return bits_of(run.network->parameters);
+  };
+  CHECK(train_on_zeros(0, 5) == train_on_zeros(0, 6));
+  CHECK(train_on_zeros(0.05, 5) != train_on_zeros(0.05, 6));
+}
+
+TEST_CASE("weight noise has the standard deviation that was asked for") {
+  GRun run;
+  const ParameterLayout& layout = run.network->layout();
+  for (const ParameterBlock& block : layout.blocks()) {
+    if (block.role != ParameterRole::time_gate)
+      block_view(run.network->parameters, block).setZero();
+  }
+  // With all weights zero, the gradient of the readout's bias is twice its noise.
+  const Vector<float> before = run.network->parameters;
+  const Index bias = layout.find("readout.b").offset;
+  std::vector<double> noise;
+  Sgd<float> sgd(layout, {.learning_rate = 1, .time_gate_learning_rate = 0});
+  run.options = {.batch = 4, .epochs = 2000, .clip_norm = 1e6, .weight_noise = 0.01};
+  Trainer<GaussianGate<float>>(*run.network, sgd, run.options)
+      .after_step([&](Index, Vector<float>& parameters) {
+        noise.push_back(-0.5 * static_cast<double>(parameters(bias)));
+        parameters = before;
+      })
+      .fit(ZeroTask());
+  REQUIRE(noise.size() == 2000);
+  double sum = 0, squares = 0, largest = 0;
+  for (const double value : noise) {
+    sum += value;
+    squares += value * value;
+    largest = std::max(largest, std::abs(value));
+  }
+  CHECK(std::abs(sum / 2000) < 4 * 0.01 / std::sqrt(2000));
+  CHECK(std::sqrt(squares / 2000) == Approx(0.01).epsilon(0.05));
+  CHECK(largest < 1.02 * std::sqrt(3) * 0.01);
+  CHECK(largest > 0.98 * std::sqrt(3) * 0.01);
+}
+
+TEST_CASE("a batch that does not fit leaves no noise in the parameters") {
+  GRun run;
+  run.options.weight_noise = 0.1;
+  const Vector<float> before = run.network->parameters;
+  ZeroTask task;
+  task.features = 3;
+  check_mentions(error_of([&] { run.fit(task); }), {"2 features", "got 3"});
+  CHECK(bits_of(run.network->parameters) == bits_of(before));
+}
+
 TEST_CASE("data that are not numbers stop training with the last good parameters") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
@@ -290,6 +573,13 @@ TEST_CASE("trainer options that are out of range are errors") {
   check_mentions(message([](TrainerOptions& o) { o.budget_weight = -1; }), {"budget_weight"});
   check_mentions(message([](TrainerOptions& o) { o.budget_weight = std::nan(""); }),
                  {"budget_weight", "nan"});
+  for (const double noise : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    check_mentions(message([&](TrainerOptions& o) { o.weight_noise = noise; }),
+                   {"weight_noise", "got"});
+    check_mentions(message([&](TrainerOptions& o) { o.seconds_before = noise; }),
+                   {"seconds_before", "got"});
+  }
+  check_mentions(message([](TrainerOptions& o) { o.max_steps = -1; }), {"max_steps", "got -1"});
   check_mentions(message([](TrainerOptions& o) { o.threads = 0; }), {"thread", "got 0"});
   check_mentions(message([](TrainerOptions& o) { o.shards = -1; }), {"shards", "got -1"});
   GRun run;
@@ -394,11 +684,11 @@ TEST_CASE("the CSV log has a header and one line per epoch") {
   std::getline(in, line);
   CHECK(line ==
         "epoch,step,seconds,training_loss,training_accuracy,validation_loss,validation_accuracy,"
-        "update_share,mac_share,budget");
+        "update_share,mac_share,budget,budget_weight");
   for (std::size_t e = 0; e < 2; ++e) {
     REQUIRE(std::getline(in, line));
     const std::vector<std::string> fields = split(line);
-    REQUIRE(fields.size() == 10);
+    REQUIRE(fields.size() == 11);
     const EpochReport& report = witness.epochs[e];
     CHECK(fields[0] == std::to_string(e + 1));
     CHECK(fields[1] == std::to_string(6 * (e + 1)));
@@ -418,6 +708,38 @@ TEST_CASE("the CSV log has a header and one line per epoch") {
   CHECK_FALSE(std::getline(in, line));
   check_mentions(error_of([] { CsvLog<float>("/nowhere/at/all.csv", Loss::mean_squared_error); }),
                  {"cannot write", "/nowhere/at/all.csv"});
+}
+
+TEST_CASE("a CSV log goes on below what the file has") {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "log.csv";
+  const auto lines = [&] {
+    std::ifstream in(path);
+    std::vector<std::string> found;
+    for (std::string line; std::getline(in, line);) found.push_back(line);
+    return found;
+  };
+  GRun run;
+  const auto log_until = [&](Index epochs, bool append) {
+    CsvLog<float> log(path, Loss::mean_squared_error, append);
+    run.options.epochs = epochs;
+    run.fit(small_task(), {&log});
+  };
+  log_until(2, false);
+  const std::vector<std::string> before = lines();
+  REQUIRE(before.size() == 3);
+  log_until(4, true);
+  const std::vector<std::string> after = lines();
+  REQUIRE(after.size() == 5);
+  CHECK(std::vector<std::string>(after.begin(), after.begin() + 3) == before);
+  CHECK(after[3].starts_with("3,18,"));
+  CHECK(after[4].starts_with("4,24,"));
+  log_until(5, false);  // anew
+  CHECK(lines().size() == 2);
+  CHECK(lines()[0] == before[0]);
+  check_mentions(
+      error_of([] { CsvLog<float>("/nowhere/at/all.csv", Loss::mean_squared_error, true); }),
+      {"cannot write", "/nowhere/at/all.csv"});
 }
 
 TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") {

@@ -53,4 +53,23 @@ class Rng {
   std::mt19937_64 engine_;
 };
 
+namespace detail {
+
+/// SplitMix64's output function: a bijection that turns neighbouring numbers into unrelated ones.
+constexpr std::uint64_t mix_bits(std::uint64_t bits) {
+  bits += 0x9e3779b97f4a7c15;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+  return bits ^ (bits >> 31);
+}
+
+/// What a generated data set draws sample `sample` with: it depends on the seed and the sample
+/// alone. The seed is mixed before the sample is added: otherwise the data of seeds 1 and 2 would
+/// be the same samples, shifted by one.
+inline Rng sample_rng(std::uint64_t seed, Index sample) {
+  return Rng(mix_bits(mix_bits(seed) + static_cast<std::uint64_t>(sample)));
+}
+
+}  // namespace detail
+
 }  // namespace glstm

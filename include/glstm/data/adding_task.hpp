@@ -12,17 +12,6 @@
 #include "glstm/data/batch.hpp"
 
 namespace glstm {
-namespace detail {
-
-/// SplitMix64's output function: a bijection that turns neighbouring numbers into unrelated ones.
-constexpr std::uint64_t mix_bits(std::uint64_t bits) {
-  bits += 0x9e3779b97f4a7c15;
-  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
-  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
-  return bits ^ (bits >> 31);
-}
-
-}  // namespace detail
 
 /// The adding task, a regression from T steps of two features to one number.
 ///
@@ -76,9 +65,7 @@ class AddingTask : public Dataset<Scalar> {
 
  private:
   void fill(Index b, Index sample, LabelledBatch<Scalar>& batch) const {
-    // The seed is mixed before the sample is added: otherwise the data of seeds 1 and 2 would be
-    // the same samples, shifted by one.
-    Rng rng(detail::mix_bits(detail::mix_bits(seed_) + static_cast<std::uint64_t>(sample)));
+    Rng rng = detail::sample_rng(seed_, sample);
     const Index early = rng.below(std::max<Index>(1, steps_ / 10));
     const Index late = steps_ - steps_ / 2 + rng.below(steps_ / 2);
     Matrix<Scalar>& values = batch.input.values;

@@ -1,11 +1,13 @@
 // Labelled images read pixel by pixel: sequential MNIST and its kin.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
@@ -14,34 +16,57 @@
 
 namespace glstm {
 
-/// Images as sequences: an image [rows,cols] becomes T = rows*cols steps of one feature, row by
-/// row, each pixel / 255; the target is the label of the image. The pixels stay bytes in memory,
-/// and copies and subsets share them.
+/// Images as sequences: an image [rows,cols] or [rows,cols,channels] becomes T = rows*cols steps of
+/// one feature or of one per channel, row by row, each value / 255; the target is the label of the
+/// image. The pixels stay bytes in memory, and copies share them.
 template <class Scalar>
 class ImageSequences : public Dataset<Scalar> {
  public:
-  static constexpr Index features = 1;
-
-  /// `images` [N,rows,cols] and their `labels` [N], each in 0 ... classes - 1. Throws Error, naming
-  /// the sources, when a shape is wrong or empty, the counts differ or a label is out of range.
+  /// `images` [N,rows,cols] or [N,rows,cols,channels] and their `labels` [N], each in
+  /// 0 ... classes - 1. Throws Error, naming the sources, when a shape is wrong or empty, the
+  /// counts differ or a label is out of range.
   ImageSequences(IdxArray images, IdxArray labels, Index classes = 10) : classes_(classes) {
     check(images, labels, classes);
     size_ = images.shape[0];
     rows_ = images.shape[1];
     cols_ = images.shape[2];
+    channels_ = images.shape.size() == 4 ? images.shape[3] : 1;
     images_ = std::make_shared<const IdxArray>(std::move(images));
     labels_ = std::make_shared<const IdxArray>(std::move(labels));
   }
 
-  /// Samples first ... first + count - 1 as a data set of their own, to hold out a part of the
-  /// training data, say. Throws Error unless they exist and count >= 1.
-  ImageSequences subset(Index first, Index count) const {
-    detail::require(first >= 0 && count >= 1 && first <= size_ - count, images_->source,
-                    ": expected a subset of samples 0..", size_ - 1, ", got ", count,
-                    " samples from ", first);
+  /// The same images, which share the pixels, read in another order: step n is pixel order[n] of
+  /// the image, counted row by row (permuted sequential MNIST). Throws Error unless `order` holds
+  /// each of 0 ... steps() - 1 once.
+  ImageSequences permuted(std::vector<Index> order) const {
+    using detail::require;
+    require(static_cast<Index>(order.size()) == steps(), images_->source, ": expected an order of ",
+            steps(), " pixels, got ", order.size());
+    std::vector<bool> seen(order.size(), false);
+    for (std::size_t n = 0; n < order.size(); ++n) {
+      const Index pixel = order[n];
+      require(pixel >= 0 && pixel < steps(), images_->source, ": expected an order of pixels 0..",
+              steps() - 1, ", got ", pixel, " at step ", n);
+      require(!seen[static_cast<std::size_t>(pixel)], images_->source,
+              ": expected every pixel once in an order, got ", pixel, " again at step ", n);
+      seen[static_cast<std::size_t>(pixel)] = true;
+    }
     ImageSequences result = *this;
-    result.first_ += first;
-    result.size_ = count;
+    result.order_ = std::make_shared<const std::vector<Index>>(std::move(order));
+    return result;
+  }
+
+  /// The same images, which share the pixels, and each of them shifted by up to `reach` rows and
+  /// columns, black moving in: (2 reach + 1)^2 times as many. Sample i is image i % N, where N is
+  /// the number of images, the first N of them unshifted. Throws Error unless 0 <= reach and it is
+  /// less than rows and columns.
+  ImageSequences shifted(Index reach) const {
+    detail::require(reach >= 0 && reach < std::min(rows_, cols_), images_->source,
+                    ": expected a shift of 0..", std::min(rows_, cols_) - 1, " pixels, got ",
+                    reach);
+    ImageSequences result = *this;
+    result.reach_ = reach;
+    result.size_ = images_->shape[0] * (2 * reach + 1) * (2 * reach + 1);
     return result;
   }
 
@@ -49,6 +74,8 @@ class ImageSequences : public Dataset<Scalar> {
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index steps() const { return rows_ * cols_; }
+  /// The channels of a pixel.
+  Index features() const { return channels_; }
   Index classes() const { return classes_; }
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
@@ -59,8 +86,8 @@ class ImageSequences : public Dataset<Scalar> {
     }
     const Index count = static_cast<Index>(samples.size());
     SequenceBatch<Scalar>& input = batch.input;
-    input.features = features;
-    input.values.resize(count, steps());
+    input.features = channels_;
+    input.values.resize(count, channels_ * steps());
     input.timing.batch = count;
     input.timing.steps = steps();
     input.timing.timestamps.resize(0, 0);
@@ -68,26 +95,54 @@ class ImageSequences : public Dataset<Scalar> {
     batch.targets.values.resize(0, 0);
     batch.targets.labels.resize(samples.size());
 
-    const std::uint8_t* pixels = images_->values.data() + first_ * steps();
-    const std::uint8_t* labels = labels_->values.data() + first_;
-    for (std::size_t b = 0; b < samples.size(); ++b) batch.targets.labels[b] = labels[samples[b]];
+    const Index images = images_->shape[0], image = channels_ * steps();
+    std::vector<Source> sources;
+    sources.reserve(samples.size());
+    for (Index sample : samples) {
+      batch.targets.labels[sources.size()] =
+          labels_->values[static_cast<std::size_t>(sample % images)];
+      sources.push_back(source(sample % images, sample / images));
+    }
     // Step by step, so that the batch is written in the order of its memory; the other way round
     // would be strided writes of whole cache lines.
+    Scalar* values = input.values.data();
     for (Index n = 0; n < steps(); ++n) {
-      Scalar* values = input.values.data() + n * count;
-      for (std::size_t b = 0; b < samples.size(); ++b) {
-        values[b] = static_cast<Scalar>(pixels[samples[b] * steps() + n]) / Scalar(255);
+      const Index pixel = order_ ? (*order_)[static_cast<std::size_t>(n)] : n;
+      const Index row = pixel / cols_, col = pixel % cols_;
+      for (Index channel = 0; channel < channels_; ++channel, values += count) {
+        const std::uint8_t* bytes = images_->values.data() + channels_ * pixel + channel;
+        for (std::size_t b = 0; b < sources.size(); ++b) {
+          const auto& [number, down, right] = sources[b];
+          const bool inside = row >= down && row < rows_ + down && col >= right &&
+                              col < cols_ + right;  // always, where nothing is shifted
+          const Index back = channels_ * (down * cols_ + right);
+          values[b] =
+              inside ? static_cast<Scalar>(bytes[number * image - back]) / Scalar(255) : Scalar(0);
+        }
       }
     }
   }
 
  private:
+  /// Where a sample's pixels come from.
+  struct Source {
+    Index image, down, right;  ///< by how many rows and columns the image is shifted
+  };
+
+  Source source(Index image, Index shift) const {
+    const Index side = 2 * reach_ + 1, centre = reach_ * side + reach_;
+    const Index place = (shift + centre) % (side * side);  // the first shift is none
+    return {image, place / side - reach_, place % side - reach_};
+  }
+
   static void check(const IdxArray& images, const IdxArray& labels, Index classes) {
     using detail::require;
     require(classes >= 1, "expected at least 1 class, got ", classes);
-    require(images.shape.size() == 3 && detail::element_count(images.shape, images.source) > 0,
-            images.source, ": expected images [N,rows,cols], none of them 0, found shape ",
-            detail::shape_text(images.shape));
+    require((images.shape.size() == 3 || images.shape.size() == 4) &&
+                detail::element_count(images.shape, images.source) > 0,
+            images.source,
+            ": expected images [N,rows,cols] or [N,rows,cols,channels], none of them 0, found ",
+            "shape ", detail::shape_text(images.shape));
     require(labels.shape.size() == 1, labels.source, ": expected labels [N], found shape ",
             detail::shape_text(labels.shape));
     require(images.shape[0] == labels.shape[0], "expected one label per image, found ",
@@ -106,7 +161,8 @@ class ImageSequences : public Dataset<Scalar> {
   }
 
   std::shared_ptr<const IdxArray> images_, labels_;
-  Index first_ = 0, size_ = 0, rows_ = 0, cols_ = 0, classes_ = 0;
+  std::shared_ptr<const std::vector<Index>> order_;  // of the pixels; null: row by row
+  Index size_ = 0, rows_ = 0, cols_ = 0, channels_ = 0, classes_ = 0, reach_ = 0;
 };
 
 }  // namespace glstm

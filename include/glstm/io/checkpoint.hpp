@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <locale>
 #include <map>
@@ -33,6 +34,7 @@ using CheckpointMetadata = std::map<std::string, std::string>;
 ///     each parameter block  under its name: [rows, cols] for weights, [rows] for biases and
 ///                           time-gate parameters
 ///     optimizer.moments     [P, moments], P parameters in the order of the layout
+///     average               [P], where an average is kept
 ///
 /// Throws Error, which names the file, when a number is not finite, names clash or the file cannot
 /// be written; an older file is then as it was.
@@ -45,6 +47,7 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
 ///     parameters  [P]  in: of the layout's size; out
 ///     optimizer        out, made for the same layout and update rule; null: not wanted. The file
 ///                      then need not have the optimiser's state.
+///     average     [P]  out; null: not wanted
 ///
 /// Throws Error, which names the file and the tensor, and changes nothing, when a block is missing,
 /// of another shape or data type, or not finite, when the file has a tensor that is no block of the
@@ -52,11 +55,13 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
 template <class Scalar>
 CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const ParameterLayout& layout,
                                    Vector<Scalar>& parameters,
-                                   std::type_identity_t<Optimizer<Scalar>*> optimizer);
+                                   std::type_identity_t<Optimizer<Scalar>*> optimizer,
+                                   std::type_identity_t<Vector<Scalar>*> average = nullptr);
 
 namespace detail {
 
 inline constexpr const char* moments_name = "optimizer.moments";
+inline constexpr const char* average_name = "average";
 inline constexpr const char* rule_key = "optimizer.rule";
 inline constexpr const char* steps_key = "optimizer.steps";
 
@@ -155,6 +160,11 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
             ": expected a name of its own, got it twice");
   };
   add(detail::moments_name, optimizer.moments, {size, optimizer.moments.cols()});
+  if (snapshot.average != nullptr) {
+    require(snapshot.average->size() == size, source, ": expected an average of ", size,
+            " parameters, got ", snapshot.average->size());
+    add(detail::average_name, *snapshot.average, {size});
+  }
   for (const ParameterBlock& block : snapshot.layout.blocks()) {
     add(block.name, block_view(snapshot.parameters, block), detail::checkpoint_shape(block));
   }
@@ -171,7 +181,8 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
 template <class Scalar>
 CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const ParameterLayout& layout,
                                    Vector<Scalar>& parameters,
-                                   std::type_identity_t<Optimizer<Scalar>*> optimizer) {
+                                   std::type_identity_t<Optimizer<Scalar>*> optimizer,
+                                   std::type_identity_t<Vector<Scalar>*> average) {
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
                 "a checkpoint holds float or double parameters");
   using detail::require, detail::tensor_in;
@@ -180,7 +191,7 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   require(parameters.size() == layout.size(), source, ": expected room for ", layout.size(),
           " parameters, got ", parameters.size());
 
-  std::set<std::string> known = {detail::moments_name};
+  std::set<std::string> known = {detail::moments_name, detail::average_name};
   Vector<Scalar> loaded(layout.size());
   for (const ParameterBlock& block : layout.blocks()) {
     const std::string where = tensor_in(source, block.name);
@@ -194,6 +205,14 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
     require(known.contains(name), tensor_in(source, name),
             ": expected parameters of this model only, which has none of this name");
   }
+  Vector<Scalar> loaded_average(layout.size());
+  if (average != nullptr || file.tensors.contains(detail::average_name)) {
+    const std::string where = tensor_in(source, detail::average_name);
+    const auto found = file.tensors.find(detail::average_name);
+    require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
+    detail::require_shape(found->second, {layout.size()}, where);
+    detail::read_checkpoint_tensor(found->second, where, loaded_average.matrix().leftCols(1));
+  }
   if (optimizer != nullptr || file.tensors.contains(detail::moments_name)) {
     OptimizerState<Scalar> state =
         detail::read_optimizer_state<Scalar>(file, source, layout.size());
@@ -204,23 +223,32 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
     }
   }
   parameters.swap(loaded);
+  if (average != nullptr) average->swap(loaded_average);
   file.metadata.erase(detail::rule_key);
   file.metadata.erase(detail::steps_key);
   return std::move(file.metadata);
 }
 
-/// Writes checkpoints into a folder: last.safetensors after every epoch, best.safetensors when the
-/// watched error is the least so far. Their metadata say the "epoch", counted from 1, and its
-/// "watched_error", to all digits, beside what the user gives.
+/// Writes checkpoints into a folder after every epoch: first best.safetensors, when the watched
+/// error is the least so far, then last.safetensors. Where an average of the parameters is kept, it
+/// is what best.safetensors holds. Beside what the user gives, their metadata say all that a
+/// training which is resumed from last.safetensors needs to know, to all digits: the "epoch",
+/// counted from 1, its "watched_error", the "least_error" so far, the "seconds" of training, and
+/// "budget_integral" and "budget_excess", the state of the budget controller where there is one.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
   /// Makes the folder when there is none. `least_error` is what has to be improved on: when a
-  /// training is resumed, the watched_error of its best checkpoint. Throws Error if the folder
-  /// cannot be made.
+  /// training is resumed, the least_error of its last checkpoint. Only epochs for which `eligible`
+  /// says so can be the best; empty: all. Throws Error if the folder cannot be made.
   Checkpoints(const std::filesystem::path& folder, Loss loss, CheckpointMetadata metadata = {},
-              double least_error = std::numeric_limits<double>::infinity())
-      : folder_(folder), loss_(loss), metadata_(std::move(metadata)), least_error_(least_error) {
+              double least_error = std::numeric_limits<double>::infinity(),
+              std::function<bool(const EpochReport&)> eligible = {})
+      : folder_(folder),
+        loss_(loss),
+        metadata_(std::move(metadata)),
+        least_error_(least_error),
+        eligible_(std::move(eligible)) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     detail::require(!error, folder.string(),
@@ -230,14 +258,22 @@ class Checkpoints final : public Callback<Scalar> {
   /// Throws Error when a file cannot be written.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
     const double error = watched_error(report, loss_);
+    const bool improved = error < least_error_ && (!eligible_ || eligible_(report));
+    const double least = improved ? error : least_error_;
     CheckpointMetadata metadata = metadata_;
     metadata["epoch"] = std::to_string(report.epoch + 1);
     metadata["watched_error"] = exact_text(error);
-    save_checkpoint(last(), now, metadata);
-    if (error < least_error_) {
-      save_checkpoint(best(), now, metadata);
-      least_error_ = error;
+    metadata["least_error"] = exact_text(least);
+    metadata["seconds"] = exact_text(report.seconds);
+    if (now.controller != nullptr) {
+      metadata["budget_integral"] = exact_text(now.controller->state().integral);
+      metadata["budget_excess"] = exact_text(now.controller->state().excess);
     }
+    if (improved) {
+      save_checkpoint<Scalar>(best(), {now.evaluated(), now.layout, now.optimizer}, metadata);
+      least_error_ = least;
+    }
+    save_checkpoint(last(), now, metadata);
     return Continue::yes;
   }
 
@@ -258,6 +294,7 @@ class Checkpoints final : public Callback<Scalar> {
   Loss loss_;
   CheckpointMetadata metadata_;
   double least_error_;
+  std::function<bool(const EpochReport&)> eligible_;
 };
 
 }  // namespace glstm

@@ -1,6 +1,7 @@
 // A stack of time-gated layers with a linear readout and a loss.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -82,7 +83,11 @@ class EvaluationSum {
 /// How the starting values of a network are drawn.
 struct Initialization {
   double forget_bias = 1;  ///< large values remember long from the start
-  GateSpread gates;        ///< where the time gates start out
+  /// 0: none. Otherwise biases by chrono initialisation (Tallec & Ollivier, arXiv:1804.11188) for
+  /// memories of up to so many steps: b_f = log U(1, memory - 1), b_i = -b_f; forget_bias is
+  /// unused.
+  double longest_memory = 0;
+  GateSpread gates;  ///< where the time gates start out
 };
 
 /// A recurrent network: layers of one kind of time gate, then a linear readout. Its parameters are
@@ -122,8 +127,8 @@ class Network {
 
   /// Draws all parameters: input weights and readout by Glorot, recurrent weights orthogonal per
   /// gate, biases zero but for the forget gate's, time gates as the gate itself prescribes.
-  /// Throws Error, and changes nothing, if the gates' span of time is empty or their share is out
-  /// of range.
+  /// Throws Error, and changes nothing, if the gates' span of time is empty, their share is out of
+  /// range, or longest_memory is neither 0 nor at least 2.
   void initialize(const Initialization& initial, Rng& rng) {
     const Vector<Scalar> before = parameters;
     try {
@@ -212,6 +217,9 @@ class Network {
 
  private:
   void draw(const Initialization& initial, Rng& rng) {
+    const double memory = initial.longest_memory;
+    detail::require(memory == 0 || (memory >= 2 && std::isfinite(memory)),
+                    "longest_memory must be 0 or at least 2 steps, got ", memory);
     for (const Layer<Gate>& layer : layers_) {
       const Index H = layer.hidden(), I = layer.inputs();
       LstmGradients<Scalar> blocks = layer.gradients(parameters);  // writable views
@@ -219,6 +227,10 @@ class Network {
       for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
       blocks.db.setZero();
       blocks.db.segment(H, H).setConstant(Scalar(initial.forget_bias));
+      for (Index j = 0; memory > 0 && j < H; ++j) {
+        blocks.db(H + j) = static_cast<Scalar>(std::log(rng.uniform(1, memory - 1)));
+        blocks.db(j) = -blocks.db(H + j);
+      }
     }
     auto w = block_view(parameters, layout_.find("readout.w"));
     fill_glorot(w, w.cols(), w.rows(), rng);
@@ -280,6 +292,24 @@ class Network {
   std::vector<Layer<Gate>> layers_;
   std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
 };
+
+/// The plain LSTM with the weights of `network`: the same function where every gate is open with
+/// k = 1 at all times, as at the end of a temporal curriculum.
+template <TimeGate Gate>
+Network<AlwaysOpen<typename Gate::Scalar>> without_gates(const Network<Gate>& network) {
+  const NetworkOptions<Gate>& options = network.options();
+  Network<AlwaysOpen<typename Gate::Scalar>> plain({.inputs = options.inputs,
+                                                    .hidden = options.hidden,
+                                                    .outputs = options.outputs,
+                                                    .readout = options.readout,
+                                                    .loss = options.loss,
+                                                    .time_origin = options.time_origin});
+  for (const ParameterBlock& block : plain.layout().blocks()) {
+    block_view(plain.parameters, block) =
+        block_view(network.parameters, network.layout().find(block.name));
+  }
+  return plain;
+}
 
 /// A plain LSTM, the Gaussian-gated LSTM (arXiv:1901.07334), and the Phased LSTM
 /// (arXiv:1610.09513).

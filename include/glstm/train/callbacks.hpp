@@ -18,6 +18,7 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
+#include "glstm/train/budget_controller.hpp"
 
 namespace glstm {
 
@@ -35,6 +36,7 @@ struct StepReport {
 struct EpochReport {
   Index epoch = 0, step = 0;
   double seconds = 0;
+  double budget_weight = 0;              ///< lambda of the next step
   Evaluation training;                   ///< over the epoch's batches, while they were trained on
   std::optional<Evaluation> validation;  ///< after the epoch, where there is a validation set
 };
@@ -45,6 +47,11 @@ struct TrainingSnapshot {
   const Vector<Scalar>& parameters;
   const ParameterLayout& layout;
   const OptimizerState<Scalar>& optimizer;
+  const Vector<Scalar>* average = nullptr;       ///< [P] of the parameters; null: none is kept
+  const BudgetController* controller = nullptr;  ///< null: lambda is fixed
+
+  /// What validation was of: the average where there is one.
+  const Vector<Scalar>& evaluated() const { return average != nullptr ? *average : parameters; }
 };
 
 enum class Continue { yes, no };
@@ -126,16 +133,20 @@ class ProgressBar final : public Callback<Scalar> {
   std::chrono::steady_clock::time_point drawn_{};
 };
 
-/// Writes one line per epoch to a CSV file: empty fields for what was not measured.
+/// Writes one line per epoch to a CSV file: empty fields for what was not measured. With `append`,
+/// below what the file has.
 template <class Scalar>
 class CsvLog final : public Callback<Scalar> {
  public:
   /// Throws Error if the file cannot be written.
-  CsvLog(const std::filesystem::path& path, Loss loss) : path_(path), out_(path), loss_(loss) {
+  CsvLog(const std::filesystem::path& path, Loss loss, bool append = false)
+      : path_(path), out_(path, append ? std::ios::app : std::ios::trunc), loss_(loss) {
     out_.imbue(std::locale::classic());
-    out_ << "epoch,step,seconds,training_loss,training_accuracy,validation_loss,"
-            "validation_accuracy,update_share,mac_share,budget\n"
-         << std::flush;
+    if (!append) {
+      out_ << "epoch,step,seconds,training_loss,training_accuracy,validation_loss,"
+              "validation_accuracy,update_share,mac_share,budget,budget_weight\n"
+           << std::flush;
+    }
     check();
   }
 
@@ -152,7 +163,7 @@ class CsvLog final : public Callback<Scalar> {
     }
     out_ << ',' << work.update_share() << ','
          << (work.dense_macs > 0 ? work.macs / work.dense_macs : 0) << ',' << report.training.budget
-         << '\n'
+         << ',' << report.budget_weight << '\n'
          << std::flush;
     check();
     return Continue::yes;
@@ -198,7 +209,8 @@ class EarlyStop final : public Callback<Scalar> {
   double best_ = std::numeric_limits<double>::infinity();
 };
 
-/// Remembers the parameters of the epoch with the least watched error.
+/// Remembers the parameters (or their average, where one is kept) of the epoch with the least
+/// watched error.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
  public:
@@ -209,7 +221,7 @@ class KeepBest final : public Callback<Scalar> {
     if (error < error_) {
       error_ = error;
       epoch_ = report.epoch;
-      parameters_ = now.parameters;
+      parameters_ = now.evaluated();
     }
     return Continue::yes;
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <numeric>
@@ -22,19 +23,32 @@
 #include "glstm/optim/clipping.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/optim/schedules.hpp"
+#include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/parameter_average.hpp"
 #include "glstm/train/sharding.hpp"
 
 namespace glstm {
 
+/// Changes parameters [P] after an optimiser step; `step` steps have been taken. What it does must
+/// depend on these alone, so that a resumed training is the same.
+template <class Scalar>
+using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)>;
+
 struct TrainerOptions {
   Index batch = 100;
   Index epochs = 1;
+  Index max_steps = std::numeric_limits<Index>::max();  ///< over all epochs, and all resumptions
   double clip_norm = 1;      ///< largest Euclidean norm of a gradient; infinity: as it is
   double budget_weight = 0;  ///< lambda: how much a computational budget of 1 adds to the loss
+  /// Standard deviation of the noise that weights and biases have while a gradient is taken (Graves
+  /// 2011, "Practical variational inference for neural networks"): it regularises. The noise of a
+  /// step is uniform, and depends on the seed and the step alone.
+  double weight_noise = 0;
   Schedule schedule = constant_schedule();
   std::uint64_t seed = 1;                                        ///< of the order of samples
   double max_seconds = std::numeric_limits<double>::infinity();  ///< of training steps
+  double seconds_before = 0;  ///< spent in training steps before this training was resumed
   bool flush_to_zero = true;
   /// Of training steps and validation. Results are the same to the bit for any number. A training
   /// step uses no more threads than a batch has shards.
@@ -92,7 +106,12 @@ class Trainer {
     using detail::require;
     require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
     require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
+    require(options_.max_steps >= 0, "max_steps must not be negative, got ", options_.max_steps);
+    require(std::isfinite(options_.seconds_before) && options_.seconds_before >= 0,
+            "seconds_before must be finite and not negative, got ", options_.seconds_before);
     require(options_.clip_norm > 0, "clip_norm must be positive, got ", options_.clip_norm);
+    require(std::isfinite(options_.weight_noise) && options_.weight_noise >= 0,
+            "weight_noise must be finite and not negative, got ", options_.weight_noise);
     require(std::isfinite(options_.budget_weight) && options_.budget_weight >= 0,
             "budget_weight must be finite and not negative, got ", options_.budget_weight);
   }
@@ -103,22 +122,46 @@ class Trainer {
     return *this;
   }
 
-  /// Trains until the epochs or seconds are used up or a listener says stop. A last batch that
-  /// would not be full is left out of its epoch; samples are drawn anew in every epoch.
+  /// Lets `controller`, which must live as long as the trainer, choose lambda for every step, in
+  /// place of options.budget_weight.
+  Trainer& control(BudgetController& controller) {
+    controller_ = &controller;
+    return *this;
+  }
+
+  /// Applies `rule` after every optimiser step, to usable time gates: a temporal curriculum, say.
+  Trainer& after_step(ParameterRule<Scalar> rule) {
+    after_step_ = std::move(rule);
+    return *this;
+  }
+
+  /// Keeps `average`, which must live as long as the trainer; validation is of the average then.
+  Trainer& average(ParameterAverage<Scalar>& average) {
+    average_ = &average;
+    return *this;
+  }
+
+  /// Trains until the epochs, steps or seconds are used up or a listener says stop. A last batch
+  /// that would not be full is left out of its epoch; samples are drawn anew in every epoch.
   /// `validation` may be null. Returns the last epoch's report.
   ///
   /// Throws Error when the loss, a gradient or a parameter ceases to be finite. It names the step
   /// and the parameter block, and the network is left with the last parameters for which all were;
-  /// the optimiser's state is not taken back.
+  /// the optimiser's state is not taken back. Throws Error, before the first step, when the average
+  /// is that of another number of parameters.
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
     using Clock = std::chrono::steady_clock;
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
+    if (average_ != nullptr && average_->value().size() > 0) {
+      network_.layout().check(average_->value(), "an average");
+    }
     const Index steps_per_epoch = training.size() / batch_size;
     last_good_ = network_.parameters;
-    double seconds = 0;
+    double seconds = options_.seconds_before;
     EpochReport report;
-    bool stop = false;
+    bool stop = optimizer_.state().steps >= options_.max_steps ||
+                (seconds > 0 && seconds >= options_.max_seconds);
     for (Index epoch = optimizer_.state().steps / steps_per_epoch; epoch < options_.epochs && !stop;
          ++epoch) {
       Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
@@ -140,17 +183,19 @@ class Trainer {
         for (Callback<Scalar>* callback : callbacks_) {
           stop |= callback->on_step(step) == Continue::no;
         }
-        stop |= seconds >= options_.max_seconds;
+        stop |= seconds >= options_.max_seconds || step.step >= options_.max_steps;
       }
       report.epoch = epoch;
       report.step = optimizer_.state().steps;
       report.seconds = seconds;
+      report.budget_weight = budget_weight();
       report.training = sum.mean();
       if (validation != nullptr) {
-        report.validation = evaluate(network_, *validation, 500, options_.threads);
+        report.validation = validate(*validation);
       }
-      const TrainingSnapshot<Scalar> now{network_.parameters, network_.layout(),
-                                         optimizer_.state()};
+      const TrainingSnapshot<Scalar> now{network_.parameters, network_.layout(), optimizer_.state(),
+                                         average_ != nullptr ? &average_->value() : nullptr,
+                                         controller_};
       for (Callback<Scalar>* callback : callbacks_) {
         stop |= callback->on_epoch(report, now) == Continue::no;
       }
@@ -159,6 +204,18 @@ class Trainer {
   }
 
  private:
+  Evaluation validate(const Dataset<Scalar>& data) const {
+    constexpr Index batch = 500;
+    if (average_ == nullptr) return evaluate(network_, data, batch, options_.threads);
+    Network<Gate> averaged = network_;
+    averaged.parameters = average_->value();
+    return evaluate(averaged, data, batch, options_.threads);
+  }
+
+  double budget_weight() const {
+    return controller_ != nullptr ? controller_->weight() : options_.budget_weight;
+  }
+
   /// One step on batch_.
   StepReport train_step() {
     std::optional<FlushToZero> flush;
@@ -166,17 +223,48 @@ class Trainer {
     const Index step = optimizer_.state().steps;
     gradient_.setZero(network_.layout().size());
     StepReport report;
-    report.batch = workers_.add_gradient(network_, batch_, options_.budget_weight, gradient_);
+    report.batch = add_noisy_gradient(step);
     report.gradient_norm = clip_by_global_norm(gradient_, options_.clip_norm);
     if (!std::isfinite(report.batch.task.loss) || !std::isfinite(report.gradient_norm)) {
       fail(step, gradient_, std::isfinite(report.gradient_norm) ? "loss" : "gradient");
     }
     last_good_ = network_.parameters;
     optimizer_.step(network_.parameters, gradient_, options_.schedule(step));
+    report.step = optimizer_.state().steps;
     if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     network_.limit_gate_step(last_good_);
-    report.step = optimizer_.state().steps;
+    if (after_step_) {
+      after_step_(report.step, network_.parameters);  // last: nothing undoes what it prescribes
+      if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
+    }
+    if (average_ != nullptr) average_->observe(report.step, network_.parameters);
+    if (controller_ != nullptr) controller_->observe(report.batch.work.update_share());
     return report;
+  }
+
+  /// The gradient on batch_, at parameters with noise. They are without it again after, also when
+  /// the batch turns out not to fit.
+  Evaluation add_noisy_gradient(Index step) {
+    struct Restore {
+      Vector<Scalar>& parameters;
+      const Vector<Scalar>& before;
+      ~Restore() { parameters = before; }
+    };
+    without_noise_ = network_.parameters;
+    const Restore restore{network_.parameters, without_noise_};
+    if (options_.weight_noise > 0) add_weight_noise(step);
+    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_);
+  }
+
+  void add_weight_noise(Index step) {
+    Rng rng = detail::sample_rng(detail::mix_bits(options_.seed), step);
+    const double reach = std::sqrt(3.0) * options_.weight_noise;  // of a uniform distribution
+    for (const ParameterBlock& block : network_.layout().blocks()) {
+      if (block.role == ParameterRole::time_gate) continue;
+      for (Scalar& parameter : network_.parameters.segment(block.offset, block.size())) {
+        parameter += static_cast<Scalar>(rng.uniform(-reach, reach));
+      }
+    }
   }
 
   /// Goes back to the last good parameters and throws; `values` is what holds the culprit.
@@ -198,9 +286,12 @@ class Trainer {
   Optimizer<Scalar>& optimizer_;
   TrainerOptions options_;
   std::vector<Callback<Scalar>*> callbacks_;
+  BudgetController* controller_ = nullptr;
+  ParameterAverage<Scalar>* average_ = nullptr;
+  ParameterRule<Scalar> after_step_;
   BatchWorkers<Gate> workers_;
   LabelledBatch<Scalar> batch_;
-  Vector<Scalar> gradient_, last_good_;
+  Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
 }  // namespace glstm

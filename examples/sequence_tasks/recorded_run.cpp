@@ -1,0 +1,112 @@
+#include "recorded_run.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <regex>
+#include <sstream>
+#include <system_error>
+
+#include "glstm/core/error.hpp"
+#include "run_folder.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using glstm::detail::require;
+namespace fs = std::filesystem;
+
+std::vector<std::string> split(const std::string& line) {
+  std::vector<std::string> fields(1);
+  for (char c : line) {
+    if (c == ',') {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  return fields;
+}
+
+bool is_number(const std::string& field, double& value) {
+  const char* end = field.data() + field.size();
+  const auto [stop, error] = std::from_chars(field.data(), end, value);
+  return error == std::errc() && stop == end;
+}
+
+/// Reads a file with the columns `expected`; the columns named in `words` are not numbers.
+Table read_table(const fs::path& file, const std::vector<std::string>& expected,
+                 const std::string& words) {
+  Table table;
+  for (const std::string& name : expected) table.columns[name];
+  if (!fs::exists(file)) return table;
+  std::ifstream in(file);
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    if (in.eof()) break;  // a line without an end is being written
+    const std::vector<std::string> fields = split(line);
+    const std::string where = glstm::detail::text_of(file.string(), ":", number);
+    require(fields.size() == expected.size(), where, ": expected ", expected.size(),
+            " fields, got ", fields.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      double value = 0;
+      const bool right =
+          number == 1 ? fields[i] == expected[i]
+                      : fields[i].empty() || expected[i] == words || is_number(fields[i], value);
+      require(right, where, ": expected ", number == 1 ? "the column " : "a number in column ",
+              expected[i], ", got \"", fields[i], "\"");
+      if (number > 1) table.columns[expected[i]].push_back(fields[i]);
+    }
+  }
+  require(!in.bad(), file.string(), ": cannot be read");
+  return table;
+}
+
+}  // namespace
+
+double Table::number(const char* column, std::size_t row) const {
+  double value = 0;
+  return is_number(text(column, row), value) ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+double RecordedRun::result() const {
+  const auto& plain = metrics->at("lstm");
+  const auto& found = plain.is_null() ? metrics->at("test") : plain;
+  return (found.at("accuracy").is_null() ? found.at("loss") : found.at("accuracy")).get<double>();
+}
+
+double RecordedRun::epoch(std::size_t row) const {
+  return log.number("step", row) * *settings.epochs / static_cast<double>(settings.max_steps);
+}
+
+RecordedRun read_run(const fs::path& path) {
+  const RunFolder folder{path};
+  RecordedRun run;
+  run.path = path;
+  run.settings = read_settings(folder);
+  const fs::path whole = fs::weakly_canonical(path);
+  run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  run.group = std::regex_replace(run.name, std::regex("-s[0-9]+$"), "");
+  run.log = read_table(
+      folder.log(),
+      {"epoch", "step", "seconds", "training_loss", "training_accuracy", "validation_loss",
+       "validation_accuracy", "update_share", "mac_share", "budget", "budget_weight"},
+      "");
+  run.windows = read_table(folder.windows(),
+                           {"when", "layer", "neuron", "mu", "sigma", "open", "close"}, "when");
+  run.gradients = read_table(folder.gradients(), {"when", "step", "norm"}, "when");
+  if (folder.finished()) run.metrics = read_metrics(folder);
+
+  const auto& accuracies = run.log.columns["validation_accuracy"];
+  run.is_regression = run.settings.task == "csv" &&
+                      std::all_of(accuracies.begin(), accuracies.end(),
+                                  [](const std::string& field) { return field.empty(); });
+  run.task = run.settings.task;
+  if (run.task == "adding") run.task += glstm::detail::text_of("-", run.settings.steps);
+  if (run.task == "frequency") run.task += "-" + run.settings.sampling;
+  if (run.task == "csv") run.task += "-" + fs::path(run.settings.data).stem().string();
+  return run;
+}
+
+}  // namespace sequence_tasks

@@ -1,0 +1,323 @@
+#include "settings.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <system_error>
+#include <type_traits>
+
+#include "glstm/core/error.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using glstm::Error;
+using Json = nlohmann::ordered_json;
+
+/// What a setting may be: a number in [low, high], or one of some words.
+struct Limits {
+  double low = -std::numeric_limits<double>::max(), high = std::numeric_limits<double>::max();
+  std::vector<std::string> words;
+};
+
+Limits at_least(double low) { return {low, std::numeric_limits<double>::max(), {}}; }
+Limits between(double low, double high) { return {low, high, {}}; }
+Limits any_number() { return {}; }
+Limits one_of(std::vector<std::string> words) { return {0, 0, std::move(words)}; }
+
+/// The one list of all settings: visit(group, name, value, limits, help).
+template <class AnySettings, class Visit>
+void for_each_setting(AnySettings& s, Visit visit) {
+  const char* group = "Task";
+  visit(group, "task", s.task, one_of(task_names()),
+        "adding: remember two marked numbers and add them; mnist, permuted-mnist, fashion: an "
+        "image, one pixel per step; cifar10: likewise, three colours per step; frequency: tell "
+        "waves of period 5..6 from others; csv: your own sequences");
+  visit(group, "data", s.data, Limits{},
+        "folder with the data set, or the CSV file (columns: sequence, time (optional), features, "
+        "and label or target...); by default data/mnist, data/cifar10 or Debian's Fashion-MNIST");
+  visit(group, "steps", s.steps, between(2, 1e6), "length of the adding task's sequences");
+  visit(group, "sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
+        "when the waves of the frequency task are sampled");
+  visit(group, "shift", s.shift, between(0, 16),
+        "train also on images shifted by up to so many pixels: (2 shift + 1)^2 times as many");
+  visit(group, "training-sequences", s.training_sequences, at_least(1),
+        "how many sequences to train on; by default all that there are, or 20000");
+  visit(group, "held-out", s.held_out, at_least(1),
+        "how many sequences choose the best epoch; by default a tenth, 5000 at most");
+  visit(group, "test-sequences", s.test_sequences, at_least(1),
+        "how many sequences test the result; by default all that there are, or 5000");
+  visit(group, "data-seed", s.data_seed, at_least(0),
+        "seed of generated data, of the permutation, and of how a CSV file is split");
+
+  group = "Network";
+  visit(group, "model", s.model, one_of(model_names()),
+        "lstm: always updates; glstm: each neuron has a learned window of time; random-skip: "
+        "windows are drawn and stay; phased: periodic windows (Phased LSTM)");
+  visit(group, "hidden", s.hidden, between(1, 65536), "neurons of each layer, from the input on");
+  visit(group, "forget-bias", s.forget_bias, any_number(),
+        "initial bias of the forget gates; by default 1");
+  visit(group, "memory", s.memory, between(0, 1e9),
+        "chrono initialisation: biases for memories of up to so many steps; 0: none, forget-bias "
+        "counts; by default what suits task and model");
+  visit(group, "threshold", s.threshold, between(0, 0.99), "openness below which a gate is closed");
+  visit(group, "min-width", s.min_width, between(1e-9, 1e9),
+        "training makes no width sigma smaller than this; by default half a step's time");
+  visit(group, "open-share", s.open_share, between(1e-6, 1),
+        "share of the time that a neuron's window is open at first");
+  visit(group, "centres", s.centres, between(0, 1),
+        "the part of the time over which the centres are spread at first, from and to");
+  visit(group, "placement", s.placement, one_of({"even", "random"}),
+        "how the centres are spread at first");
+  visit(group, "leak", s.leak, between(0, 1), "slope of a Phased LSTM's gate outside its window");
+  visit(group, "start", s.start, Limits{},
+        "checkpoint of the same network whose parameters are the initial values");
+
+  group = "Training";
+  visit(group, "epochs", s.epochs, between(1e-4, 1e6), "how long to train; by default 10");
+  visit(group, "seconds", s.seconds, between(0, 1e7),
+        "train for about so long instead: a short trial tells how many steps that is");
+  visit(group, "batch", s.batch, between(1, 65536),
+        "sequences per training step; by default what suits task and model");
+  visit(group, "learning-rate", s.learning_rate, between(0, 1e3),
+        "Adam's; by default what suits task and model");
+  visit(group, "gate-learning-rate", s.gate_learning_rate, between(0, 1e9),
+        "likewise for the windows' parameters, in the unit of time; by default 1/4000 of the "
+        "sequences' duration; 0 keeps them");
+  visit(group, "warmup", s.warmup, between(0, 0.9), "share of the steps in which the rates climb");
+  visit(
+      group, "final-rate", s.final_rate, between(0, 1),
+      "what is left of the rates at the end of their half cosine; by default 0.25 where parameters "
+      "are averaged, else 0.01");
+  visit(group, "weight-decay", s.weight_decay, between(0, 1e3),
+        "AdamW's; by default 0.03 where there are labels, else 0, which is Adam");
+  visit(group, "weight-noise", s.weight_noise, between(0, 10),
+        "standard deviation of noise on the weights while a gradient is taken; by default 0.02 for "
+        "windowed networks where there are labels, else 0");
+  visit(group, "average", s.average, between(0, 0.999999),
+        "decay of a moving average of the parameters, which is what is tested; by default 0.9995 "
+        "where there are labels, else 0: none");
+  visit(group, "clip", s.clip, between(1e-9, 1e9), "largest norm of a gradient");
+  visit(group, "seed", s.seed, at_least(0), "of initial values and of the order of sequences");
+  visit(group, "threads", s.threads, between(1, 1024),
+        "threads; they change the time, not the result");
+  visit(group, "shards", s.shards, between(0, 65536),
+        "parts of a batch that threads share; 0: one for every 64 sequences");
+
+  group = "Computation";
+  visit(group, "budget", s.budget, between(0, 1e9),
+        "lambda, the weight of the mean openness in the loss");
+  visit(group, "target-share", s.target_share, between(1e-6, 1),
+        "the share of neuron updates to reach: a controller finds the lambda");
+  visit(group, "widen", s.widen, at_least(0),
+        "temporal curriculum: the epochs in which the windows start to widen and are fully open");
+}
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+template <class T>
+struct IsList : std::false_type {};
+template <class T>
+struct IsList<std::vector<T>> : std::true_type {};
+
+/// The numbers in "110,64".
+template <class T>
+std::vector<T> list_of(const std::string& text, const std::string& option) {
+  std::vector<T> list;
+  const char *begin = text.data(), *end = begin + text.size();
+  while (begin <= end) {
+    T number{};
+    const auto [stop, error] = std::from_chars(begin, end, number);
+    if (error != std::errc() || (stop != end && *stop != ',')) {
+      throw Error(option + ": expected numbers and commas, got " + text);
+    }
+    list.push_back(number);
+    begin = stop + 1;
+  }
+  return list;
+}
+
+template <class T>
+std::string text_of_list(const std::vector<T>& list) {
+  std::string text;
+  for (const T& number : list) {
+    text += glstm::detail::text_of(text.empty() ? "" : ",", number);
+  }
+  return text;
+}
+
+/// The JSON key of the option --NAME.
+std::string key_of(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+/// What is wrong with a value; empty: nothing.
+template <class T>
+std::string problem(const T& value, const Limits& limits) {
+  if constexpr (IsOptional<T>::value) {
+    return value ? problem(*value, limits) : "";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    const auto& words = limits.words;
+    if (words.empty() || std::find(words.begin(), words.end(), value) != words.end()) return "";
+    std::string all;
+    for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
+    return glstm::detail::text_of("expected one of ", all, ", got ", value);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    const double number = static_cast<double>(value);
+    if (number >= limits.low && number <= limits.high) return "";  // not a number is neither
+    if (limits.high == std::numeric_limits<double>::max()) {
+      return glstm::detail::text_of("expected at least ", limits.low, ", got ", number);
+    }
+    return glstm::detail::text_of("expected ", limits.low, " to ", limits.high, ", got ", number);
+  } else {
+    for (const auto& element : value) {
+      const std::string text = problem(element, limits);
+      if (!text.empty()) return text;
+    }
+    return "";
+  }
+}
+
+template <class T>
+Json json_of(const T& value) {
+  if constexpr (IsOptional<T>::value) {
+    return value ? Json(*value) : Json(nullptr);
+  } else {
+    return value;
+  }
+}
+
+template <class T>
+void read(const Json& json, T& value) {
+  if constexpr (IsOptional<T>::value) {
+    if (json.is_null()) {
+      value.reset();
+    } else {
+      read(json, value.emplace());
+    }
+  } else if constexpr (std::is_integral_v<T>) {
+    // nlohmann turns 1.5 and -1 into integers without a word.
+    const bool fits = std::is_signed_v<T> ? json.is_number_integer() : json.is_number_unsigned();
+    if (!fits) throw Error("expected a whole number, got " + json.dump());
+    value = json.get<T>();
+  } else {
+    value = json.get<T>();
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string>& task_names() {
+  static const std::vector<std::string> names = {
+      "adding", "mnist", "permuted-mnist", "fashion", "cifar10", "frequency", "csv"};
+  return names;
+}
+
+const std::vector<std::string>& model_names() {
+  static const std::vector<std::string> names = {"lstm", "glstm", "random-skip", "phased"};
+  return names;
+}
+
+void add_options(CLI::App& app, Settings& settings) {
+  for_each_setting(settings, [&](const char* group, const char* name, auto& value,
+                                 const Limits& limits, const char* help) {
+    using Value = std::remove_reference_t<decltype(value)>;
+    const std::string option_name = std::string("--").append(name);
+    CLI::Option* option = nullptr;
+    if constexpr (IsList<Value>::value) {
+      const auto set = [&value, option_name](const std::string& text) {
+        value = list_of<typename Value::value_type>(text, option_name);
+      };
+      option = app.add_option_function<std::string>(option_name, set, help);
+      option->default_str(text_of_list(value));
+    } else {
+      option = app.add_option(option_name, value, help);
+      if constexpr (!IsOptional<Value>::value) option->capture_default_str();
+    }
+    option->take_last()->group(group)->type_name(limits.words.empty() ? "" : "NAME");
+  });
+}
+
+void check(const Settings& settings) {
+  for_each_setting(settings, [&](const char*, const char* name, const auto& value,
+                                 const Limits& limits, const char*) {
+    const std::string text = problem(value, limits);
+    if (!text.empty()) throw Error(std::string("--") + name + ": " + text);
+  });
+  using glstm::detail::require;
+  require(!settings.hidden.empty(), "--hidden: expected at least one layer");
+  require(settings.centres.size() == 2 && settings.centres[0] < settings.centres[1],
+          "--centres: expected two shares of the time, the first below the second");
+  require(settings.widen.empty() ||
+              (settings.widen.size() == 2 && settings.widen[0] < settings.widen[1]),
+          "--widen: expected two epochs, the first before the second");
+  require(settings.widen.empty() || settings.model == "glstm",
+          "--widen: only the windows of --model glstm can widen, got ", settings.model);
+  require(!settings.target_share || settings.model == "glstm",
+          "--target-share: only --model glstm learns how long its windows are open, got ",
+          settings.model);
+  require(!settings.target_share || settings.budget == 0,
+          "--target-share: the controller finds lambda itself, --budget cannot be given too");
+  require(settings.widen.empty() || settings.average.value_or(0) == 0,
+          "--widen: an average would mix widths, --average cannot be given too");
+  require(settings.widen.empty() || settings.threshold > 0,
+          "--widen: windows without a --threshold are endless already");
+  require(!settings.target_share || settings.widen.empty(),
+          "--target-share and --widen contradict each other");
+}
+
+Json to_json(const Settings& settings) {
+  Json json;
+  for_each_setting(settings, [&](const char*, const char* name, const auto& value, const Limits&,
+                                 const char*) { json[key_of(name)] = json_of(value); });
+  json["max_steps"] = settings.max_steps;
+  return json;
+}
+
+Settings from_json(const Json& json, const std::string& source) {
+  using glstm::detail::require;
+  require(json.is_object(), source, ": expected the settings of a run");
+  Settings settings;
+  std::size_t known = 0;
+  const auto take = [&](const std::string& key, auto& value) {
+    const auto found = json.find(key);
+    require(found != json.end(), source, ": expected \"", key, "\", got none");
+    try {
+      read(*found, value);
+    } catch (const std::exception& error) {
+      throw Error(source + ": \"" + key + "\": " + error.what());
+    }
+    ++known;
+  };
+  for_each_setting(settings, [&](const char*, const char* name, auto& value, const Limits&,
+                                 const char*) { take(key_of(name), value); });
+  take("max_steps", settings.max_steps);
+  require(known == json.size(), source, ": expected the ", known, " settings of a run, got ",
+          json.size());
+  try {
+    check(settings);
+  } catch (const Error& error) {
+    throw Error(source + ": " + error.what());
+  }
+  return settings;
+}
+
+void check_same(const CLI::App& app, const Settings& given, const Settings& saved,
+                const std::string& source) {
+  const Json given_json = to_json(given), saved_json = to_json(saved);
+  for_each_setting(
+      given, [&](const char*, const char* name, const auto&, const Limits&, const char*) {
+        const std::string key = key_of(name);
+        if (key == "threads") return;  // they do not change the result
+        if (app.get_option(std::string("--") + name)->count() == 0) return;
+        glstm::detail::require(given_json[key] == saved_json[key], source, " is a run with --",
+                               name, " ", saved_json[key].dump(), ", got ", given_json[key].dump());
+      });
+}
+
+}  // namespace sequence_tasks

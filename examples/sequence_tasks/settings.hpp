@@ -1,0 +1,78 @@
+// Everything that determines a run: task, network, training. Saved as the run's config.json.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "glstm/core/types.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace sequence_tasks {
+
+using glstm::Index;
+
+/// The options of a run. What is optional has a default that suits the task and the model, see
+/// complete(); a run saves the values that it used.
+struct Settings {
+  // task
+  std::string task = "mnist";
+  std::string data;  ///< folder or file; empty: none is needed, or the task's usual place
+  Index steps = 1000;
+  std::string sampling = "asynchronous";
+  Index shift = 0;
+  std::optional<Index> training_sequences, held_out, test_sequences;
+  std::uint64_t data_seed = 1;
+
+  // network
+  std::string model = "glstm";
+  std::vector<Index> hidden = {110};
+  std::optional<double> forget_bias, memory, min_width, open_share;
+  double threshold = 0.01, leak = 0.001;
+  std::vector<double> centres = {0, 1};
+  std::string placement = "even";
+  std::string start;  ///< checkpoint; empty: drawn from the seed
+
+  // training
+  std::optional<double> epochs;
+  double seconds = 0;
+  Index max_steps = 0;  ///< resolved from epochs or seconds
+  std::optional<Index> batch;
+  Index threads = 1, shards = 0;
+  std::optional<double> learning_rate, gate_learning_rate;
+  std::optional<double> final_rate, weight_decay, weight_noise, average;
+  double warmup = 0.05, clip = 1;
+  std::uint64_t seed = 1;
+
+  // computation
+  double budget = 0;
+  std::optional<double> target_share;
+  std::vector<double> widen;
+};
+
+const std::vector<std::string>& task_names();
+const std::vector<std::string>& model_names();
+
+/// Adds an option for every setting to `app`, with help that says what it does.
+void add_options(CLI::App& app, Settings& settings);
+
+/// Throws glstm::Error, naming the option, if a setting is out of range or two contradict.
+void check(const Settings& settings);
+
+nlohmann::ordered_json to_json(const Settings& settings);
+
+/// Throws glstm::Error, naming `source`, unless `json` has exactly the settings of a run.
+Settings from_json(const nlohmann::ordered_json& json, const std::string& source);
+
+/// Throws glstm::Error if an option was given to `app` that is not what `saved`, from `source`,
+/// has.
+void check_same(const CLI::App& app, const Settings& given, const Settings& saved,
+                const std::string& source);
+
+}  // namespace sequence_tasks

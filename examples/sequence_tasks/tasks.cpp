@@ -1,0 +1,193 @@
+#include "tasks.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/random.hpp"
+#include "glstm/data/adding_task.hpp"
+#include "glstm/data/csv_sequences.hpp"
+#include "glstm/data/frequency_task.hpp"
+#include "glstm/data/image_sequences.hpp"
+#include "glstm/data/subset.hpp"
+#include "glstm/io/cifar10.hpp"
+#include "glstm/io/image_dataset.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using namespace glstm;
+namespace fs = std::filesystem;
+
+/// `wanted` of the `available` sequences that `what` has, by default `fallback`.
+Index count_of(const std::optional<Index>& wanted, Index fallback, Index available,
+               const char* what) {
+  const Index count = wanted.value_or(fallback);
+  detail::require(count >= 1 && count <= available, "expected 1 to ", available, " sequences for ",
+                  what, ", got ", count);
+  return count;
+}
+
+std::shared_ptr<const Data> part(const std::shared_ptr<const Data>& data, Index first,
+                                 Index count) {
+  return std::make_shared<Subset<float>>(data, first, count);
+}
+
+/// Training and held-out part of `images`, the held-out one from the end.
+void use_images(ImageSequences<float> training, ImageSequences<float> test,
+                const Settings& settings, Task& task) {
+  if (settings.task == "permuted-mnist") {
+    Rng rng(settings.data_seed);
+    const std::vector<Index> order = rng.permutation(training.steps());
+    training = training.permuted(order);
+    test = test.permuted(order);
+  }
+  task.inputs = training.features();
+  task.outputs = training.classes();
+  task.loss = Loss::softmax_cross_entropy;
+  task.longest = training.steps();
+  const Index size = training.size();
+  const auto images =
+      std::make_shared<const ImageSequences<float>>(training.shifted(settings.shift));
+  const auto tests = std::make_shared<const ImageSequences<float>>(std::move(test));
+  const Index held_out =
+      count_of(settings.held_out, std::min<Index>(5000, std::max<Index>(1, size / 10)), size - 1,
+               "--held-out");
+  const Index used = count_of(settings.training_sequences, size - held_out, size - held_out,
+                              "--training-sequences");
+  std::vector<Index> samples;  // the first images, in all their shifts
+  for (Index sample = 0; sample < images->size(); ++sample) {
+    if (sample % size < used) samples.push_back(sample);
+  }
+  task.training = std::make_shared<Subset<float>>(images, std::move(samples));
+  task.held_out = part(images, size - held_out, held_out);
+  task.test =
+      part(tests, 0,
+           count_of(settings.test_sequences, tests->size(), tests->size(), "--test-sequences"));
+}
+
+/// Three sets of generated sequences, from three seeds: make(size, seed).
+template <class Make>
+void use_generated(const Settings& settings, Task& task, Make make) {
+  const std::uint64_t seed = 3 * settings.data_seed;
+  task.training = make(settings.training_sequences.value_or(20'000), seed);
+  task.held_out = make(settings.held_out.value_or(2'000), seed + 1);
+  task.test = make(settings.test_sequences.value_or(5'000), seed + 2);
+}
+
+void use_csv(const fs::path& file, const Settings& settings, Task& task) {
+  const auto sequences =
+      std::make_shared<const CsvSequences<float>>(read_csv_sequences<float>(file));
+  task.inputs = sequences->features();
+  const bool labels = sequences->classes() > 0;
+  detail::require(sequences->classes() <= 10'000, file.string(),
+                  ": expected labels below 10000, got ", sequences->classes() - 1);
+  task.outputs = labels ? sequences->classes() : sequences->targets();
+  task.loss = labels ? Loss::softmax_cross_entropy : Loss::mean_squared_error;
+  task.longest = sequences->longest();
+  task.begin = sequences->first_time();
+  task.end = sequences->last_time();
+  const Index size = sequences->size();
+  detail::require(size >= 3, file.string(),
+                  ": expected at least 3 sequences, to train, to choose the best epoch and to test,"
+                  " got ",
+                  size);
+  const Index tenth = std::max<Index>(1, size / 10);
+  const Index tests = count_of(settings.test_sequences, tenth, size - 2, "--test-sequences");
+  const Index held_out = count_of(settings.held_out, tenth, size - 1 - tests, "--held-out");
+  const Index rest = size - tests - held_out;
+  const Index used = count_of(settings.training_sequences, rest, rest, "--training-sequences");
+  Rng rng(settings.data_seed);
+  const std::vector<Index> order = rng.permutation(size);
+  const auto pick = [&](Index first, Index count) {
+    return std::make_shared<Subset<float>>(
+        sequences, std::vector<Index>(order.begin() + first, order.begin() + first + count));
+  };
+  task.training = pick(tests + held_out, used);
+  task.held_out = pick(tests, held_out);
+  task.test = pick(0, tests);
+}
+
+/// The file or folder that was named, or the task's usual place.
+fs::path data_of(const Settings& settings) {
+  if (!settings.data.empty()) return settings.data;
+  if (settings.task == "fashion") return "/usr/share/datasets/fashion-mnist";
+  if (settings.task == "cifar10") return "data/cifar10";
+  return "data/mnist";
+}
+
+}  // namespace
+
+void check_data(const Settings& settings) { image_dataset_name(data_of(settings)); }
+
+Task make_task(const Settings& settings) {
+  Task task;
+  const fs::path data = data_of(settings);
+  if (settings.task == "adding") {
+    task.title = "the adding task, T = " + std::to_string(settings.steps);
+    task.inputs = AddingTask<float>::features;
+    task.longest = settings.steps;
+    use_generated(settings, task, [&](Index size, std::uint64_t seed) {
+      return std::make_shared<AddingTask<float>>(settings.steps, size, seed);
+    });
+  } else if (settings.task == "frequency") {
+    const Sampling sampling = settings.sampling == "regular" ? Sampling::regular
+                              : settings.sampling == "fine"  ? Sampling::fine
+                                                             : Sampling::asynchronous;
+    task.title = "frequency discrimination, " + settings.sampling + " samples";
+    task.loss = Loss::softmax_cross_entropy;
+    use_generated(settings, task, [&](Index size, std::uint64_t seed) {
+      const auto waves = std::make_shared<FrequencyTask<float>>(sampling, size, seed);
+      task.longest = waves->longest();
+      return waves;
+    });
+    task.inputs = FrequencyTask<float>::features;
+    task.outputs = FrequencyTask<float>::classes;
+    task.end = FrequencyTask<float>::time_span;
+  } else if (settings.task == "cifar10") {
+    task.title = "sequential CIFAR-10";
+    use_images(load_cifar10<float>(data, Split::train), load_cifar10<float>(data, Split::test),
+               settings, task);
+  } else if (settings.task == "csv") {
+    detail::require(!settings.data.empty(), "--data: expected the CSV file, got none");
+    task.title = data.filename().string();
+    use_csv(data, settings, task);
+  } else {
+    task.title = (settings.task == "permuted-mnist" ? "permuted sequential " : "sequential ") +
+                 image_dataset_name(data);
+    use_images(load_image_sequences<float>(data, Split::train),
+               load_image_sequences<float>(data, Split::test), settings, task);
+  }
+  if (task.end <= task.begin) task.end = task.begin + static_cast<double>(task.longest);
+  return task;
+}
+
+void complete(const Task& task, Settings& settings) {
+  const bool lstm = settings.model == "lstm", adding = settings.task == "adding";
+  const bool gates_learn = settings.model == "glstm" || settings.model == "phased";
+  const double duration = task.end - task.begin, longest = static_cast<double>(task.longest);
+  const auto set = [](auto& setting, auto value) {
+    if (!setting) setting = value;
+  };
+  set(settings.epochs, 10);
+  set(settings.batch, adding ? 16 : lstm ? 32 : 100);
+  settings.batch = std::min(*settings.batch, task.training->size());
+  set(settings.learning_rate, adding && !lstm ? 1e-2 : 2e-2);
+  // Phased gates have a share, r_on, among their parameters, which such a rate would ruin.
+  set(settings.gate_learning_rate, settings.model == "phased" ? 2e-3 : 2.5e-4 * duration);
+  if (!gates_learn) settings.gate_learning_rate = 0;
+  set(settings.min_width, duration / longest / 2);
+  const bool curriculum = !settings.widen.empty();
+  set(settings.weight_decay, task.has_labels() ? 0.03 : 0);
+  set(settings.weight_noise, task.has_labels() && !lstm && !curriculum ? 0.02 : 0);
+  set(settings.average, task.has_labels() && !curriculum ? 0.9995 : 0);
+  set(settings.final_rate, *settings.average > 0 ? 0.25 : 0.01);
+  const bool chrono = (lstm || adding) && longest > 2 && !settings.forget_bias;
+  set(settings.memory, chrono ? longest : 0);
+  set(settings.forget_bias, 1);
+  set(settings.open_share, std::min(1.0, std::max(adding ? 0.08 : 0.03, 2 / longest)));
+}
+
+}  // namespace sequence_tasks

@@ -1,0 +1,36 @@
+// The sequence tasks: their data, and what a network for them has to fit.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "glstm/data/batch.hpp"
+#include "glstm/nn/loss.hpp"
+#include "settings.hpp"
+
+namespace sequence_tasks {
+
+using Data = glstm::Dataset<float>;
+
+struct Task {
+  std::string title;  ///< for people
+  std::shared_ptr<const Data> training, held_out, test;
+  Index inputs = 1, outputs = 1;
+  glstm::Loss loss = glstm::Loss::mean_squared_error;
+  double begin = 0, end = 0;  ///< the time of the sequences, in the unit of their timestamps
+  Index longest = 0;          ///< steps of the longest sequence
+
+  bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }
+};
+
+/// Throws glstm::Error unless the files of an image data set in IDX form are there.
+void check_data(const Settings& settings);
+
+/// Reads or makes the data. Throws glstm::Error when a file is absent or damaged, or there are
+/// fewer sequences than were asked for.
+Task make_task(const Settings& settings);
+
+/// Fills in the settings that depend on the task and the model.
+void complete(const Task& task, Settings& settings);
+
+}  // namespace sequence_tasks

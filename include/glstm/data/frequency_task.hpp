@@ -1,0 +1,137 @@
+// The frequency discrimination task: is the period of a sampled sine wave 5 to 6 ms?
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/batch.hpp"
+
+namespace glstm {
+
+/// When the wave of a FrequencyTask is looked at: every 1 ms, every 0.1 ms, or at random times,
+/// as many as with `regular`.
+enum class Sampling { regular, fine, asynchronous };
+
+/// The frequency discrimination task, a classification of sine waves of amplitude 1 by their
+/// period.
+///
+/// Feature 0 is the wave at the time of the step; feature 1 is that time, divided by time_span,
+/// which a network without time gates needs. Timestamps [B,T] are in ms, from 0 to time_span, and
+/// lengths differ; past them all is 0. The label is 1 when the period lies in 5 ... 6 ms, else 0.
+///
+/// From Neil, Pfeiffer & Liu, Phased LSTM, arXiv:1610.09513, "Frequency discrimination task":
+/// periods from U(5,6) ms for class 1 and from U(1,5) or U(6,100) ms for class 0, both classes
+/// about equally often; any phase; a duration from U(15,125) ms; a start from U(0,125 - duration)
+/// ms; the three kinds of sampling, and that `regular` and `asynchronous` have equally many steps.
+///
+/// Our reading of it: U(1,5) and U(6,100) are equally likely; the class is drawn sample by sample;
+/// the first regular step is at the start of the wave, so that there are ceil(duration / interval);
+/// random times are uniform over the duration. The authors' program differs: it draws class 0 from
+/// a log-uniform period of 1 ... 100 ms, the number of random times from U(15,125) whatever the
+/// duration, and gives the time undivided, to the plain LSTM only.
+///
+/// Sample i depends on the seed and i alone, and is the same wave with each kind of sampling.
+/// Training and test data are two tasks with different seeds.
+template <class Scalar>
+class FrequencyTask final : public Dataset<Scalar> {
+ public:
+  static constexpr Index features = 2, classes = 2;
+  static constexpr double time_span = 125;  ///< ms
+
+  /// `size` waves. Throws Error unless size >= 1.
+  FrequencyTask(Sampling sampling, Index size, std::uint64_t seed)
+      : sampling_(sampling), size_(size), seed_(seed) {
+    detail::require(size >= 1, "the frequency task needs at least 1 sample, got ", size);
+  }
+
+  Index size() const override { return size_; }
+  Sampling sampling() const { return sampling_; }
+  /// No sample has more steps.
+  Index longest() const { return sampling_ == Sampling::fine ? 1250 : 125; }
+
+  /// The batch is as long as its longest sample. Throws Error when a sample is not in
+  /// 0 ... size() - 1.
+  void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
+    for (Index sample : samples) {
+      detail::require(sample >= 0 && sample < size_, "the frequency task has samples 0..",
+                      size_ - 1, ", got ", sample);
+    }
+    std::vector<Wave> waves;
+    waves.reserve(samples.size());
+    Index steps = 0;
+    for (Index sample : samples) {
+      waves.push_back(draw(sample));
+      steps = std::max(steps, static_cast<Index>(waves.back().times.size()));
+    }
+    const Index count = static_cast<Index>(samples.size());
+    SequenceBatch<Scalar>& input = batch.input;
+    input.features = features;
+    input.values.setZero(count, features * steps);
+    input.timing.batch = count;
+    input.timing.steps = steps;
+    input.timing.timestamps.setZero(count, steps);
+    input.timing.lengths.clear();
+    batch.targets.values.resize(0, 0);
+    batch.targets.labels.clear();
+    for (Index b = 0; b < count; ++b) {
+      const Wave& wave = waves[static_cast<std::size_t>(b)];
+      const Index length = static_cast<Index>(wave.times.size());
+      for (Index n = 0; n < length; ++n) {
+        const double time = wave.times[static_cast<std::size_t>(n)];
+        input.timing.timestamps(b, n) = time;
+        input.values(b, features * n) = static_cast<Scalar>(wave.at(time));
+        input.values(b, features * n + 1) = static_cast<Scalar>(time / time_span);
+      }
+      input.timing.lengths.push_back(length);
+      batch.targets.labels.push_back(wave.label);
+    }
+  }
+
+ private:
+  struct Wave {
+    int label = 0;
+    double period = 0;  // ms
+    double phase = 0;
+    std::vector<double> times;  // ms
+
+    double at(double time) const { return std::sin(2 * std::numbers::pi * time / period + phase); }
+  };
+
+  Wave draw(Index sample) const {
+    Rng rng = detail::sample_rng(seed_, sample);
+    Wave wave;
+    wave.label = static_cast<int>(rng.below(2));
+    if (wave.label == 1) {
+      wave.period = rng.uniform(5, 6);
+    } else {
+      wave.period = rng.below(2) == 0 ? rng.uniform(1, 5) : rng.uniform(6, 100);
+    }
+    wave.phase = rng.uniform(0, 2 * std::numbers::pi);
+    const double duration = rng.uniform(15, 125);
+    const double start = rng.uniform(0, time_span - duration);
+    // The times last, so that all kinds of sampling draw the same wave.
+    const double per_ms = sampling_ == Sampling::fine ? 10 : 1;
+    wave.times.resize(static_cast<std::size_t>(std::ceil(per_ms * duration)));
+    for (std::size_t n = 0; n < wave.times.size(); ++n) {
+      wave.times[n] =
+          start + (sampling_ == Sampling::asynchronous ? rng.uniform(0, duration)
+                                                       : static_cast<double>(n) / per_ms);
+    }
+    std::sort(wave.times.begin(), wave.times.end());
+    return wave;
+  }
+
+  Sampling sampling_;
+  Index size_;
+  std::uint64_t seed_;
+};
+
+}  // namespace glstm

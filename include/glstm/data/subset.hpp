@@ -1,0 +1,64 @@
+// A part of a data set, as a data set of its own.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/batch.hpp"
+
+namespace glstm {
+
+/// Some samples of another data set, in the order given and as often as given: to hold out a part
+/// of the training data, say. It shares the other data set, which it keeps alive.
+template <class Scalar>
+class Subset final : public Dataset<Scalar> {
+ public:
+  /// Sample i is sample samples[i] of `whole`. Throws Error unless there is at least one and all of
+  /// them exist.
+  Subset(std::shared_ptr<const Dataset<Scalar>> whole, std::vector<Index> samples)
+      : whole_(std::move(whole)), samples_(std::move(samples)) {
+    detail::require(whole_ != nullptr, "a subset needs a data set, got none");
+    detail::require(!samples_.empty(), "a subset needs at least 1 sample, got 0");
+    for (Index sample : samples_) {
+      detail::require(sample >= 0 && sample < whole_->size(), "expected a subset of samples 0..",
+                      whole_->size() - 1, ", got ", sample);
+    }
+  }
+
+  /// Samples first ... first + count - 1 of `whole`. Throws Error unless they exist and count >= 1.
+  Subset(std::shared_ptr<const Dataset<Scalar>> whole, Index first, Index count)
+      : whole_(std::move(whole)) {
+    detail::require(whole_ != nullptr, "a subset needs a data set, got none");
+    detail::require(first >= 0 && count >= 1 && first <= whole_->size() - count,
+                    "expected a subset of samples 0..", whole_->size() - 1, ", got ", count,
+                    " samples from ", first);
+    samples_.resize(static_cast<std::size_t>(count));
+    std::iota(samples_.begin(), samples_.end(), first);
+  }
+
+  Index size() const override { return static_cast<Index>(samples_.size()); }
+
+  /// Throws Error when a sample is not in 0 ... size() - 1.
+  void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
+    std::vector<Index> of_whole;
+    of_whole.reserve(samples.size());
+    for (Index sample : samples) {
+      detail::require(sample >= 0 && sample < size(), "expected samples 0..", size() - 1,
+                      " of a subset, got ", sample);
+      of_whole.push_back(samples_[static_cast<std::size_t>(sample)]);
+    }
+    whole_->load(of_whole, batch);
+  }
+
+ private:
+  std::shared_ptr<const Dataset<Scalar>> whole_;
+  std::vector<Index> samples_;
+};
+
+}  // namespace glstm

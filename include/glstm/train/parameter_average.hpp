@@ -1,0 +1,44 @@
+// A moving average of the parameters, which often does better than the parameters themselves.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+
+namespace glstm {
+
+/// The exponential moving average of the parameters over training steps (Polyak & Juditsky 1992):
+///
+///     a = d a + (1 - d) p,   d = min(decay, (1 + step) / (10 + step))
+///
+/// so that early steps, whose parameters are far off, are forgotten sooner. value() is the whole
+/// state: a training goes on bit for bit from set_value.
+template <class Scalar>
+class ParameterAverage {
+ public:
+  /// An average over about 1 / (1 - decay) steps. Throws Error unless decay is in [0, 1).
+  explicit ParameterAverage(double decay) : decay_(decay) {
+    detail::require(decay >= 0 && decay < 1, "the decay of an average must lie in [0, 1), got ",
+                    decay);
+  }
+
+  /// [P]; empty until the first step.
+  const Vector<Scalar>& value() const { return value_; }
+  void set_value(Vector<Scalar> value) { value_ = std::move(value); }
+
+  /// To be told the parameters [P] after every training step; `step` steps have been taken.
+  void observe(Index step, const Vector<Scalar>& parameters) {
+    if (value_.size() == 0) value_ = parameters;
+    const double count = static_cast<double>(step);
+    const double decay = std::min(decay_, (1 + count) / (10 + count));
+    value_ += Scalar(1 - decay) * (parameters - value_);
+  }
+
+ private:
+  double decay_;
+  Vector<Scalar> value_;
+};
+
+}  // namespace glstm

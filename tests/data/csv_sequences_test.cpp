@@ -1,0 +1,287 @@
+#include "glstm/data/csv_sequences.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <locale>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.hpp"
+#include "temporary_folder.hpp"
+
+using glstm::CsvColumns;
+using glstm::CsvSequences;
+using glstm::Index;
+using glstm::LabelledBatch;
+
+namespace {
+
+/// Three sequences of 2, 1 and 3 steps, with times, a label and two features.
+constexpr std::string_view labelled =
+    "sequence,time,label,a,b\n"
+    "x,0.5,2,1,-1\n"
+    "x,0.5,2,2,-2\n"
+    "y,-3,0,3,-3\n"
+    "z,1e1,1,4,-4\n"
+    "z,11,1,5,-5\n"
+    "z,12.25,1,6,-6.5\n";
+
+template <class Scalar = double>
+CsvSequences<Scalar> read(std::string_view text, const CsvColumns& columns = {}) {
+  return CsvSequences<Scalar>(text, "my.csv", columns);
+}
+
+template <class Scalar>
+LabelledBatch<Scalar> load(const CsvSequences<Scalar>& data, const std::vector<Index>& samples) {
+  LabelledBatch<Scalar> batch;
+  data.load(samples, batch);
+  return batch;
+}
+
+std::string error_for(std::string_view text, const CsvColumns& columns = {}) {
+  return error_of([&] { read(text, columns); });
+}
+
+std::string replaced(std::string_view text, const std::string& from, const std::string& to) {
+  std::string result(text);
+  for (std::size_t at = 0; (at = result.find(from, at)) != std::string::npos; at += to.size()) {
+    result.replace(at, from.size(), to);
+  }
+  return result;
+}
+
+/// Checks that both data sets load the same.
+void check_same(const CsvSequences<double>& data, const CsvSequences<double>& expected) {
+  REQUIRE(data.size() == expected.size());
+  for (Index sample = 0; sample < data.size(); ++sample) {
+    const auto left = load(data, {sample}), right = load(expected, {sample});
+    CHECK(left.input.values == right.input.values);
+    CHECK(left.input.timing.timestamps == right.input.timing.timestamps);
+    CHECK(left.targets.labels == right.targets.labels);
+    CHECK(left.targets.values == right.targets.values);
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double) {
+  const auto data = read<TestType>(labelled);
+  CHECK(data.size() == 3);
+  CHECK(data.features() == 2);
+  CHECK(data.classes() == 3);
+  CHECK(data.targets() == 0);
+  CHECK(data.has_timestamps());
+  CHECK(data.length(0) == 2);
+  CHECK(data.length(1) == 1);
+  CHECK(data.length(2) == 3);
+  CHECK(data.longest() == 3);
+  CHECK(data.first_time() == -3);
+  CHECK(data.last_time() == 12.25);
+
+  LabelledBatch<TestType> batch;
+  // What an earlier load left behind must not stay.
+  batch.input.values.setOnes(9, 9);
+  batch.input.timing.timestamps.setOnes(9, 9);
+  batch.input.timing.lengths.assign(9, 1);
+  batch.targets.values.setOnes(9, 1);
+  batch.targets.labels.assign(9, 7);
+  data.load(std::vector<Index>{1, 2, 1, 0}, batch);
+  CHECK_NOTHROW(batch.input.check());
+  CHECK(batch.input.features == 2);
+  REQUIRE(batch.input.batch() == 4);
+  REQUIRE(batch.input.steps() == 3);
+  CHECK(batch.input.timing.lengths == std::vector<Index>{1, 3, 1, 2});
+  CHECK(batch.targets.labels == std::vector<int>{0, 1, 0, 2});
+  CHECK(batch.targets.values.size() == 0);
+  glstm::Matrix<TestType> values(4, 6);
+  values << 3, -3, 0, 0, 0, 0,          //
+      4, -4, 5, -5, 6, TestType(-6.5),  //
+      3, -3, 0, 0, 0, 0,                //
+      1, -1, 2, -2, 0, 0;
+  CHECK(batch.input.values == values);
+  Eigen::MatrixXd times(4, 3);
+  times << -3, 0, 0, 10, 11, 12.25, -3, 0, 0, 0.5, 0.5, 0;
+  CHECK(batch.input.timing.timestamps == times);
+
+  // A batch of equally long sequences is as long as they are and needs no lengths.
+  data.load(std::vector<Index>{1, 1}, batch);
+  CHECK(batch.input.steps() == 1);
+  CHECK(batch.input.timing.lengths.empty());
+  CHECK_NOTHROW(batch.input.check());
+}
+
+TEST_CASE("sequences with numbers to predict are read from CSV, without times") {
+  const auto data = read(
+      "target_y,pressure,sequence,target\n"
+      "-1.5,1,s,7\n"
+      "-1.5,2,s,7.0\n"
+      "0.25,3,t,8e-2\n");
+  CHECK(data.size() == 2);
+  CHECK(data.features() == 1);
+  CHECK(data.classes() == 0);
+  CHECK(data.targets() == 2);
+  CHECK_FALSE(data.has_timestamps());
+  CHECK(data.longest() == 2);
+  CHECK(data.first_time() == 0);
+  CHECK(data.last_time() == 1);
+
+  LabelledBatch<double> batch;
+  batch.input.timing.timestamps.setOnes(1, 2);
+  batch.targets.labels.assign(2, 7);
+  data.load(std::vector<Index>{1, 0}, batch);
+  CHECK_NOTHROW(batch.input.check());
+  CHECK(batch.input.timing.timestamps.size() == 0);
+  CHECK(batch.input.timing.lengths == std::vector<Index>{1, 2});
+  CHECK(batch.targets.labels.empty());
+  CHECK(batch.targets.values == glstm::Matrix<double>{{0.25, 0.08}, {-1.5, 7}});
+  CHECK(batch.input.values == glstm::Matrix<double>{{3, 0}, {1, 2}});
+}
+
+TEST_CASE("the columns of CSV sequences may have other names and any order") {
+  const std::string text =
+      replaced(replaced(replaced(labelled, "sequence", "run"), "time", "t_ms"), "label", "class");
+  check_same(read(text, {.sequence = "run", .time = "t_ms", .label = "class"}), read(labelled));
+  check_same(read("b,sequence,a,y1,y2\n1,s,2,3,4\n", {.target = "y"}),
+             read("b,sequence,a,target1,target2\n1,s,2,3,4\n"));
+  // The columns with default names are features then.
+  CHECK(read("run,sequence,time,label,target,y\n1,2,3,4,5,6\n",
+             {.sequence = "run", .time = "t", .label = "c", .target = "y"})
+            .features() == 4);
+}
+
+TEST_CASE("how CSV is written down makes no difference") {
+  const auto expected = read(labelled);
+  const std::string lines(labelled);
+  SECTION("CRLF") { check_same(read(replaced(lines, "\n", "\r\n")), expected); }
+  SECTION("no end of the last line") {
+    check_same(read(lines.substr(0, lines.size() - 1)), expected);
+  }
+  SECTION("blank lines at the end") {
+    check_same(read(lines + "\n\n"), expected);
+    check_same(read(replaced(lines, "\n", "\r\n") + "\r\n  \t\r\n"), expected);
+  }
+  SECTION("blanks around fields") {
+    check_same(read(replaced(replaced(lines, ",", " ,\t "), "\n", "  \n ")), expected);
+  }
+  SECTION("a byte order mark") { check_same(read("\xEF\xBB\xBF" + lines), expected); }
+  SECTION("a locale with a decimal comma") {
+    struct Comma : std::numpunct<char> {
+      char do_decimal_point() const override { return ','; }
+    };
+    const std::locale before = std::locale::global(std::locale(std::locale(), new Comma));
+    const auto data = read(lines);
+    std::locale::global(before);
+    check_same(data, expected);
+  }
+}
+
+TEST_CASE("CSV text that is no set of sequences is an error with its line") {
+  SECTION("nothing") {
+    for (const char* text : {"", "\n", " \r\n\r\n", "\xEF\xBB\xBF"}) {
+      check_mentions(error_for(text), {"my.csv:1:", "a header line", "found nothing"});
+    }
+  }
+  SECTION("a header only") {
+    check_mentions(error_for("sequence,label,a\n\n"), {"my.csv:2:", "a row", "only a header"});
+  }
+  SECTION("columns that are missing") {
+    check_mentions(error_for("time,label,a\n0,1,2\n"),
+                   {"my.csv:1:", "\"sequence\"", "found time, label, a"});
+    check_mentions(error_for("sequence,time,a\ns,0,1\n"),
+                   {"my.csv:1:", "\"label\"", "\"target\"", "found sequence, time, a"});
+    check_mentions(error_for("sequence,time,label\ns,0,1\n"),
+                   {"my.csv:1:", "a feature", "found sequence, time, label"});
+    check_mentions(error_for(labelled, {.sequence = "run"}), {"my.csv:1:", "\"run\""});
+  }
+  SECTION("columns that contradict each other") {
+    check_mentions(error_for("sequence,label,target,a\ns,0,1,2\n"),
+                   {"my.csv:1:", "not both", "found sequence, label, target, a"});
+    check_mentions(error_for("sequence,label,a,a\ns,0,1,2\n"), {"my.csv:1:", "once", "\"a\""});
+    check_mentions(error_for("sequence,label,,a\ns,0,1,2\n"), {"my.csv:1:", "a name", "column 3"});
+  }
+  SECTION("too few or too many fields") {
+    check_mentions(error_for("sequence,label,a\ns,0,1\ns,0\n"),
+                   {"my.csv:3:", "3 fields", "found 2"});
+    check_mentions(error_for("sequence,label,a\ns,0,1,\n"), {"my.csv:2:", "3 fields", "found 4"});
+  }
+  SECTION("a blank line between rows") {
+    check_mentions(error_for("sequence,label,a\n\ns,0,1\n"), {"my.csv:2:", "a blank line"});
+    check_mentions(error_for("sequence,label,a\r\ns,0,1\r\n \r\nt,0,1\r\n"),
+                   {"my.csv:3:", "a blank line"});
+  }
+  SECTION("quotes") {
+    check_mentions(error_for("\"sequence\",label,a\ns,0,1\n"), {"my.csv:1:", "without quotes"});
+    check_mentions(error_for("sequence,label,a\n\"s\",0,1\n"), {"my.csv:2:", "without quotes"});
+  }
+  SECTION("features that are no finite numbers") {
+    for (const std::string field :
+         {"", "x", "1x", "1 2", "0x10", "+1", "nan", "-inf", "1e999", "1;5", "--1", "infinity"}) {
+      check_mentions(error_for("sequence,label,a,b\ns,0,1,2\ns,0,1," + field + "\n"),
+                     {"my.csv:3:", "finite number", "\"b\"", "found \"" + field + "\""});
+    }
+    // What is finite depends on the type.
+    const std::string large = "sequence,label,a\ns,0,1e39\n";
+    CHECK_NOTHROW(read<double>(large));
+    check_mentions(error_of([&] { read<float>(large); }), {"my.csv:2:", "\"1e39\""});
+    CHECK_NOTHROW(read<float>("sequence,time,label,a\ns,1e39,0,1\n"));
+  }
+  SECTION("times") {
+    check_mentions(error_for("sequence,time,label,a\ns,now,0,1\n"),
+                   {"my.csv:2:", "\"time\"", "\"now\""});
+    check_mentions(error_for("sequence,time,label,a\ns,inf,0,1\n"),
+                   {"my.csv:2:", "\"time\"", "\"inf\""});
+    check_mentions(error_for("sequence,time,label,a\ns,2,0,1\nt,1,0,1\nt,0.5,0,1\n"),
+                   {"my.csv:4:", "does not decrease", "0.5 after 1"});
+  }
+  SECTION("labels") {
+    for (const std::string field : {"", "-1", "1.0", "cat", "99999999999", "1e0"}) {
+      check_mentions(error_for("sequence,label,a\ns," + field + ",1\n"),
+                     {"my.csv:2:", "a class 0, 1, 2", "found \"" + field + "\""});
+    }
+    check_mentions(error_for("sequence,label,a\ns,3,1\nt,1,1\nt,2,1\n"),
+                   {"my.csv:4:", "label 1", "found 2"});
+  }
+  SECTION("targets") {
+    check_mentions(error_for("sequence,target,a\ns,nan,1\n"), {"my.csv:2:", "\"target\"", "nan"});
+    check_mentions(error_for("sequence,target1,target2,a\ns,1,2,0\ns,1,2,0\nt,3,4,0\nt,3,4.5,0\n"),
+                   {"my.csv:5:", "expected 4", "\"target2\"", "found 4.5"});
+    check_mentions(error_for("sequence,target1,target2,a\ns,1,2,0\ns,5,2,0\n"),
+                   {"my.csv:3:", "expected 1", "\"target1\"", "found 5"});
+  }
+  SECTION("sequences that come back or have no name") {
+    check_mentions(error_for("sequence,label,a\ns,0,1\nt,0,1\ns,0,1\n"),
+                   {"my.csv:4:", "one after the other", "\"s\" again"});
+    check_mentions(error_for("sequence,label,a\n,0,1\n"),
+                   {"my.csv:2:", "\"sequence\"", "an empty field"});
+  }
+}
+
+TEST_CASE("a sequence that is not there is an error and leaves the batch alone") {
+  const auto data = read(labelled);
+  auto batch = load(data, {2});
+  for (const Index wrong : {-1, 3}) {
+    const std::vector<Index> samples = {0, wrong};
+    check_mentions(error_of([&] { data.load(samples, batch); }),
+                   {"my.csv", "0..2", "got " + std::to_string(wrong)});
+    CHECK(batch.targets.labels == std::vector<int>{1});
+    CHECK(batch.input.values.rows() == 1);
+  }
+}
+
+TEST_CASE("a CSV file is read, or an error names it") {
+  const TemporaryFolder folder;
+  const auto path = folder / "some.csv";
+  const auto error = [](const std::filesystem::path& file) {
+    return error_of([&] { glstm::read_csv_sequences<double>(file); });
+  };
+  check_mentions(error(path), {path.string(), "none that can be opened"});
+  check_mentions(error(folder.path()), {folder.path().string(), "none that can be opened"});
+  std::ofstream(path, std::ios::binary) << labelled;
+  check_same(glstm::read_csv_sequences<double>(path), read(labelled));
+  CHECK(glstm::read_csv_sequences<double>(path, {.time = "a"}).first_time() == 1);
+  std::ofstream(path, std::ios::binary) << replaced(labelled, "12.25", "?");
+  check_mentions(error(path), {path.string() + ":7: ", "\"?\""});
+}

@@ -1,0 +1,426 @@
+// The program sequence_tasks, as a user calls it.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "glstm/io/safetensors.hpp"
+#include "temporary_folder.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+const std::string program = GLSTM_SEQUENCE_TASKS;
+const std::string reproduce = GLSTM_REPRODUCE;
+
+std::string text_in(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+/// Starts a program; what it prints goes to the file `output`.
+pid_t start(Words words, const fs::path& output) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const std::string file = output.string();
+  const pid_t child = fork();
+  if (child == 0) {
+    const int out = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(out, 1);
+    dup2(out, 2);
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  REQUIRE(child > 0);
+  return child;
+}
+
+struct Outcome {
+  int code;
+  std::string text;
+};
+
+Outcome wait_for(pid_t child, const fs::path& output) {
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_in(output)};
+}
+
+/// Calls sequence_tasks and waits.
+Outcome call(const TemporaryFolder& folder, Words words) {
+  words.insert(words.begin(), program);
+  const fs::path output = folder / "output.txt";
+  return wait_for(start(words, output), output);
+}
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+const Words tiny = {"--task",
+                    "adding",
+                    "--steps",
+                    "40",
+                    "--training-sequences",
+                    "200",
+                    "--held-out",
+                    "50",
+                    "--test-sequences",
+                    "60",
+                    "--hidden",
+                    "8",
+                    "--epochs",
+                    "2",
+                    "--batch",
+                    "20"};
+
+Words train(const fs::path& out, const Words& more = {}) {
+  return Words{"train"} + tiny + Words{"--out", out.string()} + more;
+}
+
+/// The columns of a log that do not depend on the clock.
+std::string log_without_seconds(const fs::path& run) {
+  std::ifstream in(run / "log.csv");
+  std::string line, kept;
+  while (std::getline(in, line)) {
+    const std::size_t second = line.find(',', line.find(',') + 1);
+    kept += line.substr(0, second) + line.substr(line.find(',', second + 1)) + "\n";
+  }
+  return kept;
+}
+
+void check_same_tensors(const fs::path& a, const fs::path& b) {
+  const auto first = glstm::read_safetensors(a), second = glstm::read_safetensors(b);
+  REQUIRE(first.tensors.size() == second.tensors.size());
+  for (const auto& [name, tensor] : first.tensors) {
+    CAPTURE(name);
+    CHECK(tensor.values == second.tensors.at(name).values);
+  }
+}
+
+/// Ten pictures of 4 x 4 pixels, each half with its label's brightness, as IDX files.
+void write_images(const fs::path& folder) {
+  fs::create_directories(folder);
+  for (const std::string part : {"train", "t10k"}) {
+    const auto bytes = [](std::vector<int> values) {
+      return std::string(values.begin(), values.end());
+    };
+    std::ofstream images(folder / (part + "-images-idx3-ubyte"), std::ios::binary);
+    std::ofstream labels(folder / (part + "-labels-idx1-ubyte"), std::ios::binary);
+    images << bytes({0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 4, 0, 0, 0, 4});
+    labels << bytes({0, 0, 8, 1, 0, 0, 0, 40});
+    for (int i = 0; i < 40; ++i) {
+      labels.put(static_cast<char>(i % 10));
+      images << std::string(16, static_cast<char>(20 * (i % 10)));
+    }
+  }
+}
+
+void write_file(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
+
+}  // namespace
+
+TEST_CASE("sequence_tasks: a run is a folder with all that the help says") {
+  const TemporaryFolder folder;
+  const std::string model = GENERATE("lstm", "glstm", "random-skip", "phased");
+  const std::string layers = GENERATE("8", "6,5");
+  CAPTURE(model, layers);
+  const fs::path run = folder / "run";
+  const Outcome done = call(folder, train(run, {"--model", model, "--hidden", layers}));
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  for (const char* file : {"config.json", "log.csv", "windows.csv", "metrics.json",
+                           "last.safetensors", "best.safetensors"}) {
+    CAPTURE(file);
+    CHECK(fs::file_size(run / file) > 0);
+  }
+  const Json metrics = Json::parse(text_in(run / "metrics.json"));
+  CHECK(metrics["epochs"] == 2);
+  CHECK(metrics["steps"] == 20);
+  CHECK(metrics["test"]["sequences"] == 60);
+  CHECK(metrics["test"]["loss"] > 0);
+  CHECK(metrics["test"]["accuracy"].is_null());
+  CHECK(metrics["layers"].size() == (layers == "8" ? 1 : 2));
+  CHECK((metrics["update_share"] == 1) == (model == "lstm"));
+  CHECK(metrics["inference_ms_per_sequence"] > 0);
+  CHECK(metrics["training_ms_per_sequence"] > 0);
+  const std::string windows = text_in(run / "windows.csv");
+  CHECK((windows.find("after") != std::string::npos) == (model != "lstm"));
+
+  if (model == "random-skip") {  // what was drawn is what stays
+    std::istringstream rows(windows);
+    std::string row, before, after;
+    while (std::getline(rows, row)) {
+      if (row.starts_with("before")) before += row.substr(6) + "\n";
+      if (row.starts_with("after")) after += row.substr(5) + "\n";
+    }
+    CHECK(before == after);
+  }
+}
+
+TEST_CASE("sequence_tasks: the same seed gives the same run, whatever the threads") {
+  const TemporaryFolder folder;
+  REQUIRE(call(folder, train(folder / "a", {"--shards", "3"})).code == 0);
+  REQUIRE(call(folder, train(folder / "b", {"--shards", "3", "--threads", "3"})).code == 0);
+  REQUIRE(call(folder, train(folder / "c", {"--shards", "3", "--seed", "2"})).code == 0);
+  check_same_tensors(folder / "a/last.safetensors", folder / "b/last.safetensors");
+  CHECK(log_without_seconds(folder / "a") == log_without_seconds(folder / "b"));
+  CHECK(log_without_seconds(folder / "a") != log_without_seconds(folder / "c"));
+}
+
+TEST_CASE("sequence_tasks: a run that is killed goes on to the same bits") {
+  const TemporaryFolder folder;
+  const Words words = Words{program,
+                            "train",
+                            "--task",
+                            "adding",
+                            "--steps",
+                            "60",
+                            "--training-sequences",
+                            "1000",
+                            "--held-out",
+                            "50",
+                            "--hidden",
+                            "12",
+                            "--test-sequences",
+                            "50",
+                            "--epochs",
+                            "40",
+                            "--batch",
+                            "10",
+                            "--target-share",
+                            "0.1",
+                            "--average",
+                            "0.99",
+                            "--weight-noise",
+                            "0.01"};
+  const fs::path output = folder / "output.txt";
+  REQUIRE(wait_for(start(words + Words{"--out", folder / "whole"}, output), output).code == 0);
+
+  int kills = 0;
+  for (int wait = 10;; wait += 20) {
+    const pid_t child = start(words + Words{"--out", folder / "killed", "--resume"}, output);
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+    kill(child, SIGKILL);
+    const Outcome outcome = wait_for(child, output);
+    if (outcome.code == 0) break;
+    INFO(outcome.text);
+    REQUIRE(outcome.code == -1);  // killed, not failed
+    ++kills;
+    REQUIRE(wait < 60'000);
+  }
+  CHECK(kills >= 3);
+  check_same_tensors(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
+  check_same_tensors(folder / "whole/best.safetensors", folder / "killed/best.safetensors");
+  CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
+  CHECK(text_in(folder / "whole/windows.csv") == text_in(folder / "killed/windows.csv"));
+}
+
+TEST_CASE("sequence_tasks: the budget controller reaches its share") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const Outcome done =
+      call(folder, train(run, {"--epochs", "60", "--open-share", "0.5", "--target-share", "0.1",
+                               "--gate-learning-rate", "0.2"}));
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json metrics = Json::parse(text_in(run / "metrics.json"));
+  CHECK(metrics["best_is_eligible"] == true);
+  CHECK(metrics["update_share"] <= 0.1);
+  CHECK(metrics["update_share"] > 0.05);
+}
+
+TEST_CASE("sequence_tasks: a curriculum ends in a plain LSTM of the same error") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const Outcome done = call(folder, train(run, {"--epochs", "6", "--widen", "2,4"}));
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json metrics = Json::parse(text_in(run / "metrics.json"));
+  CHECK(metrics["update_share"] == 1);
+  CHECK(metrics["best_epoch"] > 4);
+  CHECK(metrics["lstm"]["loss"].get<double>() ==
+        Approx(metrics["test"]["loss"].get<double>()).epsilon(1e-6));
+
+  // The exported file is one that a run of the plain LSTM starts from.
+  const Outcome plain =
+      call(folder, train(folder / "plain", {"--model", "lstm", "--learning-rate", "0", "--start",
+                                            (run / "lstm.safetensors").string()}));
+  INFO(plain.text);
+  REQUIRE(plain.code == 0);
+  CHECK(Json::parse(text_in(folder / "plain/metrics.json"))["test"]["loss"].get<double>() ==
+        Approx(metrics["lstm"]["loss"].get<double>()).epsilon(1e-6));
+}
+
+TEST_CASE("sequence_tasks: a user's CSV file trains") {
+  const TemporaryFolder folder;
+  std::ostringstream csv;
+  csv << "sequence,time,x,label\n";
+  for (int s = 0; s < 60; ++s) {
+    for (int n = 0; n < 3 + s % 4; ++n)
+      csv << s << ',' << 0.5 * n << ',' << s % 2 << ',' << s % 2 << '\n';
+  }
+  write_file(folder / "mine.csv", csv.str());
+  const Outcome done =
+      call(folder, {"train", "--task", "csv", "--data", folder / "mine.csv", "--hidden", "6",
+                    "--epochs", "40", "--batch", "8", "--held-out", "20", "--open-share", "0.5",
+                    "--out", folder / "run"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  CHECK(Json::parse(text_in(folder / "run/metrics.json"))["test"]["accuracy"] == 1);
+}
+
+TEST_CASE("sequence_tasks: reports, evaluations and gradients of runs") {
+  const TemporaryFolder folder;
+  for (const std::string name : {"a-s1", "a-s2", "b"}) {
+    REQUIRE(call(folder, train(folder / name, {"--seed", name == "a-s2" ? "2" : "1", "--model",
+                                               name == "b" ? "lstm" : "glstm"}))
+                .code == 0);
+  }
+  const Json before = Json::parse(text_in(folder / "a-s1/metrics.json"));
+  REQUIRE(call(folder, {"evaluate", folder / "a-s1"}).code == 0);
+  const Json after = Json::parse(text_in(folder / "a-s1/metrics.json"));
+  CHECK(after["test"] == before["test"]);
+  CHECK(after["training_seconds"] == before["training_seconds"]);
+
+  REQUIRE(call(folder, {"gradients", folder / "a-s1", folder / "b"}).code == 0);
+  const std::string gradients = text_in(folder / "b/gradients.csv");
+  CHECK(gradients.find("before,0,") != std::string::npos);
+  CHECK(gradients.find("after,40,") != std::string::npos);
+
+  const fs::path page = folder / "a report/with 'quotes'";
+  const Outcome done = call(folder, {"report", folder / "a-s1", folder / "a-s2", folder / "b",
+                                     "--reach", "1", "--out", page.string()});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const std::string html = text_in(page / "index.html");
+  check_mentions(html, {"<table>", "a-s1", "a-s2", "</html>"});
+  CHECK(html.find("http://") == html.find("http://www.w3.org"));  // names of SVG, nothing to load
+  const std::string summary = text_in(page / "summary.csv");
+  check_mentions(summary,
+                 {"adding-40,a,\"test squared error\",2,", "adding-40,b,", "epoch of reaching 1"});
+  if (std::system("command -v gnuplot > /dev/null") == 0) {
+    for (const char* picture :
+         {"learning", "pareto", "updates", "gradients", "windows-a", "widths-a"}) {
+      CAPTURE(picture);
+      CHECK(fs::exists(page / ("adding-40-" + std::string(picture) + ".svg")));
+    }
+  }
+}
+
+TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is written") {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out", run = folder / "run";
+  REQUIRE(call(folder, train(run)).code == 0);
+  REQUIRE(call(folder, train(folder / "cut")).code == 0);
+  fs::remove(folder / "cut/metrics.json");
+  fs::resize_file(folder / "cut/last.safetensors", 100);
+  fs::create_directory(folder / "odd");
+  write_file(folder / "odd/config.json", "{\"task\": 1}");
+  write_file(folder / "ragged.csv", "sequence,x,label\n1,2,0\n1,2\n");
+  write_file(folder / "words.csv", "sequence,x,label\n1,two,0\n");
+  write_file(folder / "empty.csv", "");
+  write_file(folder / "few.csv", "sequence,x,label\n1,2,0\n");
+  const auto csv = [&](const std::string& name) {
+    return Words{"train", "--task", "csv", "--data", folder / name, "--out", out.string()};
+  };
+  struct Case {
+    Words words;
+    Words mentions;
+  };
+  const std::vector<Case> cases = {
+      {{}, {"A subcommand is required"}},
+      {{"nonsense"}, {"nonsense"}},
+      {train(out, {"--speed", "3"}), {"--speed"}},
+      {train(out, {"--task", "chess"}), {"--task", "mnist", "chess"}},
+      {train(out, {"--hidden", "0"}), {"--hidden", "got 0"}},
+      {train(out, {"--hidden", "8,x"}), {"--hidden"}},
+      {train(out, {"--steps", "1"}), {"--steps", "got 1"}},
+      {train(out, {"--batch", "-3"}), {"--batch"}},
+      {train(out, {"--epochs", "nan"}), {"--epochs", "nan"}},
+      {train(out, {"--threshold", "1"}), {"--threshold", "0.99"}},
+      {train(out, {"--centres", "0.5,0.2"}), {"--centres"}},
+      {train(out, {"--centres", "0,0.1", "--open-share", "0.2"}), {"--open-share", "--centres"}},
+      {train(out, {"--widen", "1,2", "--model", "phased"}), {"--widen", "phased"}},
+      {train(out, {"--target-share", "0.1", "--model", "lstm"}), {"--target-share", "lstm"}},
+      {train(out, {"--target-share", "0.1", "--budget", "1"}), {"--target-share", "--budget"}},
+      {train(out, {"--start", folder / "none"}), {"none"}},
+      {train(out, {"--start", run / "best.safetensors", "--hidden", "9"}),
+       {"best.safetensors", "expected shape"}},
+      {train(out, {"--task", "mnist", "--data", folder / "nowhere"}), {"nowhere", "idx1-ubyte"}},
+      {train(out, {"--task", "cifar10", "--data", folder / "nowhere"}), {"nowhere", "CIFAR-10"}},
+      {train(run), {"holds a run already", "--resume"}},
+      {train(run, {"--resume", "--hidden", "9"}), {"--hidden", "[8]", "[9]"}},
+      {train(folder / "cut", {"--resume"}), {"last.safetensors"}},
+      {train("/proc/none"), {"/proc/none"}},
+      {{"train", "--out", folder / "odd", "--resume"}, {"config.json", "task"}},
+      {csv("ragged.csv"), {"ragged.csv:3", "expected 3 fields"}},
+      {csv("words.csv"), {"words.csv:2", "\"two\""}},
+      {csv("empty.csv"), {"empty.csv", "found nothing"}},
+      {csv("few.csv"), {"few.csv", "at least 3"}},
+      {csv("none.csv"), {"none.csv", "found none"}},
+      {{"report", folder / "nowhere", "--out", out.string()}, {"nowhere", "config.json"}},
+      {{"evaluate", folder / "odd"}, {"config.json"}},
+      {{"gradients", folder / "nowhere"}, {"nowhere"}},
+  };
+  const std::string config = text_in(run / "config.json"), log = text_in(run / "log.csv");
+  for (const Case& bad : cases) {
+    const Outcome outcome = call(folder, bad.words);
+    INFO(outcome.text);
+    CHECK(outcome.code == 2);
+    const std::string last = outcome.text.substr(0, outcome.text.find_last_not_of('\n') + 1);
+    const std::string line = last.substr(last.rfind('\n') + 1);
+    CHECK(line.starts_with("sequence_tasks: "));
+    for (const std::string& word : bad.mentions) CHECK(line.find(word) != std::string::npos);
+    CHECK_FALSE(fs::exists(out));
+  }
+  CHECK(text_in(run / "config.json") == config);
+  CHECK(text_in(run / "log.csv") == log);
+}
+
+TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data";
+  for (const char* task : {"mnist", "fashion"}) write_images(data / task);
+  fs::create_directories(data / "cifar10");
+  for (const char* batch : {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4",
+                            "data_batch_5", "test_batch"}) {
+    const fs::path file = data / "cifar10" / (std::string(batch) + ".bin");
+    write_file(file, "");
+    fs::resize_file(file, 10'000 * 3073);  // black pictures of class 0, and no room on the disk
+  }
+  const fs::path output = folder / "output.txt";
+  const Outcome done = wait_for(start({"/bin/bash", reproduce, "--quick", "--program", program,
+                                       "--data", data.string(), "--out", folder / "runs"},
+                                      output),
+                                output);
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  int runs = 0;
+  for (const auto& run : fs::directory_iterator(folder / "runs")) {
+    if (!fs::exists(run.path() / "config.json")) continue;
+    CAPTURE(run.path());
+    CHECK(fs::exists(run.path() / "metrics.json"));
+    ++runs;
+  }
+  CHECK(runs >= 20);
+}
