@@ -35,20 +35,23 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "image, one pixel per step; cifar10: likewise, three colours per step; frequency: tell "
         "waves of period 5..6 from others; csv: your own sequences");
   visit(group, "data", s.data, Limits{},
-        "folder with the data set, or the CSV file (columns: sequence, time (optional), features, "
-        "and label or target...); by default data/mnist, data/cifar10 or Debian's Fashion-MNIST");
+        "folder of the data set, by default data/mnist, data/cifar10 or Debian's Fashion-MNIST; or "
+        "the CSV file (columns: sequence, timestamp if there are any, features, and label or "
+        "target...)");
   visit(group, "steps", s.steps, between(2, 1e6), "length of the adding task's sequences");
   visit(group, "sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
         "when the waves of the frequency task are sampled");
   visit(group, "shift", s.shift, between(0, 16),
         "train also on images shifted by up to so many pixels: (2 shift + 1)^2 times as many");
   visit(group, "training-sequences", s.training_sequences, at_least(1),
-        "how many sequences to train on; by default all that there are, or 20000");
+        "how many sequences to train on; by default all that are left, or 20000 generated ones");
   visit(group, "held-out", s.held_out, at_least(1),
-        "how many sequences choose the best epoch; by default a tenth, 5000 at most");
+        "how many sequences choose the best epoch; by default a tenth of the training data, at "
+        "most 5000, or 2000 generated ones");
   visit(group, "test-sequences", s.test_sequences, at_least(1),
-        "how many sequences test the result; by default all that there are, or 5000");
-  visit(group, "data-seed", s.data_seed, at_least(0),
+        "how many sequences test the result; by default all there are for it, a tenth of a CSV "
+        "file, or 5000 generated ones");
+  visit(group, "data-seed", s.data_seed, between(0, 1e15),
         "seed of generated data, of the permutation, and of how a CSV file is split");
 
   group = "Network";
@@ -99,7 +102,7 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "decay of a moving average of the parameters, which is what is tested; by default 0.9995 "
         "where there are labels, else 0: none");
   visit(group, "clip", s.clip, between(1e-9, 1e9), "largest norm of a gradient");
-  visit(group, "seed", s.seed, at_least(0), "of initial values and of the order of sequences");
+  visit(group, "seed", s.seed, between(0, 1e15), "of initial values and of the order of sequences");
   visit(group, "threads", s.threads, between(1, 1024),
         "threads; they change the time, not the result");
   visit(group, "shards", s.shards, between(0, 65536),
@@ -261,6 +264,8 @@ void check(const Settings& settings) {
   require(!settings.target_share || settings.model == "glstm",
           "--target-share: only --model glstm learns how long its windows are open, got ",
           settings.model);
+  require(settings.budget == 0 || settings.model == "glstm" || settings.model == "phased",
+          "--budget: --model ", settings.model, " has no windows that learn");
   require(!settings.target_share || settings.budget == 0,
           "--target-share: the controller finds lambda itself, --budget cannot be given too");
   require(settings.widen.empty() || settings.average.value_or(0) == 0,

@@ -96,7 +96,8 @@ void use_csv(const fs::path& file, const Settings& settings, Task& task) {
                   size);
   const Index tenth = std::max<Index>(1, size / 10);
   const Index tests = count_of(settings.test_sequences, tenth, size - 2, "--test-sequences");
-  const Index held_out = count_of(settings.held_out, tenth, size - 1 - tests, "--held-out");
+  const Index held_out =
+      count_of(settings.held_out, std::min<Index>(5000, tenth), size - 1 - tests, "--held-out");
   const Index rest = size - tests - held_out;
   const Index used = count_of(settings.training_sequences, rest, rest, "--training-sequences");
   Rng rng(settings.data_seed);

@@ -21,7 +21,7 @@ namespace {
 
 /// Three sequences of 2, 1 and 3 steps, with times, a label and two features.
 constexpr std::string_view labelled =
-    "sequence,time,label,a,b\n"
+    "sequence,timestamp,label,a,b\n"
     "x,0.5,2,1,-1\n"
     "x,0.5,2,2,-2\n"
     "y,-3,0,3,-3\n"
@@ -141,14 +141,15 @@ TEST_CASE("sequences with numbers to predict are read from CSV, without times") 
 }
 
 TEST_CASE("the columns of CSV sequences may have other names and any order") {
-  const std::string text =
-      replaced(replaced(replaced(labelled, "sequence", "run"), "time", "t_ms"), "label", "class");
-  check_same(read(text, {.sequence = "run", .time = "t_ms", .label = "class"}), read(labelled));
+  const std::string text = replaced(
+      replaced(replaced(labelled, "sequence", "run"), "timestamp", "t_ms"), "label", "class");
+  check_same(read(text, {.sequence = "run", .timestamp = "t_ms", .label = "class"}),
+             read(labelled));
   check_same(read("b,sequence,a,y1,y2\n1,s,2,3,4\n", {.target = "y"}),
              read("b,sequence,a,target1,target2\n1,s,2,3,4\n"));
   // The columns with default names are features then.
-  CHECK(read("run,sequence,time,label,target,y\n1,2,3,4,5,6\n",
-             {.sequence = "run", .time = "t", .label = "c", .target = "y"})
+  CHECK(read("run,sequence,timestamp,label,target,y\n1,2,3,4,5,6\n",
+             {.sequence = "run", .timestamp = "t", .label = "c", .target = "y"})
             .features() == 4);
 }
 
@@ -188,12 +189,12 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
     check_mentions(error_for("sequence,label,a\n\n"), {"my.csv:2:", "a row", "only a header"});
   }
   SECTION("columns that are missing") {
-    check_mentions(error_for("time,label,a\n0,1,2\n"),
-                   {"my.csv:1:", "\"sequence\"", "found time, label, a"});
-    check_mentions(error_for("sequence,time,a\ns,0,1\n"),
-                   {"my.csv:1:", "\"label\"", "\"target\"", "found sequence, time, a"});
-    check_mentions(error_for("sequence,time,label\ns,0,1\n"),
-                   {"my.csv:1:", "a feature", "found sequence, time, label"});
+    check_mentions(error_for("timestamp,label,a\n0,1,2\n"),
+                   {"my.csv:1:", "\"sequence\"", "found timestamp, label, a"});
+    check_mentions(error_for("sequence,timestamp,a\ns,0,1\n"),
+                   {"my.csv:1:", "\"label\"", "\"target\"", "found sequence, timestamp, a"});
+    check_mentions(error_for("sequence,timestamp,label\ns,0,1\n"),
+                   {"my.csv:1:", "a feature", "found sequence, timestamp, label"});
     check_mentions(error_for(labelled, {.sequence = "run"}), {"my.csv:1:", "\"run\""});
   }
   SECTION("columns that contradict each other") {
@@ -226,14 +227,14 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
     const std::string large = "sequence,label,a\ns,0,1e39\n";
     CHECK_NOTHROW(read<double>(large));
     check_mentions(error_of([&] { read<float>(large); }), {"my.csv:2:", "\"1e39\""});
-    CHECK_NOTHROW(read<float>("sequence,time,label,a\ns,1e39,0,1\n"));
+    CHECK_NOTHROW(read<float>("sequence,timestamp,label,a\ns,1e39,0,1\n"));
   }
   SECTION("times") {
-    check_mentions(error_for("sequence,time,label,a\ns,now,0,1\n"),
-                   {"my.csv:2:", "\"time\"", "\"now\""});
-    check_mentions(error_for("sequence,time,label,a\ns,inf,0,1\n"),
-                   {"my.csv:2:", "\"time\"", "\"inf\""});
-    check_mentions(error_for("sequence,time,label,a\ns,2,0,1\nt,1,0,1\nt,0.5,0,1\n"),
+    check_mentions(error_for("sequence,timestamp,label,a\ns,now,0,1\n"),
+                   {"my.csv:2:", "\"timestamp\"", "\"now\""});
+    check_mentions(error_for("sequence,timestamp,label,a\ns,inf,0,1\n"),
+                   {"my.csv:2:", "\"timestamp\"", "\"inf\""});
+    check_mentions(error_for("sequence,timestamp,label,a\ns,2,0,1\nt,1,0,1\nt,0.5,0,1\n"),
                    {"my.csv:4:", "does not decrease", "0.5 after 1"});
   }
   SECTION("labels") {
@@ -281,7 +282,7 @@ TEST_CASE("a CSV file is read, or an error names it") {
   check_mentions(error(folder.path()), {folder.path().string(), "none that can be opened"});
   std::ofstream(path, std::ios::binary) << labelled;
   check_same(glstm::read_csv_sequences<double>(path), read(labelled));
-  CHECK(glstm::read_csv_sequences<double>(path, {.time = "a"}).first_time() == 1);
+  CHECK(glstm::read_csv_sequences<double>(path, {.timestamp = "a"}).first_time() == 1);
   std::ofstream(path, std::ios::binary) << replaced(labelled, "12.25", "?");
   check_mentions(error(path), {path.string() + ":7: ", "\"?\""});
 }

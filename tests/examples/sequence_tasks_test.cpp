@@ -274,7 +274,7 @@ TEST_CASE("sequence_tasks: a curriculum ends in a plain LSTM of the same error")
 TEST_CASE("sequence_tasks: a user's CSV file trains") {
   const TemporaryFolder folder;
   std::ostringstream csv;
-  csv << "sequence,time,x,label\n";
+  csv << "sequence,timestamp,x,label\n";
   for (int s = 0; s < 60; ++s) {
     for (int n = 0; n < 3 + s % 4; ++n)
       csv << s << ',' << 0.5 * n << ',' << s % 2 << ',' << s % 2 << '\n';
@@ -357,6 +357,8 @@ TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is wr
       {train(out, {"--steps", "1"}), {"--steps", "got 1"}},
       {train(out, {"--batch", "-3"}), {"--batch"}},
       {train(out, {"--epochs", "nan"}), {"--epochs", "nan"}},
+      {train(out, {"--seed", "-1"}), {"--seed"}},
+      {train(out, {"--budget", "1", "--model", "lstm"}), {"--budget", "lstm"}},
       {train(out, {"--threshold", "1"}), {"--threshold", "0.99"}},
       {train(out, {"--centres", "0.5,0.2"}), {"--centres"}},
       {train(out, {"--centres", "0,0.1", "--open-share", "0.2"}), {"--open-share", "--centres"}},

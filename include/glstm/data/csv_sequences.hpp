@@ -27,7 +27,7 @@ namespace glstm {
 
 /// The names of the columns that are not features.
 struct CsvColumns {
-  std::string sequence = "sequence", time = "time", label = "label";
+  std::string sequence = "sequence", timestamp = "timestamp", label = "label";
   std::string target = "target";  ///< of every column whose name starts like this
 };
 
@@ -35,7 +35,7 @@ struct CsvColumns {
 /// header line. Columns are known by their names (CsvColumns), in any order:
 ///
 ///     sequence   which sequence a row belongs to, any text; the rows of a sequence are contiguous
-///     time       optional: the timestamp of the row, in the user's unit, not decreasing within a
+///     timestamp  optional: when the row happened, in the user's unit, not decreasing within a
 ///                sequence; without it, step n happens at time n
 ///     label      the class, 0, 1, 2, ..., the same in all rows of a sequence
 ///     target...  instead of a label: one number to predict per such column, the same in all rows
@@ -192,7 +192,7 @@ class CsvSequences final : public Dataset<Scalar> {
       names_.push_back(name);
       if (name == columns.sequence) {
         sequence = column;
-      } else if (name == columns.time) {
+      } else if (name == columns.timestamp) {
         time_column_ = column;
       } else if (name == columns.label) {
         label_column_ = column;
