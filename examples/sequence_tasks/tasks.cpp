@@ -172,6 +172,10 @@ void complete(const Task& task, Settings& settings) {
   const auto set = [](auto& setting, auto value) {
     if (!setting) setting = value;
   };
+  const Index shifts = (2 * settings.shift + 1) * (2 * settings.shift + 1);
+  set(settings.training_sequences, task.training->size() / shifts);
+  set(settings.held_out, task.held_out->size());
+  set(settings.test_sequences, task.test->size());
   set(settings.epochs, 10);
   set(settings.batch, adding ? 16 : lstm ? 32 : 100);
   settings.batch = std::min(*settings.batch, task.training->size());

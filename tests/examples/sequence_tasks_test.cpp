@@ -289,6 +289,46 @@ TEST_CASE("sequence_tasks: a user's CSV file trains") {
   CHECK(Json::parse(text_in(folder / "run/metrics.json"))["test"]["accuracy"] == 1);
 }
 
+TEST_CASE("sequence_tasks: a run with all the defaults can be used like any other") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const Words words = {"train", "--task",   "adding", "--steps", "20",        "--hidden",
+                       "4",     "--epochs", "0.02",   "--out",   run.string()};
+  for (const Words& command : {words, words + Words{"--resume"}, Words{"evaluate", run.string()},
+                               Words{"gradients", run.string()},
+                               Words{"report", run.string(), "--out", folder / "report"}}) {
+    const Outcome done = call(folder, command);
+    INFO(done.text);
+    CHECK(done.code == 0);
+  }
+  const Json config = Json::parse(text_in(run / "config.json"));
+  CHECK(config["training_sequences"] == 20'000);
+  CHECK(config["given"]["training_sequences"].is_null());
+}
+
+TEST_CASE("sequence_tasks: comparing trains both for the same time") {
+  const TemporaryFolder folder;
+  const Words words = Words{"compare"} + tiny + Words{"--seconds", "0.05", "--out", folder / "two"};
+  const Outcome done = call(folder, words);
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json gated = Json::parse(text_in(folder / "two/g-LSTM/metrics.json"));
+  const Json plain = Json::parse(text_in(folder / "two/LSTM/metrics.json"));
+  CHECK(gated["model"] == "glstm");
+  CHECK(plain["model"] == "lstm");
+  CHECK(fs::exists(folder / "two/index.html"));
+
+  const Outcome again = call(folder, words);  // nothing goes without being asked
+  CHECK(again.code == 2);
+  CHECK(again.text.find("holds a run already") != std::string::npos);
+  const Outcome wrong = call(folder, words + Words{"--fresh", "--hidden", "0"});
+  CHECK(wrong.code == 2);
+  CHECK(Json::parse(text_in(folder / "two/LSTM/metrics.json")) == plain);
+  const Outcome fresh = call(folder, words + Words{"--fresh"});
+  INFO(fresh.text);
+  CHECK(fresh.code == 0);
+}
+
 TEST_CASE("sequence_tasks: reports, evaluations and gradients of runs") {
   const TemporaryFolder folder;
   for (const std::string name : {"a-s1", "a-s2", "b"}) {
