@@ -85,8 +85,7 @@ RecordedRun read_run(const fs::path& path) {
   RecordedRun run;
   run.path = path;
   run.settings = read_settings(folder);
-  const fs::path whole = fs::weakly_canonical(path);
-  run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  run.name = folder.name();
   run.group = std::regex_replace(run.name, std::regex("-s[0-9]+$"), "");
   run.log = read_table(
       folder.log(),

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
-#include <iomanip>
 #include <limits>
 #include <map>
 #include <ostream>
@@ -15,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "fixed_text.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "recorded_run.hpp"
@@ -54,12 +54,6 @@ std::string html(const std::string& text) {
     result += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   }
   return result;
-}
-
-std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
 }
 
 /// The groups of the runs, in order, each once.

@@ -3,20 +3,15 @@
 #include <algorithm>
 #include <iomanip>
 #include <ostream>
-#include <sstream>
+#include <string>
 
+#include "fixed_text.hpp"
 #include "glstm/core/error.hpp"
 
 namespace sequence_tasks {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
-}
 
 /// Accuracy in percent, or the loss where there is none.
 std::string score(const Json& result) {
@@ -26,10 +21,6 @@ std::string score(const Json& result) {
                             : fixed(100 * accuracy.get<double>(), 2).append(" %");
 }
 
-std::string folder_name(const std::filesystem::path& path) {
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
-
 }  // namespace
 
 void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
@@ -37,7 +28,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   std::size_t width = 14;
   for (const RunFolder& run : runs) {
     metrics.push_back(read_metrics(run));
-    width = std::max(width, folder_name(run.path).size() + 2);
+    width = std::max(width, run.name().size() + 2);
   }
   const auto line = [&](const std::string& what, auto value) {
     out << std::left << std::setw(34) << what << std::right;
@@ -49,7 +40,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   };
   out << '\n' << std::left << std::setw(34) << "" << std::right;
   for (const RunFolder& run : runs) {
-    out << std::setw(static_cast<int>(width)) << folder_name(run.path);
+    out << std::setw(static_cast<int>(width)) << run.name();
   }
   out << '\n';
   const bool labels = std::all_of(metrics.begin(), metrics.end(), [](const Json& run) {
@@ -71,7 +62,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   line("best epoch on held-out sequences", figure("best_epoch", 1, 0));
   for (std::size_t r = 0; r < metrics.size(); ++r) {
     if (metrics[r].at("best_is_eligible") == true) continue;
-    out << folder_name(runs[r].path)
+    out << runs[r].name()
         << ": no epoch met what was asked for (--target-share or --widen); this is the last.\n";
   }
 }

@@ -25,6 +25,11 @@ struct RunFolder {
   std::vector<std::filesystem::path> files() const {
     return {config(), log(), windows(), metrics(), gradients(), last(), best(), lstm()};
   }
+  /// What people call the run: the folder's own name.
+  std::string name() const {
+    const std::filesystem::path whole = std::filesystem::weakly_canonical(path);
+    return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  }
   bool has_run() const { return std::filesystem::exists(config()); }
   bool finished() const { return std::filesystem::exists(metrics()); }
 };

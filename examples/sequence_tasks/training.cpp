@@ -91,6 +91,11 @@ AdamW<float> make_optimizer(const Settings& settings, const ParameterLayout& lay
                                .weight_decay = *settings.weight_decay});
 }
 
+/// The training steps of one pass over the data.
+double epoch_steps(const Settings& settings, const Task& task) {
+  return static_cast<double>(task.training->size() / *settings.batch);
+}
+
 // ---- what is found ---------------------------------------------------------------------------
 
 /// The evaluation of a data set, with the work of each layer and the time of the network alone.
@@ -346,7 +351,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     const double duration = task.end - task.begin;
     const double first_width =
         *settings.open_share * duration / (2 * std::sqrt(-std::log(settings.threshold)));
-    const double epoch = static_cast<double>(task.training->size() / *settings.batch);
+    const double epoch = epoch_steps(settings, task);
     trainer.after_step(TemporalCurriculum<float>(
         network.layout(), {.first_step = std::llround(settings.widen[0] * epoch),
                            .last_step = std::llround(settings.widen[1] * epoch),
@@ -405,10 +410,6 @@ Json train_in(const RunFolder& folder, const Settings& settings, const Task& tas
   return with_network(settings, task, [&](auto network) {
     return train(std::move(network), settings, task, folder, out);
   });
-}
-
-double epoch_steps(const Settings& settings, const Task& task) {
-  return static_cast<double>(task.training->size() / *settings.batch);
 }
 
 /// The complete settings and the data of a run that can be started.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "load_samples.hpp"
 
 using glstm::AddingTask;
 using glstm::Index;
@@ -13,19 +14,6 @@ using glstm::LabelledBatch;
 using glstm::Matrix;
 
 namespace {
-
-template <class Scalar>
-LabelledBatch<Scalar> load(const AddingTask<Scalar>& task, const std::vector<Index>& samples) {
-  LabelledBatch<Scalar> batch;
-  task.load(samples, batch);
-  return batch;
-}
-
-std::vector<Index> first_samples(Index count) {
-  std::vector<Index> samples(static_cast<std::size_t>(count));
-  std::iota(samples.begin(), samples.end(), Index{0});
-  return samples;
-}
 
 /// The steps at which sample b is marked.
 template <class Scalar>

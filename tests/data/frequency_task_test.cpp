@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "load_samples.hpp"
 
 using glstm::FrequencyTask;
 using glstm::Index;
@@ -16,19 +17,6 @@ using glstm::Sampling;
 using glstm::Timing;
 
 namespace {
-
-template <class Scalar>
-LabelledBatch<Scalar> load(const FrequencyTask<Scalar>& task, const std::vector<Index>& samples) {
-  LabelledBatch<Scalar> batch;
-  task.load(samples, batch);
-  return batch;
-}
-
-std::vector<Index> first_samples(Index count) {
-  std::vector<Index> samples(static_cast<std::size_t>(count));
-  std::iota(samples.begin(), samples.end(), Index{0});
-  return samples;
-}
 
 /// A sine wave: sin(omega (t - start)) cosine + cos(omega (t - start)) sine.
 struct Wave {

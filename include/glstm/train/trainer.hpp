@@ -245,6 +245,9 @@ class Trainer {
   /// The gradient on batch_, at parameters with noise. They are without it again after, also when
   /// the batch turns out not to fit.
   Evaluation add_noisy_gradient(Index step) {
+    if (options_.weight_noise == 0) {
+      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_);
+    }
     struct Restore {
       Vector<Scalar>& parameters;
       const Vector<Scalar>& before;
@@ -252,7 +255,7 @@ class Trainer {
     };
     without_noise_ = network_.parameters;
     const Restore restore{network_.parameters, without_noise_};
-    if (options_.weight_noise > 0) add_weight_noise(step);
+    add_weight_noise(step);
     return workers_.add_gradient(network_, batch_, budget_weight(), gradient_);
   }
 

@@ -1,0 +1,17 @@
+// Numbers as people read them.
+#pragma once
+
+#include <iomanip>
+#include <sstream>
+#include <string>
+
+namespace sequence_tasks {
+
+/// `value` with so many digits after the point.
+inline std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+}  // namespace sequence_tasks
