@@ -34,13 +34,13 @@ its window the neuron keeps its state, and nothing is computed for it. Try, in t
 constexpr const char* about_train = R"(Everything about the run goes into the folder --out:
 
   config.json        the settings
-  log.csv            loss, accuracy and updates after every epoch
-  last.safetensors   the last epoch's parameters, and all that --resume needs
-  best.safetensors   those of the epoch that was best on the held-out sequences
+  log.csv            loss, accuracy and updates at every report
+  last.safetensors   the last parameters, and all that --resume needs
+  best.safetensors   those that were best on the held-out sequences
   windows.csv        the windows before and after training
   metrics.json       at the end: accuracy on the test set, updates, MACs, milliseconds
 
-Killed at any moment, the same command with --resume goes on from the last epoch, bit for bit.
+Killed at any moment, the same command with --resume goes on from the last report, bit for bit.
 )";
 
 /// One command of the program, with where its options go.

@@ -76,10 +76,6 @@ double RecordedRun::result() const {
   return (found.at("accuracy").is_null() ? found.at("loss") : found.at("accuracy")).get<double>();
 }
 
-double RecordedRun::epoch(std::size_t row) const {
-  return log.number("step", row) * *settings.epochs / static_cast<double>(settings.max_steps);
-}
-
 RecordedRun read_run(const fs::path& path) {
   const RunFolder folder{path};
   RecordedRun run;

@@ -34,9 +34,6 @@ struct RecordedRun {
   bool has_labels() const { return settings.task != "adding" && !is_regression; }
   bool is_regression = false;  ///< a CSV file with targets
 
-  /// The epoch of a row of the log, with the fraction of one that was cut short.
-  double epoch(std::size_t row) const;
-
   /// A finished run's accuracy on the test set, a share, or its loss where it has no labels. At the
   /// end of a temporal curriculum it is that of the plain LSTM.
   double result() const;

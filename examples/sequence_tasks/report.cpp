@@ -190,7 +190,7 @@ Picture curves(const Runs& runs) {
       const double place = result_place(labels, log.number("validation_accuracy", row),
                                         log.number("validation_loss", row));
       if (std::isfinite(place)) places.push_back(place);
-      out << runs[r].epoch(row) << ' ' << log.text("seconds", row) << ' ' << place << '\n';
+      out << log.text("epoch", row) << ' ' << log.text("seconds", row) << ' ' << place << '\n';
     }
     out << "END\n";
     if (log.rows() == 0) continue;
@@ -317,27 +317,37 @@ void append_windows_pictures(const RecordedRun& run, std::vector<Picture>& pictu
                       out.str()});
   if (rasters[0].widths.empty()) return;
 
+  // Widths may differ a thousandfold: the bins are equally wide on a logarithmic axis.
   constexpr int bins = 30;
+  double narrowest = widest;
+  for (const Raster& raster : rasters) {
+    for (double width : raster.widths) narrowest = std::min(narrowest, width);
+  }
+  narrowest /= 1.1;
+  const double bin = std::log(1.1 * widest / narrowest) / bins;
+  const auto edge = [&](int b) { return narrowest * std::exp(bin * b); };
   out.str("");
   out << panels_start("Widths of " + run.group, 1) << panel_start(0, 1)
-      << "set xlabel 'width sigma'\nset ylabel 'neurons'\nset yrange [0:*]\nset xrange [0:"
-      << widest * 1.03 << "]\nset style fill transparent solid 0.4\n";
+      << "set xlabel 'width sigma'\nset ylabel 'neurons'\nset yrange [0:*]\nset logscale x\n"
+      << "set xrange [" << edge(0) << ":" << edge(bins)
+      << "]\nset style fill transparent solid 0.4\n";
   for (int moment = 0; moment < 2; ++moment) {
     std::vector<int> counts(bins);
     for (double width : rasters[moment].widths) {
-      ++counts[static_cast<std::size_t>(std::min(bins - 1.0, width / widest * bins))];
+      const double place = std::log(width / narrowest) / bin;
+      ++counts[static_cast<std::size_t>(std::clamp(place, 0.0, bins - 1.0))];
     }
     out << "$counts" << moment << " << END\n";
     for (int b = 0; b < bins; ++b) {
-      out << (b + 0.5) * widest / bins << ' ' << counts[static_cast<std::size_t>(b)] << '\n';
+      const int count = counts[static_cast<std::size_t>(b)];
+      if (count > 0) out << edge(b) << ' ' << edge(b + 1) << ' ' << count << '\n';
     }
     out << "END\n";
   }
-  const std::string before = "with boxes linecolor rgb '#E69F00'",
-                    after = "with boxes linecolor rgb '#0072B2'";
-  const double bin = widest / bins;
-  out << "plot $counts0 using 1:2:(" << bin << ") " << before << ", $counts1 using 1:2:(" << bin
-      << ") " << after << "\n"
+  const std::string before = "with boxxyerror linecolor rgb '#E69F00'",
+                    after = "with boxxyerror linecolor rgb '#0072B2'";
+  const std::string columns = " using 1:(0):1:2:(0):3 ";
+  out << "plot $counts0" << columns << before << ", $counts1" << columns << after << "\n"
       << legend({{"before training", before}, {"after training", after}}, 2);
   pictures.push_back({"widths-" + run.group,
                       "Widths of the gates of " + run.group + " before and after training.",
@@ -489,7 +499,8 @@ Picture gradient_norms(const Runs& runs) {
 bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
   const auto without_seed = [](const RecordedRun& run) {
     Json json = to_json(run.settings);
-    for (const char* key : {"seed", "max_steps", "epochs", "seconds", "threads"}) json.erase(key);
+    for (const char* key : {"seed", "max_steps", "epochs", "seconds", "reports", "threads"})
+      json.erase(key);
     return json;
   };
   return without_seed(a) == without_seed(b);
@@ -554,11 +565,11 @@ std::vector<Figure> figures(bool labels, std::optional<double> reach) {
            for (std::size_t row = 0; row < run.log.rows(); ++row) {
              // A curriculum's network is a plain LSTM at its end only.
              const auto& widen = run.settings.widen;
-             if (!widen.empty() && run.epoch(row) < widen[1]) continue;
+             if (!widen.empty() && run.log.number("epoch", row) < widen[1]) continue;
              const bool there = labels ? 100 * run.log.number("validation_accuracy", row) >= *reach
                                        : run.log.number("validation_loss", row) <= *reach;
              if (!there) continue;
-             return column == "epoch" ? run.epoch(row) : run.log.number("seconds", row);
+             return run.log.number(column.c_str(), row);
            }
            return std::numeric_limits<double>::quiet_NaN();
          }});

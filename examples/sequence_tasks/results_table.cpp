@@ -59,7 +59,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   line("training, ms per sequence", figure("training_ms_per_sequence", 1, 4));
   line("training, s", figure("training_seconds", 1, 1));
   line("epochs", figure("epochs", 1, 1));
-  line("best epoch on held-out sequences", figure("best_epoch", 1, 0));
+  line("best epoch on held-out sequences", figure("best_epoch", 1, 1));
   for (std::size_t r = 0; r < metrics.size(); ++r) {
     if (metrics[r].at("best_is_eligible") == true) continue;
     out << runs[r].name()

@@ -1,5 +1,6 @@
 #include "run_folder.hpp"
 
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -66,6 +67,16 @@ void check_metrics(const Json& metrics, const std::string& source) {
   for (const auto& layer : metrics["layers"]) number(layer, "update_share");
 }
 
+/// The second field of a row of the log; -1 where there is none.
+Index step_of_row(const std::string& row) {
+  const std::size_t comma = row.find(',');
+  Index step = -1;
+  if (comma != std::string::npos) {
+    std::from_chars(row.data() + comma + 1, row.data() + row.size(), step);
+  }
+  return step;
+}
+
 }  // namespace
 
 void write_settings(const RunFolder& folder, const Settings& used, const Settings& given) {
@@ -99,20 +110,20 @@ Json read_metrics(const RunFolder& folder) {
   return metrics;
 }
 
-bool keep_log_until(const RunFolder& folder, Index epoch) {
+bool keep_log_until(const RunFolder& folder, Index step) {
   std::ifstream in(folder.log());
   std::string line, kept;
-  Index rows = 0;                                                 // the header is row 0
-  while (rows <= epoch && std::getline(in, line) && !in.eof()) {  // a last line may be half written
+  Index rows = 0, last = 0;  // the header is row 0
+  while (last < step || rows == 0) {
+    if (!std::getline(in, line) || in.eof()) break;  // a last line may be half written
+    if (rows > 0) last = step_of_row(line);
     kept += line + "\n";
     ++rows;
   }
   if (rows > 0) glstm::write_file_atomically(folder.log(), kept);
-  if (epoch > 0 && rows != epoch + 1) {
-    throw Error(glstm::detail::text_of(folder.log().string(), ": expected the log of ", epoch,
-                                       " epochs, got ", rows - 1));
-  }
-  return epoch > 0;
+  glstm::detail::require(last == step, folder.log().string(), ": expected the log of ", step,
+                         " steps, got one of ", last);
+  return step > 0;
 }
 
 }  // namespace sequence_tasks

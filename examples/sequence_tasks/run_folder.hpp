@@ -49,8 +49,8 @@ Settings read_given_settings(const RunFolder& folder);
 /// The figures of a finished run. Throws glstm::Error when there are none, or damaged ones.
 nlohmann::ordered_json read_metrics(const RunFolder& folder);
 
-/// Removes the epochs after `epoch` from the log, or all when there is no such file yet.
+/// Removes the rows after `step` from the log, or all when there is no such file yet.
 /// Returns whether any are left.
-bool keep_log_until(const RunFolder& folder, Index epoch);
+bool keep_log_until(const RunFolder& folder, Index step);
 
 }  // namespace sequence_tasks

@@ -81,6 +81,9 @@ void for_each_setting(AnySettings& s, Visit visit) {
   visit(group, "epochs", s.epochs, between(1e-4, 1e6), "how long to train; by default 10");
   visit(group, "seconds", s.seconds, between(0, 1e7),
         "train for about so long instead: a short trial tells how many steps that is");
+  visit(group, "reports", s.reports, between(1, 1e4),
+        "times per epoch to log, to validate and to save; by default 1, or so often that a run has "
+        "10 of them");
   visit(group, "batch", s.batch, between(1, 65536),
         "sequences per training step; by default what suits task and model");
   visit(group, "learning-rate", s.learning_rate, between(0, 1e3),

@@ -42,6 +42,7 @@ struct Settings {
   // training
   std::optional<double> epochs;
   double seconds = 0;
+  std::optional<Index> reports;
   Index max_steps = 0;  ///< resolved from epochs or seconds
   std::optional<Index> batch;
   Index threads = 1, shards = 0;

@@ -96,6 +96,12 @@ double epoch_steps(const Settings& settings, const Task& task) {
   return static_cast<double>(task.training->size() / *settings.batch);
 }
 
+/// The steps in which the windows of a temporal curriculum start to widen and are fully open.
+std::pair<Index, Index> curriculum_steps(const Settings& settings, const Task& task) {
+  const double epoch = epoch_steps(settings, task);
+  return {std::llround(settings.widen[0] * epoch), std::llround(settings.widen[1] * epoch)};
+}
+
 // ---- what is found ---------------------------------------------------------------------------
 
 /// The evaluation of a data set, with the work of each layer and the time of the network alone.
@@ -244,7 +250,7 @@ class FolderLock {
   int descriptor_;
 };
 
-/// Sees to it after every epoch that what was written to a file is on the disk.
+/// Sees to it at every report that what was written to a file is on the disk.
 class SyncFile final : public Callback<float> {
  public:
   explicit SyncFile(fs::path file) : file_(std::move(file)) {}
@@ -293,7 +299,7 @@ Json measure(const Network<Gate>& network, const Settings& settings, const Task&
   return metrics;
 }
 
-/// Loads the best parameters; those of the last epoch where none was eligible. Returns the
+/// Loads the best parameters; the last ones where none was eligible. Returns the
 /// metadata.
 template <TimeGate Gate>
 CheckpointMetadata load_best(const RunFolder& folder, Network<Gate>& network) {
@@ -312,7 +318,6 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   BudgetController controller({.target_share = target});
   ParameterAverage<float> average(*settings.average);
 
-  Index epochs_before = 0;
   double least_error = std::numeric_limits<double>::infinity(), seconds_before = 0;
   if (fs::exists(folder.last())) {
     Vector<float> kept;
@@ -321,21 +326,21 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                                *settings.average > 0 ? &kept : nullptr);
     average.set_value(std::move(kept));
     const auto value = [&](const char* key) { return to_number(metadata, key, folder.last()); };
-    epochs_before = static_cast<Index>(value("epoch"));
     least_error = value("least_error");
     seconds_before = value("seconds");
     if (settings.target_share) {
       controller.set_state({value("budget_integral"), value("budget_excess")});
     }
-    out << "Resumed after epoch " << epochs_before << "\n";
+    out << "Resumed after step " << optimizer.state().steps << "\n";
   }
-  const bool append = keep_log_until(folder, epochs_before);
+  const bool append = keep_log_until(folder, optimizer.state().steps);
   write_file_atomically(folder.windows(), windows_text<Gate>(settings, task, nullptr));
 
   const Index warmup = static_cast<Index>(settings.warmup * static_cast<double>(steps));
   Trainer<Gate> trainer(network, optimizer,
                         {.batch = *settings.batch,
                          .epochs = steps,  // max_steps ends it
+                         .reports_per_epoch = *settings.reports,
                          .max_steps = steps,
                          .clip_norm = settings.clip,
                          .budget_weight = settings.budget,
@@ -351,13 +356,12 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     const double duration = task.end - task.begin;
     const double first_width =
         *settings.open_share * duration / (2 * std::sqrt(-std::log(settings.threshold)));
-    const double epoch = epoch_steps(settings, task);
-    trainer.after_step(TemporalCurriculum<float>(
-        network.layout(), {.first_step = std::llround(settings.widen[0] * epoch),
-                           .last_step = std::llround(settings.widen[1] * epoch),
-                           .first_width = first_width,
-                           .last_width = 10 * duration,
-                           .open_width = 1e6 * duration}));
+    const auto [first_step, last_step] = curriculum_steps(settings, task);
+    trainer.after_step(TemporalCurriculum<float>(network.layout(), {.first_step = first_step,
+                                                                    .last_step = last_step,
+                                                                    .first_width = first_width,
+                                                                    .last_width = 10 * duration,
+                                                                    .open_width = 1e6 * duration}));
   }
   ProgressBar<float> progress(out, &out == &std::cout && isatty(STDOUT_FILENO) != 0, task.loss);
   CsvLog<float> log(folder.log(), task.loss, append);
@@ -365,8 +369,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
       folder.path, task.loss, {{"config", to_json(settings).dump()}}, least_error,
       [&](const EpochReport& report) {
         return report.validation->work.update_share() <= target &&
-               (settings.widen.empty() ||
-                static_cast<double>(report.epoch + 1) >= settings.widen[1]);
+               (settings.widen.empty() || report.step >= curriculum_steps(settings, task).second);
       });
   SyncFile sync(folder.log());  // a checkpoint must not survive a power cut that its log does not
   trainer.listen(progress).listen(log).listen(sync).listen(checkpoints);
@@ -447,6 +450,7 @@ Json start_run(const Settings& given, const RunFolder& folder, std::ostream& out
     settings.max_steps = steps_in_time(settings, task);
     settings.epochs = static_cast<double>(settings.max_steps) / epoch_steps(settings, task);
   }
+  if (!settings.reports) settings.reports = std::max<Index>(1, std::llround(10 / *settings.epochs));
   std::error_code error;
   fs::create_directories(folder.path, error);
   detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());

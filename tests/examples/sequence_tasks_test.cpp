@@ -156,6 +156,9 @@ TEST_CASE("sequence_tasks: a run is a folder with all that the help says") {
   const Json metrics = Json::parse(text_in(run / "metrics.json"));
   CHECK(metrics["epochs"] == 2);
   CHECK(metrics["steps"] == 20);
+  const std::string log = text_in(run / "log.csv");
+  CHECK(std::count(log.begin(), log.end(), '\n') == 11);  // ten reports, in fewer epochs
+  CHECK(log.find("\n0.2,2,") != std::string::npos);
   CHECK(metrics["test"]["sequences"] == 60);
   CHECK(metrics["test"]["loss"] > 0);
   CHECK(metrics["test"]["accuracy"].is_null());

@@ -99,9 +99,9 @@ std::string error_after(const std::function<void(Safetensors&)>& change) {
   return message;
 }
 
-glstm::EpochReport report_of(Index epoch, double training, double validation) {
+glstm::EpochReport report_of(double epochs, double training, double validation) {
   glstm::EpochReport report;
-  report.epoch = epoch;
+  report.epochs = epochs;
   report.training.task.loss = training;
   report.validation.emplace();
   report.validation->task.loss = validation;
@@ -212,13 +212,14 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
     return glstm::read_safetensors(path).metadata.at("epoch");
   };
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error, {{"model", "small"}});
-  checkpoints.on_epoch(report_of(0, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
+  checkpoints.on_epoch(report_of(1, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
   CHECK(fs::exists(checkpoints.last()));
   CHECK(!fs::exists(checkpoints.best()));
   const double errors[] = {0.5, 0.1, 0.3, 0.1};
   for (Index epoch = 1; epoch < 5; ++epoch) {
     model.step(static_cast<std::uint64_t>(epoch));
-    checkpoints.on_epoch(report_of(epoch, 9, errors[epoch - 1]), model.snapshot());
+    checkpoints.on_epoch(report_of(static_cast<double>(epoch + 1), 9, errors[epoch - 1]),
+                         model.snapshot());
     CHECK(epoch_in(checkpoints.last()) == std::to_string(epoch + 1));
     CHECK(epoch_in(checkpoints.best()) == (epoch == 1 ? "2" : "3"));
   }
@@ -233,9 +234,9 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
   const double least = std::stod(metadata.at("watched_error"));
   CHECK(least == 0.1);
   Checkpoints<float> resumed(folder.path(), Loss::mean_squared_error, {}, least);
-  resumed.on_epoch(report_of(5, 9, 0.2), model.snapshot());
+  resumed.on_epoch(report_of(6, 9, 0.2), model.snapshot());
   CHECK(epoch_in(resumed.best()) == "3");
-  resumed.on_epoch(report_of(6, 9, 0.05), model.snapshot());
+  resumed.on_epoch(report_of(7, 9, 0.05), model.snapshot());
   CHECK(epoch_in(resumed.best()) == "7");
 }
 
@@ -246,7 +247,7 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   const auto metadata_of = [](const fs::path& path) {
     return glstm::read_safetensors(path).metadata;
   };
-  glstm::EpochReport report = report_of(4, 9, 1.0 / 3);
+  glstm::EpochReport report = report_of(5, 9, 1.0 / 3);
   report.seconds = 1e6 / 7;
   checkpoints.on_epoch(report, model.snapshot());
   for (const fs::path& path : {checkpoints.best(), checkpoints.last()}) {
@@ -263,7 +264,7 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   controller.set_state({-100.0 / 7, 2.0 / 3});
   TrainingSnapshot<float> controlled{model.network.parameters, model.network.layout(),
                                      model.optimizer.state(), nullptr, &controller};
-  checkpoints.on_epoch(report_of(5, 9, 0.5), controlled);
+  checkpoints.on_epoch(report_of(6, 9, 0.5), controlled);
   const glstm::CheckpointMetadata last = metadata_of(checkpoints.last());
   CHECK(std::stod(last.at("watched_error")) == 0.5);
   CHECK(std::stod(last.at("least_error")) == 1.0 / 3);
@@ -273,7 +274,7 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
 
   // What there is to improve on may be infinite: no epoch was the best yet.
   Checkpoints<float> none(folder / "none", Loss::mean_squared_error);
-  none.on_epoch(report_of(0, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
+  none.on_epoch(report_of(1, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
   const double least = std::stod(metadata_of(none.last()).at("least_error"));
   CHECK(least == std::numeric_limits<double>::infinity());
 }
@@ -283,22 +284,22 @@ TEST_CASE("only an eligible epoch is the best") {
   Model<float> model(1);
   Checkpoints<float> checkpoints(
       folder.path(), Loss::mean_squared_error, {}, 10,
-      [](const glstm::EpochReport& report) { return report.epoch % 2 == 1; });
+      [](const glstm::EpochReport& report) { return static_cast<int>(report.epochs) % 2 == 0; });
   const auto epoch_in = [](const fs::path& path) {
     return glstm::read_safetensors(path).metadata.at("epoch");
   };
-  checkpoints.on_epoch(report_of(0, 9, 0.1), model.snapshot());
+  checkpoints.on_epoch(report_of(1, 9, 0.1), model.snapshot());
   CHECK(!fs::exists(checkpoints.best()));
   CHECK(checkpoints.least_error() == 10);
   CHECK(epoch_in(checkpoints.last()) == "1");
-  checkpoints.on_epoch(report_of(1, 9, 3), model.snapshot());
+  checkpoints.on_epoch(report_of(2, 9, 3), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
   CHECK(checkpoints.least_error() == 3);
-  checkpoints.on_epoch(report_of(2, 9, 0.2), model.snapshot());
+  checkpoints.on_epoch(report_of(3, 9, 0.2), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
-  checkpoints.on_epoch(report_of(3, 9, 4), model.snapshot());
+  checkpoints.on_epoch(report_of(4, 9, 4), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
-  checkpoints.on_epoch(report_of(5, 9, 2), model.snapshot());
+  checkpoints.on_epoch(report_of(6, 9, 2), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "6");
   CHECK(std::stod(glstm::read_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
 }
@@ -309,23 +310,23 @@ TEST_CASE("the best checkpoint is written before the last one") {
   const TemporaryFolder folder;
   Model<float> model(1);
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
-  checkpoints.on_epoch(report_of(0, 9, 5), model.snapshot());
+  checkpoints.on_epoch(report_of(1, 9, 5), model.snapshot());
   const auto last_epoch = [&] {
     return glstm::read_safetensors(checkpoints.last()).metadata.at("epoch");
   };
   fs::remove(checkpoints.best());
   fs::create_directories(checkpoints.best() / "in the way");
-  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(1, 9, 4), model.snapshot()); }),
+  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(2, 9, 4), model.snapshot()); }),
                  {"best.safetensors"});
   CHECK(last_epoch() == "1");
   CHECK(checkpoints.least_error() == 5);  // there is no better file
-  checkpoints.on_epoch(report_of(2, 9, 6), model.snapshot());
+  checkpoints.on_epoch(report_of(3, 9, 6), model.snapshot());
   CHECK(last_epoch() == "3");
 
   fs::remove_all(checkpoints.best());
   fs::remove(checkpoints.last());
   fs::create_directories(checkpoints.last() / "in the way");
-  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(3, 9, 3), model.snapshot()); }),
+  check_mentions(error_of([&] { checkpoints.on_epoch(report_of(4, 9, 3), model.snapshot()); }),
                  {"last.safetensors"});
   CHECK(glstm::read_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
 }

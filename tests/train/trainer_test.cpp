@@ -59,7 +59,7 @@ using GRun = Run<GaussianGate<float>>;
 // Remembers what it is told, and stops after the step `last_step` or the epoch `last_epoch`.
 struct Witness final : Callback<float> {
   Index last_step = std::numeric_limits<Index>::max();
-  Index last_epoch = std::numeric_limits<Index>::max();
+  double last_epoch = std::numeric_limits<double>::infinity();
   std::vector<StepReport> steps;
   std::vector<EpochReport> epochs;
   std::vector<Vector<float>> parameters;  // after each epoch
@@ -71,7 +71,7 @@ struct Witness final : Callback<float> {
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<float>& now) override {
     epochs.push_back(report);
     parameters.push_back(now.parameters);
-    return report.epoch >= last_epoch ? Continue::no : Continue::yes;
+    return report.epochs >= last_epoch ? Continue::no : Continue::yes;
   }
 };
 
@@ -100,9 +100,9 @@ struct TemporaryFile {
   ~TemporaryFile() { std::filesystem::remove(path); }
 };
 
-EpochReport epoch_with_loss(Index epoch, double loss) {
+EpochReport epoch_with_loss(double epochs, double loss) {
   EpochReport report;
-  report.epoch = epoch;
+  report.epochs = epochs;
   report.training.task = {.loss = loss, .right = 3, .count = 4};
   return report;
 }
@@ -129,7 +129,7 @@ TEMPLATE_TEST_CASE("training learns the adding task", "", AlwaysOpen<float>, Gau
   CHECK(report.validation->task.loss < 0.5 * before);
   CHECK(report.validation->task.count == 200);
   CHECK(report.step == 12 * 20);
-  CHECK(report.epoch == 11);
+  CHECK(report.epochs == 12);
   // In batches of another size the evaluation is the same.
   CHECK(evaluate(*run.network, test, 7).task.loss == Approx(report.validation->task.loss));
 }
@@ -169,6 +169,35 @@ TEST_CASE("listeners hear of every step and epoch") {
   CHECK(witness.parameters[1] == run.network->parameters);
 }
 
+TEST_CASE("an epoch can be reported in parts") {
+  const AddingTask<float> task = small_task();
+  GRun whole, parts;
+  const Index reports = GENERATE(2, 4, 6, 100);  // of 6 steps
+  whole.options.epochs = parts.options.epochs = 2;
+  parts.options.reports_per_epoch = reports;
+  Witness witness;
+  whole.fit(task);
+  const EpochReport last = parts.fit(task, {&witness}, &task);
+  CHECK(bits_of(parts.network->parameters) == bits_of(whole.network->parameters));
+  const std::size_t per_epoch = static_cast<std::size_t>(std::min<Index>(6, reports));
+  REQUIRE(witness.epochs.size() == 2 * per_epoch);
+  Index before = 0;
+  for (const EpochReport& report : witness.epochs) {
+    INFO("step " << report.step);
+    CHECK(report.epochs == static_cast<double>(report.step) / 6);
+    CHECK(report.training.task.count == 16 * (report.step - before));
+    double loss = 0;
+    for (Index s = before; s < report.step; ++s) {
+      loss += witness.steps[static_cast<std::size_t>(s)].batch.task.loss;
+    }
+    CHECK(report.training.task.loss == Approx(loss / static_cast<double>(report.step - before)));
+    CHECK(report.validation.has_value());
+    before = report.step;
+  }
+  CHECK(witness.epochs[per_epoch - 1].step == 6);
+  CHECK(last.step == 12);
+}
+
 TEST_CASE("a listener can stop training after a step or an epoch") {
   GRun run;
   run.options.epochs = 5;
@@ -180,7 +209,7 @@ TEST_CASE("a listener can stop training after a step or an epoch") {
     CHECK(witness.epochs.size() == 2);
   }
   SECTION("epoch") {
-    witness.last_epoch = 2;
+    witness.last_epoch = 3;
     CHECK(run.fit(small_task(), {&witness}).step == 18);
     CHECK(witness.epochs.size() == 3);
   }
@@ -616,8 +645,8 @@ TEST_CASE("early stopping waits as long as its patience") {
   const bool goes_on[] = {true, true, true, true, true, false};
   for (Index epoch = 0; epoch < 6; ++epoch) {
     CAPTURE(epoch);
-    const Continue answer =
-        stop.on_epoch(epoch_with_loss(epoch, losses[epoch]), nothing.snapshot());
+    const Continue answer = stop.on_epoch(
+        epoch_with_loss(static_cast<double>(epoch + 1), losses[epoch]), nothing.snapshot());
     CHECK((answer == Continue::yes) == goes_on[epoch]);
   }
   check_mentions(error_of([] { EarlyStop<float>(0, Loss::mean_squared_error); }),
@@ -652,7 +681,7 @@ TEST_CASE("the best parameters are kept") {
       least = e;
     }
   }
-  CHECK(best.epoch() == static_cast<Index>(least));
+  CHECK(best.epochs() == static_cast<double>(least + 1));
   CHECK(best.error() == witness.epochs[least].validation->task.loss);
   CHECK(best.parameters() == witness.parameters[least]);
 }
@@ -763,7 +792,7 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
     CHECK(count('\r') == 0);
     CHECK(count('\x1b') == 0);
   }
-  check_mentions(text, {"epoch   1", "epoch   3", "loss", "validation", "updates"});
+  check_mentions(text, {"epoch     1", "epoch     3", "loss", "validation", "updates"});
   CHECK(text.find("accuracy") == std::string::npos);
 
   std::ostringstream labels;

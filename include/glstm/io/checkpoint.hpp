@@ -229,17 +229,18 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   return std::move(file.metadata);
 }
 
-/// Writes checkpoints into a folder after every epoch: first best.safetensors, when the watched
+/// Writes checkpoints into a folder at every report: first best.safetensors, when the watched
 /// error is the least so far, then last.safetensors. Where an average of the parameters is kept, it
 /// is what best.safetensors holds. Beside what the user gives, their metadata say all that a
 /// training which is resumed from last.safetensors needs to know, to all digits: the "epoch",
-/// counted from 1, its "watched_error", the "least_error" so far, the "seconds" of training, and
-/// "budget_integral" and "budget_excess", the state of the budget controller where there is one.
+/// which is the passes over the data so far, the "watched_error", the "least_error" so far, the
+/// "seconds" of training, and "budget_integral" and "budget_excess", the state of the budget
+/// controller where there is one.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
   /// Makes the folder when there is none. `least_error` is what has to be improved on: when a
-  /// training is resumed, the least_error of its last checkpoint. Only epochs for which `eligible`
+  /// training is resumed, the least_error of its last checkpoint. Only reports for which `eligible`
   /// says so can be the best; empty: all. Throws Error if the folder cannot be made.
   Checkpoints(const std::filesystem::path& folder, Loss loss, CheckpointMetadata metadata = {},
               double least_error = std::numeric_limits<double>::infinity(),
@@ -261,7 +262,7 @@ class Checkpoints final : public Callback<Scalar> {
     const bool improved = error < least_error_ && (!eligible_ || eligible_(report));
     const double least = improved ? error : least_error_;
     CheckpointMetadata metadata = metadata_;
-    metadata["epoch"] = std::to_string(report.epoch + 1);
+    metadata["epoch"] = exact_text(report.epochs);
     metadata["watched_error"] = exact_text(error);
     metadata["least_error"] = exact_text(least);
     metadata["seconds"] = exact_text(report.seconds);

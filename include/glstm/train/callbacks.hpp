@@ -32,13 +32,15 @@ struct StepReport {
   Evaluation batch;
 };
 
-/// After every epoch. Losses and accuracies are means over samples (or valid steps).
+/// After every epoch, or part of one. Losses and accuracies are means over samples (or valid
+/// steps).
 struct EpochReport {
-  Index epoch = 0, step = 0;
+  double epochs = 0;  ///< passes over the data so far
+  Index step = 0;
   double seconds = 0;
-  double budget_weight = 0;              ///< lambda of the next step
-  Evaluation training;                   ///< over the epoch's batches, while they were trained on
-  std::optional<Evaluation> validation;  ///< after the epoch, where there is a validation set
+  double budget_weight = 0;  ///< lambda of the next step
+  Evaluation training;       ///< over the batches since the last report, as they were trained on
+  std::optional<Evaluation> validation;  ///< at this moment, where there is a validation set
 };
 
 /// What is needed to save, and to go on from, a moment of training.
@@ -62,6 +64,8 @@ class Callback {
  public:
   virtual ~Callback() = default;
   virtual Continue on_step(const StepReport&) { return Continue::yes; }
+  /// At every report: at the end of every epoch or, as TrainerOptions::reports_per_epoch says, more
+  /// often.
   virtual Continue on_epoch(const EpochReport&, const TrainingSnapshot<Scalar>&) {
     return Continue::yes;
   }
@@ -82,8 +86,7 @@ inline double watched_error(const EpochReport& report, Loss loss) {
   return loss == Loss::softmax_cross_entropy ? 1 - accuracy(task, loss) : task.loss;
 }
 
-/// Shows progress on a stream: one line that is redrawn on a terminal, one line per epoch
-/// otherwise.
+/// Shows progress on a stream: one line per report, and on a terminal one that is redrawn.
 template <class Scalar>
 class ProgressBar final : public Callback<Scalar> {
  public:
@@ -100,7 +103,7 @@ class ProgressBar final : public Callback<Scalar> {
     constexpr Index width = 30;
     const Index filled = width * report.step_of_epoch / std::max<Index>(1, report.steps_per_epoch);
     std::ostringstream line;
-    line << "\repoch " << std::setw(3) << report.epoch + 1 << " ["
+    line << "\repoch " << std::setw(5) << report.epoch + 1 << " ["
          << std::string(static_cast<std::size_t>(filled), '=')
          << std::string(static_cast<std::size_t>(width - filled), ' ') << "] "
          << report.step_of_epoch << "/" << report.steps_per_epoch << std::fixed
@@ -113,8 +116,8 @@ class ProgressBar final : public Callback<Scalar> {
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
     std::ostringstream line;
     if (terminal_) line << "\r\x1b[K";
-    line << "epoch " << std::setw(3) << report.epoch + 1 << std::fixed << std::setprecision(4)
-         << "  loss " << report.training.task.loss;
+    line << "epoch " << std::setw(5) << std::setprecision(4) << report.epochs << std::fixed
+         << std::setprecision(4) << "  loss " << report.training.task.loss;
     if (report.validation) line << "  validation " << report.validation->task.loss;
     const LossValue& task = (report.validation ? *report.validation : report.training).task;
     if (loss_ == Loss::softmax_cross_entropy) {
@@ -133,7 +136,7 @@ class ProgressBar final : public Callback<Scalar> {
   std::chrono::steady_clock::time_point drawn_{};
 };
 
-/// Writes one line per epoch to a CSV file: empty fields for what was not measured. With `append`,
+/// Writes one line per report to a CSV file: empty fields for what was not measured. With `append`,
 /// below what the file has.
 template <class Scalar>
 class CsvLog final : public Callback<Scalar> {
@@ -152,7 +155,7 @@ class CsvLog final : public Callback<Scalar> {
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
     const Work& work = report.training.work;
-    out_ << report.epoch + 1 << ',' << report.step << ',' << report.seconds << ','
+    out_ << report.epochs << ',' << report.step << ',' << report.seconds << ','
          << report.training.task.loss << ',' << number(accuracy(report.training.task, loss_))
          << ',';
     if (report.validation) {
@@ -184,12 +187,12 @@ class CsvLog final : public Callback<Scalar> {
   Loss loss_;
 };
 
-/// Stops when the watched error has not improved for `patience` epochs.
+/// Stops when the watched error has not improved for `patience` reports.
 template <class Scalar>
 class EarlyStop final : public Callback<Scalar> {
  public:
   EarlyStop(Index patience, Loss loss) : patience_(patience), loss_(loss) {
-    detail::require(patience >= 1, "patience must be at least one epoch, got ", patience);
+    detail::require(patience >= 1, "patience must be at least one report, got ", patience);
   }
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
@@ -209,7 +212,7 @@ class EarlyStop final : public Callback<Scalar> {
   double best_ = std::numeric_limits<double>::infinity();
 };
 
-/// Remembers the parameters (or their average, where one is kept) of the epoch with the least
+/// Remembers the parameters (or their average, where one is kept) of the report with the least
 /// watched error.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
@@ -220,7 +223,7 @@ class KeepBest final : public Callback<Scalar> {
     const double error = watched_error(report, loss_);
     if (error < error_) {
       error_ = error;
-      epoch_ = report.epoch;
+      epochs_ = report.epochs;
       parameters_ = now.evaluated();
     }
     return Continue::yes;
@@ -229,12 +232,12 @@ class KeepBest final : public Callback<Scalar> {
   bool has_parameters() const { return parameters_.size() > 0; }
   const Vector<Scalar>& parameters() const { return parameters_; }
   double error() const { return error_; }
-  Index epoch() const { return epoch_; }
+  double epochs() const { return epochs_; }
 
  private:
   Loss loss_;
   double error_ = std::numeric_limits<double>::infinity();
-  Index epoch_ = 0;
+  double epochs_ = 0;
   Vector<Scalar> parameters_;
 };
 

@@ -38,6 +38,7 @@ using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)
 struct TrainerOptions {
   Index batch = 100;
   Index epochs = 1;
+  Index reports_per_epoch = 1;  ///< how often to validate, and to call Callback::on_epoch
   Index max_steps = std::numeric_limits<Index>::max();  ///< over all epochs, and all resumptions
   double clip_norm = 1;      ///< largest Euclidean norm of a gradient; infinity: as it is
   double budget_weight = 0;  ///< lambda: how much a computational budget of 1 adds to the loss
@@ -106,6 +107,8 @@ class Trainer {
     using detail::require;
     require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
     require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
+    require(options_.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
+            options_.reports_per_epoch);
     require(options_.max_steps >= 0, "max_steps must not be negative, got ", options_.max_steps);
     require(std::isfinite(options_.seconds_before) && options_.seconds_before >= 0,
             "seconds_before must be finite and not negative, got ", options_.seconds_before);
@@ -143,7 +146,7 @@ class Trainer {
 
   /// Trains until the epochs, steps or seconds are used up or a listener says stop. A last batch
   /// that would not be full is left out of its epoch; samples are drawn anew in every epoch.
-  /// `validation` may be null. Returns the last epoch's report.
+  /// `validation` may be null. Returns the last report.
   ///
   /// Throws Error when the loss, a gradient or a parameter ceases to be finite. It names the step
   /// and the parameter block, and the network is left with the last parameters for which all were;
@@ -157,16 +160,20 @@ class Trainer {
       network_.layout().check(average_->value(), "an average");
     }
     const Index steps_per_epoch = training.size() / batch_size;
+    const Index parts = std::min(options_.reports_per_epoch, steps_per_epoch);
+    const auto is_reported = [&](Index steps) {  // of an epoch, after as many of its steps
+      return steps * parts / steps_per_epoch > (steps - 1) * parts / steps_per_epoch;
+    };
     last_good_ = network_.parameters;
     double seconds = options_.seconds_before;
     EpochReport report;
+    EvaluationSum sum;  // since the last report
     bool stop = optimizer_.state().steps >= options_.max_steps ||
                 (seconds > 0 && seconds >= options_.max_seconds);
     for (Index epoch = optimizer_.state().steps / steps_per_epoch; epoch < options_.epochs && !stop;
          ++epoch) {
       Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
       const std::vector<Index> order = rng.permutation(training.size());
-      EvaluationSum sum;
       for (Index s = optimizer_.state().steps % steps_per_epoch; s < steps_per_epoch && !stop;
            ++s) {
         const auto begin = Clock::now();
@@ -184,20 +191,19 @@ class Trainer {
           stop |= callback->on_step(step) == Continue::no;
         }
         stop |= seconds >= options_.max_seconds || step.step >= options_.max_steps;
-      }
-      report.epoch = epoch;
-      report.step = optimizer_.state().steps;
-      report.seconds = seconds;
-      report.budget_weight = budget_weight();
-      report.training = sum.mean();
-      if (validation != nullptr) {
-        report.validation = validate(*validation);
-      }
-      const TrainingSnapshot<Scalar> now{network_.parameters, network_.layout(), optimizer_.state(),
-                                         average_ != nullptr ? &average_->value() : nullptr,
-                                         controller_};
-      for (Callback<Scalar>* callback : callbacks_) {
-        stop |= callback->on_epoch(report, now) == Continue::no;
+        if (!stop && !is_reported(s + 1)) continue;
+        report.epochs = static_cast<double>(step.step) / static_cast<double>(steps_per_epoch);
+        report.step = step.step;
+        report.seconds = seconds;
+        report.budget_weight = budget_weight();
+        report.training = std::exchange(sum, {}).mean();
+        if (validation != nullptr) report.validation = validate(*validation);
+        const TrainingSnapshot<Scalar> now{
+            network_.parameters, network_.layout(), optimizer_.state(),
+            average_ != nullptr ? &average_->value() : nullptr, controller_};
+        for (Callback<Scalar>* callback : callbacks_) {
+          stop |= callback->on_epoch(report, now) == Continue::no;
+        }
       }
     }
     return report;
