@@ -792,7 +792,7 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
     CHECK(count('\r') == 0);
     CHECK(count('\x1b') == 0);
   }
-  check_mentions(text, {"epoch     1", "epoch     3", "loss", "validation", "updates"});
+  check_mentions(text, {"epoch   1", "epoch   3", "loss", "validation", "updates"});
   CHECK(text.find("accuracy") == std::string::npos);
 
   std::ostringstream labels;

@@ -103,7 +103,7 @@ class ProgressBar final : public Callback<Scalar> {
     constexpr Index width = 30;
     const Index filled = width * report.step_of_epoch / std::max<Index>(1, report.steps_per_epoch);
     std::ostringstream line;
-    line << "\repoch " << std::setw(5) << report.epoch + 1 << " ["
+    line << "\repoch " << std::setw(3) << report.epoch + 1 << " ["
          << std::string(static_cast<std::size_t>(filled), '=')
          << std::string(static_cast<std::size_t>(width - filled), ' ') << "] "
          << report.step_of_epoch << "/" << report.steps_per_epoch << std::fixed
@@ -116,7 +116,7 @@ class ProgressBar final : public Callback<Scalar> {
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
     std::ostringstream line;
     if (terminal_) line << "\r\x1b[K";
-    line << "epoch " << std::setw(5) << std::setprecision(4) << report.epochs << std::fixed
+    line << "epoch " << std::setw(3) << std::setprecision(4) << report.epochs << std::fixed
          << std::setprecision(4) << "  loss " << report.training.task.loss;
     if (report.validation) line << "  validation " << report.validation->task.loss;
     const LossValue& task = (report.validation ? *report.validation : report.training).task;
