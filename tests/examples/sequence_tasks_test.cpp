@@ -454,10 +454,11 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     fs::resize_file(file, 10'000 * 3073);  // black pictures of class 0, and no room on the disk
   }
   const fs::path output = folder / "output.txt";
-  const Outcome done = wait_for(start({"/bin/bash", reproduce, "--quick", "--program", program,
-                                       "--data", data.string(), "--out", folder / "runs"},
-                                      output),
-                                output);
+  const Outcome done =
+      wait_for(start({"/bin/bash", reproduce, "--quick", "--program", program, "--data",
+                      data.string(), "--out", folder / "runs", "--results", folder / "results"},
+                     output),
+               output);
   INFO(done.text);
   REQUIRE(done.code == 0);
   int runs = 0;
@@ -468,4 +469,9 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     ++runs;
   }
   CHECK(runs >= 20);
+  for (const char* file : {"commands.tsv", "budget.csv", "mnist-lstm-s1/metrics.json",
+                           "mnist-lstm-s1/gradients.csv", "curriculum-adding.csv"}) {
+    CAPTURE(file);
+    CHECK(fs::exists(folder / "results" / file));
+  }
 }
