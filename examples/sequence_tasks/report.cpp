@@ -246,7 +246,7 @@ Raster raster_of(const Table& windows, const std::string& when) {
         j, Neuron{std::isnan(mu) ? (std::isnan(open) ? 1e300 : open) : mu, {}});
     neuron->second.rows.push_back(row);
     const double sigma = windows.number("sigma", row);
-    if (added && !std::isnan(sigma)) raster.widths.push_back(std::abs(sigma));
+    if (added && std::isnormal(sigma)) raster.widths.push_back(std::abs(sigma));
   }
   std::size_t rank = 0;
   for (const auto& [layer, neurons] : layers) {
