@@ -29,3 +29,4 @@
 #include "glstm/train/sharding.hpp"
 #include "glstm/train/temporal_curriculum.hpp"
 #include "glstm/train/trainer.hpp"
+#include "glstm/train/windows_within.hpp"

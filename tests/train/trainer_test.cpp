@@ -371,6 +371,16 @@ TEST_CASE("a rule is applied after every step") {
   CHECK(bits_of(run.network->parameters) != bits_of(free.network->parameters));
 }
 
+TEST_CASE("rules are applied in the order in which they were given") {
+  GRun run;
+  std::vector<int> order;
+  Trainer<GaussianGate<float>>(*run.network, run.optimizer, run.options)
+      .after_step([&](Index, Vector<float>&) { order.push_back(1); })
+      .after_step([&](Index, Vector<float>&) { order.push_back(2); })
+      .fit(small_task());
+  CHECK(order == std::vector<int>{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2});
+}
+
 TEST_CASE("a rule that makes a parameter infinite or not a number stops training") {
   const float bad =
       GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),

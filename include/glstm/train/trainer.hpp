@@ -133,8 +133,9 @@ class Trainer {
   }
 
   /// Applies `rule` after every optimiser step, to usable time gates: a temporal curriculum, say.
+  /// Rules are applied in the order in which they were given.
   Trainer& after_step(ParameterRule<Scalar> rule) {
-    after_step_ = std::move(rule);
+    after_step_.push_back(std::move(rule));
     return *this;
   }
 
@@ -239,8 +240,8 @@ class Trainer {
     report.step = optimizer_.state().steps;
     if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     network_.limit_gate_step(last_good_);
-    if (after_step_) {
-      after_step_(report.step, network_.parameters);  // last: nothing undoes what it prescribes
+    for (const ParameterRule<Scalar>& rule : after_step_) {  // last: nothing undoes what they say
+      rule(report.step, network_.parameters);
       if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     }
     if (average_ != nullptr) average_->observe(report.step, network_.parameters);
@@ -297,7 +298,7 @@ class Trainer {
   std::vector<Callback<Scalar>*> callbacks_;
   BudgetController* controller_ = nullptr;
   ParameterAverage<Scalar>* average_ = nullptr;
-  ParameterRule<Scalar> after_step_;
+  std::vector<ParameterRule<Scalar>> after_step_;
   BatchWorkers<Gate> workers_;
   LabelledBatch<Scalar> batch_;
   Vector<Scalar> gradient_, last_good_, without_noise_;
