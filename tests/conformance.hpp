@@ -3,21 +3,18 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <locale>
 #include <map>
-#include <sstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
+#include "glstm/core/parse_number.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/nn/layer.hpp"
@@ -198,21 +195,16 @@ class GoldenReader {
 
   Index size(const std::string& key) const {
     const std::string& text = metadata(key);
-    Index value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    require(error == std::errc() && end == text.data() + text.size() && value >= 1, golden_.source,
-            ": expected metadata \"", key, "\" to be a positive integer, got \"", text, "\"");
+    const Index value = detail::parse_number<Index>(text).value_or(0);
+    require(value >= 1, golden_.source, ": expected metadata \"", key,
+            "\" to be a positive integer, got \"", text, "\"");
     return value;
   }
 
   double number(const std::string& key) const {
     const std::string& text = metadata(key);
-    std::istringstream stream(text);
-    stream.imbue(std::locale::classic());
-    double value = 0;
-    const bool complete =
-        (stream >> value) && stream.peek() == std::istringstream::traits_type::eof();
-    require(complete && std::isfinite(value), golden_.source, ": expected metadata \"", key,
+    const double value = detail::parse_number<double>(text).value_or(std::nan(""));
+    require(std::isfinite(value), golden_.source, ": expected metadata \"", key,
             "\" to be a finite number, got \"", text, "\"");
     return value;
   }

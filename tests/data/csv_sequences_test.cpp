@@ -153,6 +153,25 @@ TEST_CASE("the columns of CSV sequences may have other names and any order") {
             .features() == 4);
 }
 
+TEST_CASE("the time of CSV sequences may count from their first steps") {
+  auto data = read<double>(
+      "sequence,timestamp,x,label\n"
+      "a,1700000000.5,1,0\na,1700000002,2,0\nb,-3,1,1\nc,7,1,0\nc,7,1,0\nc,7.25,1,0\n");
+  data.count_time_from_first_steps();
+  CHECK(data.first_time() == 0);
+  CHECK(data.last_time() == 1.5);
+  LabelledBatch<double> batch;
+  data.load(std::vector<Index>{0, 1, 2}, batch);
+  glstm::Matrix<double> expected(3, 3);
+  expected << 0, 1.5, 0, 0, 0, 0, 0, 0, 0.25;
+  CHECK(batch.input.timing.timestamps == expected);
+
+  auto steps = read<double>("sequence,x,label\na,1,0\na,2,0\n");  // times are steps
+  steps.count_time_from_first_steps();
+  CHECK(steps.first_time() == 0);
+  CHECK(steps.last_time() == 1);
+}
+
 TEST_CASE("how CSV is written down makes no difference") {
   const auto expected = read(labelled);
   const std::string lines(labelled);
@@ -278,8 +297,8 @@ TEST_CASE("a CSV file is read, or an error names it") {
   const auto error = [](const std::filesystem::path& file) {
     return error_of([&] { glstm::read_csv_sequences<double>(file); });
   };
-  check_mentions(error(path), {path.string(), "none that can be opened"});
-  check_mentions(error(folder.path()), {folder.path().string(), "none that can be opened"});
+  check_mentions(error(path), {path.string(), "expected a CSV file"});
+  check_mentions(error(folder.path()), {folder.path().string(), "expected a CSV file"});
   std::ofstream(path, std::ios::binary) << labelled;
   check_same(glstm::read_csv_sequences<double>(path), read(labelled));
   CHECK(glstm::read_csv_sequences<double>(path, {.timestamp = "a"}).first_time() == 1);

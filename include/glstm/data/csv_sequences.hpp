@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/parse_number.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/batch.hpp"
 
@@ -89,6 +89,11 @@ class CsvSequences final : public Dataset<Scalar> {
 
   Index size() const override { return static_cast<Index>(starts_.size()) - 1; }
   Index features() const { return static_cast<Index>(feature_columns_.size()); }
+  std::vector<std::string> feature_names() const {
+    std::vector<std::string> result;
+    for (std::size_t column : feature_columns_) result.push_back(names_[column]);
+    return result;
+  }
   /// The largest label + 1; 0 when there are targets.
   Index classes() const { return classes_; }
   /// How many numbers are to be predicted; 0 when there are labels.
@@ -110,6 +115,17 @@ class CsvSequences final : public Dataset<Scalar> {
   double last_time() const {
     return has_timestamps() ? *std::max_element(times_.begin(), times_.end())
                             : static_cast<double>(longest() - 1);
+  }
+
+  /// From now on the time of every sequence counts from its first step: for timestamps of one
+  /// clock, such as seconds since 1970, of things that happened on different days.
+  void count_time_from_first_steps() {
+    for (Index s = 0; has_timestamps() && s < size(); ++s) {
+      const double begin = times_[static_cast<std::size_t>(start(s))];
+      for (Index row = start(s); row < start(s + 1); ++row) {
+        times_[static_cast<std::size_t>(row)] -= begin;
+      }
+    }
   }
 
   /// The batch is as long as its longest sample; shorter ones are followed by zeros, and then
@@ -250,26 +266,19 @@ class CsvSequences final : public Dataset<Scalar> {
 
   double number(const std::vector<std::string_view>& fields, std::size_t column,
                 double largest) const {
-    const std::string_view field = fields[column];
-    const char* end = field.data() + field.size();
-    double value = 0;
-    const auto [rest, error] = std::from_chars(field.data(), end, value);
+    const std::optional<double> value = detail::parse_number<double>(fields[column]);
     // A NaN is not <= largest either.
-    detail::require(error == std::errc() && rest == end && std::abs(value) <= largest, where(),
-                    "expected a finite number in column \"", names_[column], "\", found \"", field,
-                    "\"");
-    return value;
+    detail::require(value && std::abs(*value) <= largest, where(),
+                    "expected a finite number in column \"", names_[column], "\", found \"",
+                    fields[column], "\"");
+    return *value;
   }
 
   int label(const std::vector<std::string_view>& fields) const {
-    const std::string_view field = fields[*label_column_];
-    const char* end = field.data() + field.size();
-    int value = -1;
-    const auto [rest, error] = std::from_chars(field.data(), end, value);
-    detail::require(error == std::errc() && rest == end && value >= 0, where(),
-                    "expected a class 0, 1, 2, ... in column \"", names_[*label_column_],
-                    "\", found \"", field, "\"");
-    return value;
+    const std::optional<int> value = detail::parse_number<int>(fields[*label_column_]);
+    detail::require(value && *value >= 0, where(), "expected a class 0, 1, 2, ... in column \"",
+                    names_[*label_column_], "\", found \"", fields[*label_column_], "\"");
+    return *value;
   }
 
   Index start(Index sequence) const { return starts_[static_cast<std::size_t>(sequence)]; }
@@ -294,9 +303,11 @@ template <class Scalar>
 CsvSequences<Scalar> read_csv_sequences(const std::filesystem::path& path,
                                         const CsvColumns& columns = {}) {
   std::error_code ignored;
+  detail::require(std::filesystem::is_regular_file(path, ignored), path.string(),
+                  ": expected a CSV file, found none");
   std::ifstream file(path, std::ios::binary);
-  detail::require(file.is_open() && !std::filesystem::is_directory(path, ignored), path.string(),
-                  ": expected a CSV file, found none that can be opened");
+  detail::require(file.is_open(), path.string(),
+                  ": expected a CSV file, found one that cannot be opened");
   const std::string text(std::istreambuf_iterator<char>(file), {});
   detail::require(!file.bad(), path.string(), ": expected a CSV file, found one that cannot be ",
                   "read to its end");

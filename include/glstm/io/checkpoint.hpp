@@ -1,7 +1,6 @@
 // Training state on disk, as safetensors: the parameters and what the optimiser remembers.
 #pragma once
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -18,6 +17,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
+#include "glstm/core/parse_number.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/callbacks.hpp"
@@ -130,9 +130,9 @@ OptimizerState<Scalar> read_optimizer_state(const Safetensors& file, const std::
   OptimizerState<Scalar> state;
   state.rule = text(rule_key);
   const std::string steps = text(steps_key);
-  const auto [end, error] = std::from_chars(steps.data(), steps.data() + steps.size(), state.steps);
-  require(error == std::errc() && end == steps.data() + steps.size() && state.steps >= 0, source,
-          ": expected metadata \"", steps_key, "\" to be a count, got \"", steps, "\"");
+  state.steps = parse_number<Index>(steps).value_or(-1);
+  require(state.steps >= 0, source, ": expected metadata \"", steps_key, "\" to be a count, got \"",
+          steps, "\"");
   state.moments.resize(size, tensor.shape[1]);
   read_checkpoint_tensor(tensor, where, state.moments.leftCols(tensor.shape[1]));
   return state;
@@ -230,12 +230,12 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
 }
 
 /// Writes checkpoints into a folder at every report: first best.safetensors, when the watched
-/// error is the least so far, then last.safetensors. Where an average of the parameters is kept, it
-/// is what best.safetensors holds. Beside what the user gives, their metadata say all that a
-/// training which is resumed from last.safetensors needs to know, to all digits: the "epoch",
-/// which is the passes over the data so far, the "watched_error", the "least_error" so far, the
-/// "seconds" of training, and "budget_integral" and "budget_excess", the state of the budget
-/// controller where there is one.
+/// error is the least so far (of equals the later counts), then last.safetensors. Where an average
+/// of the parameters is kept, it is what best.safetensors holds. Beside what the user gives, their
+/// metadata say all that a training which is resumed from last.safetensors needs to know, to all
+/// digits: the "epoch", which is the passes over the data so far, the "watched_error", the
+/// "least_error" so far, the "seconds" of training, and "budget_integral" and "budget_excess", the
+/// state of the budget controller where there is one.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
@@ -259,7 +259,7 @@ class Checkpoints final : public Callback<Scalar> {
   /// Throws Error when a file cannot be written.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
     const double error = watched_error(report, loss_);
-    const bool improved = error < least_error_ && (!eligible_ || eligible_(report));
+    const bool improved = is_best(error, least_error_) && (!eligible_ || eligible_(report));
     const double least = improved ? error : least_error_;
     CheckpointMetadata metadata = metadata_;
     metadata["epoch"] = exact_text(report.epochs);

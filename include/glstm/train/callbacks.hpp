@@ -86,6 +86,12 @@ inline double watched_error(const EpochReport& report, Loss loss) {
   return loss == Loss::softmax_cross_entropy ? 1 - accuracy(task, loss) : task.loss;
 }
 
+/// Whether a watched error is the best, where `least` was the least before. Of equal ones the later
+/// is: where few sequences are held out, a network still learns while none of them is wrong.
+inline bool is_best(double error, double least) {
+  return error <= least && error < std::numeric_limits<double>::infinity();
+}
+
 /// Shows progress on a stream: one line per report, and on a terminal one that is redrawn.
 template <class Scalar>
 class ProgressBar final : public Callback<Scalar> {
@@ -213,7 +219,7 @@ class EarlyStop final : public Callback<Scalar> {
 };
 
 /// Remembers the parameters (or their average, where one is kept) of the report with the least
-/// watched error.
+/// watched error; of equal ones the later.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
  public:
@@ -221,7 +227,7 @@ class KeepBest final : public Callback<Scalar> {
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
     const double error = watched_error(report, loss_);
-    if (error < error_) {
+    if (is_best(error, error_)) {
       error_ = error;
       epochs_ = report.epochs;
       parameters_ = now.evaluated();
