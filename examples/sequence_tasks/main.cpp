@@ -56,7 +56,9 @@ void train(const Command& command) {
   const RunFolder folder{command.out};
   if (command.resume && folder.has_run()) {
     const Settings saved = read_settings(folder);
-    check_same(*command.app, command.settings, read_given_settings(folder), folder.path.string());
+    check(command.settings);
+    check_same(*command.app, command.settings, read_given_settings(folder), saved,
+               folder.path.string());
     const bool threads = command.app->get_option("--threads")->count() > 0;
     resume_run(folder, threads ? command.settings.threads : saved.threads, std::cout);
   } else {
@@ -90,24 +92,26 @@ void compare(Command command) {
     glstm::detail::require(!is_given(option), option,
                            ": compare trains a g-LSTM and an LSTM from the start");
   }
-  if (!is_given("--task")) choose_task(settings);
+  if (!is_given("--task")) {
+    glstm::detail::require(!is_given("--data"), "--data: of which --task?");
+    choose_task(settings);
+  }
   if (is_given("--epochs") && !is_given("--seconds")) settings.seconds = 0;
   settings.model = "glstm";
   Settings lstm = settings;
   lstm.model = "lstm";
   lstm.target_share.reset();
   lstm.budget = 0;
+  lstm.epochs.reset();
+  lstm = without_unused(lstm);
 
   const RunFolder gated{command.out / "g-LSTM"}, plain{command.out / "LSTM"};
   // Nothing goes before it is sure that something comes in its place.
   for (const Settings& checked : {settings, lstm}) check_run(checked);
   for (const RunFolder& folder : {gated, plain}) {
-    if (command.fresh && folder.has_run()) {
-      read_settings(folder);  // is it a run?
-      for (const fs::path& file : folder.files()) fs::remove(file);
-    }
-    require_free(folder);
+    if (!command.fresh) require_free(folder);
   }
+  if (command.fresh) remove_runs({gated, plain});
   start_run(settings, gated, std::cout);
   lstm.seconds = read_metrics(gated).at("training_seconds").get<double>();
   std::cout << "\n";

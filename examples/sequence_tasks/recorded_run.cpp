@@ -1,19 +1,18 @@
 #include "recorded_run.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <regex>
-#include <sstream>
-#include <system_error>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/parse_number.hpp"
 #include "run_folder.hpp"
 
 namespace sequence_tasks {
 namespace {
 
+using glstm::detail::parse_number;
 using glstm::detail::require;
 namespace fs = std::filesystem;
 
@@ -27,12 +26,6 @@ std::vector<std::string> split(const std::string& line) {
     }
   }
   return fields;
-}
-
-bool is_number(const std::string& field, double& value) {
-  const char* end = field.data() + field.size();
-  const auto [stop, error] = std::from_chars(field.data(), end, value);
-  return error == std::errc() && stop == end;
 }
 
 /// Reads a file with the columns `expected`; the columns named in `words` are not numbers.
@@ -50,10 +43,9 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
     require(fields.size() == expected.size(), where, ": expected ", expected.size(),
             " fields, got ", fields.size());
     for (std::size_t i = 0; i < fields.size(); ++i) {
-      double value = 0;
-      const bool right =
-          number == 1 ? fields[i] == expected[i]
-                      : fields[i].empty() || expected[i] == words || is_number(fields[i], value);
+      const bool right = number == 1 ? fields[i] == expected[i]
+                                     : fields[i].empty() || expected[i] == words ||
+                                           parse_number<double>(fields[i]).has_value();
       require(right, where, ": expected ", number == 1 ? "the column " : "a number in column ",
               expected[i], ", got \"", fields[i], "\"");
       if (number > 1) table.columns[expected[i]].push_back(fields[i]);
@@ -66,8 +58,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
 }  // namespace
 
 double Table::number(const char* column, std::size_t row) const {
-  double value = 0;
-  return is_number(text(column, row), value) ? value : std::numeric_limits<double>::quiet_NaN();
+  return parse_number<double>(text(column, row)).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 double RecordedRun::result() const {
@@ -93,10 +84,7 @@ RecordedRun read_run(const fs::path& path) {
   run.gradients = read_table(folder.gradients(), {"when", "step", "norm"}, "when");
   if (folder.finished()) run.metrics = read_metrics(folder);
 
-  const auto& accuracies = run.log.columns["validation_accuracy"];
-  run.is_regression = run.settings.task == "csv" &&
-                      std::all_of(accuracies.begin(), accuracies.end(),
-                                  [](const std::string& field) { return field.empty(); });
+  run.has_labels = read_data_facts(folder)["labels"].get<bool>();
   run.task = run.settings.task;
   if (run.task == "adding") run.task += glstm::detail::text_of("-", run.settings.steps);
   if (run.task == "frequency") run.task += "-" + run.settings.sampling;

@@ -31,8 +31,7 @@ struct RecordedRun {
   Table log, windows, gradients;                  ///< no rows where the file is not there yet
   std::optional<nlohmann::ordered_json> metrics;  ///< of finished runs
 
-  bool has_labels() const { return settings.task != "adding" && !is_regression; }
-  bool is_regression = false;  ///< a CSV file with targets
+  bool has_labels = false;
 
   /// A finished run's accuracy on the test set, a share, or its loss where it has no labels. At the
   /// end of a temporal curriculum it is that of the plain LSTM.

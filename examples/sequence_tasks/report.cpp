@@ -9,6 +9,7 @@
 #include <map>
 #include <ostream>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -177,7 +178,7 @@ std::string line_style(const std::vector<std::string>& groups, const std::string
 
 /// Loss or accuracy against epochs and against seconds.
 Picture curves(const Runs& runs) {
-  const bool labels = runs.front().has_labels();
+  const bool labels = runs.front().has_labels;
   const std::vector<std::string> groups = groups_of(runs);
   std::ostringstream out;
   out << panels_start("Learning", legend_rows(groups.size(), legend_columns(groups)));
@@ -387,6 +388,20 @@ Picture updates_per_layer(const Runs& runs) {
           out.str()};
 }
 
+/// What kind of network a run trained: the model, and its layers where they are not all the same.
+std::string kind_of(const RecordedRun& run, bool with_layers) {
+  const std::string& model = run.settings.model;
+  std::string kind = model == "glstm"    ? "g-LSTM"
+                     : model == "lstm"   ? "LSTM"
+                     : model == "phased" ? "Phased LSTM"
+                                         : "random windows";
+  for (std::size_t l = 0; with_layers && l < run.settings.hidden.size(); ++l) {
+    kind += glstm::detail::text_of(l == 0 ? ", " : " + ", run.settings.hidden[l]);
+  }
+  if (run.settings.shift > 0) kind += ", shifted images";
+  return kind;
+}
+
 /// The result against what it cost, one point per finished run.
 Picture pareto(const Runs& runs) {
   Runs finished;
@@ -398,13 +413,22 @@ Picture pareto(const Runs& runs) {
   const bool reference = finished.front().settings.task == "mnist";
   std::vector<double> places;
   if (reference) places = {2.4, 2.7};  // Skip GRU's and Skip LSTM's
-  const std::vector<std::string> models = {"glstm", "lstm", "phased", "random-skip"};
+  const bool with_layers =
+      std::any_of(finished.begin(), finished.end(), [&](const RecordedRun& run) {
+        return run.settings.hidden != finished.front().settings.hidden;
+      });
+  std::vector<std::string> kinds;
+  for (const RecordedRun& run : finished) {
+    const std::string kind = kind_of(run, with_layers);
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
+  }
+  const std::size_t entries_in_all = kinds.size() + (reference ? 2 : 0);
   std::ostringstream out;
-  out << panels_start("What a result costs", 3);
-  for (const std::string& model : models) {
-    out << "$" << (model == "random-skip" ? "random" : model) << " << END\n";
+  out << panels_start("What a result costs", legend_rows(entries_in_all, 2));
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    out << "$kind" << k << " << END\n";
     for (const RecordedRun& run : finished) {
-      if (run.settings.model != model) continue;
+      if (kind_of(run, with_layers) != kinds[k]) continue;
       const Json& m = *run.metrics;
       const double result = result_place(labels, run.result(), run.result());
       places.push_back(result);
@@ -420,27 +444,17 @@ Picture pareto(const Runs& runs) {
   const char* axes[3] = {"neuron updates, % of all", "million MACs per sequence",
                          "inference, ms per sequence"};
   std::vector<LegendEntry> entries;
-  std::vector<std::string> names;
-  for (const std::string& model : models) {
-    const bool any = std::any_of(finished.begin(), finished.end(), [&](const RecordedRun& run) {
-      return run.settings.model == model;
-    });
-    if (!any) continue;
-    const char* name = model == "glstm"    ? "g-LSTM"
-                       : model == "lstm"   ? "LSTM"
-                       : model == "phased" ? "Phased LSTM"
-                                           : "random windows";
+  for (const std::string& kind : kinds) {
     entries.emplace_back(
-        name, glstm::detail::text_of("with points pointtype 7 pointsize 0.6 linecolor rgb '",
-                                     colour_of(models, model), "'"));
-    names.push_back(model == "random-skip" ? "$random" : "$" + model);
+        kind, glstm::detail::text_of("with points pointtype 7 pointsize 0.6 linecolor rgb '",
+                                     colour_of(kinds, kind), "'"));
   }
   const std::string triangle = "with points pointsize 1 linecolor rgb 'black' pointtype ";
   for (std::size_t panel = 0; panel < 3; ++panel) {
     out << panel_start(panel, 3) << "set xlabel '" << axes[panel] << "'\nplot ";
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      out << (i == 0 ? "" : ", \\\n  ") << names[i] << " using " << panel + 1 << ":4 "
-          << entries[i].second;
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+      out << (k == 0 ? "" : ", \\\n  ") << "$kind" << k << " using " << panel + 1 << ":4 "
+          << entries[k].second;
     }
     if (reference && panel < 2) {
       out << ", \\\n  $skip using " << panel + 1 << ":3 every ::0::0 " << triangle << "9"
@@ -555,25 +569,42 @@ std::vector<Figure> figures(bool labels, std::optional<double> reach) {
       {"neuron updates, %", 2, metric("update_share", 100)},
       {"million MACs per sequence", 3, metric("macs_per_sequence", 1e-6)},
       {"inference, ms per sequence", 4, metric("inference_ms_per_sequence", 1)},
-      {"training, ms per sequence", 4, metric("training_ms_per_sequence", 1)},
+      {"training at the end, ms per sequence", 4, metric("training_ms_per_sequence", 1)},
       {"training, s", 1, metric("training_seconds", 1)},
       {"epochs", 1, metric("epochs", 1)}};
   if (!reach) return all;
-  for (const std::string column : {"epoch", "seconds"}) {
-    all.push_back(
-        {glstm::detail::text_of(column, " of reaching ", *reach), 1, [=](const RecordedRun& run) {
-           for (std::size_t row = 0; row < run.log.rows(); ++row) {
-             // A curriculum's network is a plain LSTM at its end only.
-             const auto& widen = run.settings.widen;
-             if (!widen.empty() && run.log.number("epoch", row) < widen[1]) continue;
-             const bool there = labels ? 100 * run.log.number("validation_accuracy", row) >= *reach
-                                       : run.log.number("validation_loss", row) <= *reach;
-             if (!there) continue;
-             return run.log.number(column.c_str(), row);
-           }
-           return std::numeric_limits<double>::quiet_NaN();
-         }});
-  }
+  const auto when_reached = [=](auto value) {  // value(run, row of the log)
+    return [=](const RecordedRun& run) {
+      for (std::size_t row = 0; row < run.log.rows(); ++row) {
+        // A curriculum's network is a plain LSTM at its end only.
+        const auto& widen = run.settings.widen;
+        if (!widen.empty() && run.log.number("epoch", row) < widen[1]) continue;
+        const bool there = labels ? 100 * run.log.number("validation_accuracy", row) >= *reach
+                                  : run.log.number("validation_loss", row) <= *reach;
+        if (there) return value(run, row);
+      }
+      return std::numeric_limits<double>::quiet_NaN();
+    };
+  };
+  const std::string reaching = glstm::detail::text_of(" of reaching ", *reach);
+  all.push_back({"epoch" + reaching, 1, when_reached([](const RecordedRun& run, std::size_t row) {
+                   return run.log.number("epoch", row);
+                 })});
+  all.push_back({"forward MACs, 10^12," + reaching, 2,
+                 when_reached([](const RecordedRun& run, std::size_t row) {
+                   const double dense = run.metrics->at("dense_macs_per_sequence").get<double>() *
+                                        static_cast<double>(*run.settings.batch);
+                   double macs = 0, steps = 0;
+                   for (std::size_t i = 0; i <= row; ++i) {
+                     const double until = run.log.number("step", i);
+                     macs += (until - steps) * dense * run.log.number("mac_share", i);
+                     steps = until;
+                   }
+                   return 1e-12 * macs;
+                 })});
+  all.push_back({"seconds" + reaching, 1, when_reached([](const RecordedRun& run, std::size_t row) {
+                   return run.log.number("seconds", row);
+                 })});
   return all;
 }
 
@@ -595,6 +626,14 @@ std::string table(const Runs& runs, const std::vector<Figure>& columns) {
   return out.str();
 }
 
+/// A field of a CSV file.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string result = "\"";
+  for (char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return result.append("\"");
+}
+
 /// CSV rows: for every group of finished runs the mean, least and largest of each figure, over the
 /// runs that have it.
 std::string summary(const std::string& task, const Runs& runs, const std::vector<Figure>& columns) {
@@ -612,9 +651,9 @@ std::string summary(const std::string& task, const Runs& runs, const std::vector
         ++count;
       }
       if (count == 0) continue;
-      out << task << ',' << group << ",\"" << column.name << "\"," << count << ','
-          << fixed(sum / count, column.digits + 1) << ',' << fixed(least, column.digits) << ','
-          << fixed(largest, column.digits) << '\n';
+      out << csv_field(task) << ',' << csv_field(group) << ',' << csv_field(column.name) << ','
+          << count << ',' << fixed(sum / count, column.digits + 1) << ','
+          << fixed(least, column.digits) << ',' << fixed(largest, column.digits) << '\n';
     }
   }
   return out.str();
@@ -647,8 +686,11 @@ std::string with_names(std::string svg, const std::string& prefix) {
 void write_report(const std::vector<fs::path>& folders, const fs::path& out,
                   std::optional<double> reach, std::ostream& log) {
   std::map<std::string, Runs> tasks;
+  std::set<fs::path> seen;
   for (const fs::path& folder : folders) {
     RecordedRun run = read_run(folder);
+    glstm::detail::require(seen.insert(fs::canonical(folder)).second, folder.string(),
+                           ": expected every run once, got it again");
     Runs& others = tasks[run.task];
     const bool mixed = std::any_of(others.begin(), others.end(), [&](const RecordedRun& other) {
       return other.group == run.group && !differ_by_seed_alone(other, run);
@@ -676,8 +718,8 @@ void write_report(const std::vector<fs::path>& folders, const fs::path& out,
     pictures.push_back(gradient_norms(runs));
     std::erase_if(pictures, [](const Picture& picture) { return picture.script.empty(); });
 
-    const std::vector<Figure> columns = figures(runs.front().has_labels(), reach);
-    page << "<h2>" << task << "</h2>\n" << table(runs, columns);
+    const std::vector<Figure> columns = figures(runs.front().has_labels, reach);
+    page << "<h2>" << html(task) << "</h2>\n" << table(runs, columns);
     summaries += summary(task, runs, columns);
     const std::vector<std::string> drawn = draw(pictures);
     for (std::size_t i = 0; i < pictures.size(); ++i) {

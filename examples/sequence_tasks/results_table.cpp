@@ -56,7 +56,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   line("neuron updates, % of all", figure("update_share", 100, 2));
   line("million MACs per sequence", figure("macs_per_sequence", 1e-6, 3));
   line("inference, ms per sequence", figure("inference_ms_per_sequence", 1, 4));
-  line("training, ms per sequence", figure("training_ms_per_sequence", 1, 4));
+  line("training at the end, ms/sequence", figure("training_ms_per_sequence", 1, 4));
   line("training, s", figure("training_seconds", 1, 1));
   line("epochs", figure("epochs", 1, 1));
   line("best epoch on held-out sequences", figure("best_epoch", 1, 1));

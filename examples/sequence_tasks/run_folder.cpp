@@ -1,10 +1,18 @@
 #include "run_folder.hpp"
 
-#include <charconv>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
+#include <list>
 #include <sstream>
+#include <string_view>
+#include <system_error>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/parse_number.hpp"
 #include "glstm/io/atomic_file.hpp"
 
 namespace sequence_tasks {
@@ -28,16 +36,60 @@ void write_json(const std::filesystem::path& path, const Json& json) {
   glstm::write_file_atomically(path, json.dump(2) + "\n");
 }
 
+FolderLock::FolderLock(const RunFolder& folder)
+    : descriptor_(open(folder.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  const std::error_code error(errno, std::generic_category());
+  if (descriptor_ >= 0) close(descriptor_);
+  throw Error(folder.path.string() + (error.value() == EWOULDBLOCK
+                                          ? ": another process is at work on this run"
+                                          : ": cannot be locked: " + error.message()));
+}
+
+FolderLock::~FolderLock() { close(descriptor_); }
+
+void require_free(const RunFolder& folder) {
+  glstm::detail::require(!folder.has_run(), folder.path.string(),
+                         ": holds a run already; --resume goes on with it");
+  for (const auto& file : folder.files()) {
+    glstm::detail::require(!std::filesystem::exists(file), file.string(),
+                           ": expected a folder without files of another run");
+  }
+}
+
+void remove_runs(const std::vector<RunFolder>& folders) {
+  std::list<FolderLock> locks;
+  for (const RunFolder& folder : folders) {
+    if (std::filesystem::exists(folder.path)) locks.emplace_back(folder);
+  }
+  for (const RunFolder& folder : folders) {
+    for (const auto& file : folder.files()) std::filesystem::remove(file);
+  }
+}
+
+void remove_unfinished_files(const RunFolder& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".tmp")) continue;
+    for (const auto& file : folder.files()) {
+      if (name.starts_with(file.filename().string() + ".")) {
+        std::filesystem::remove(entry.path());
+        break;
+      }
+    }
+  }
+}
+
 namespace {
 
-constexpr const char* given_key = "given";
+constexpr const char *given_key = "given", *data_key = "data_facts";
 
 Json read_config(const RunFolder& folder) {
   if (!folder.has_run()) {
     throw Error(folder.path.string() + ": expected the folder of a run, found no config.json");
   }
   Json json = read_json(folder.config());
-  if (!json.is_object() || !json.contains(given_key)) {
+  if (!json.is_object() || !json.contains(given_key) || !json.contains(data_key)) {
     throw Error(folder.config().string() + ": expected the settings of a run");
   }
   return json;
@@ -53,10 +105,14 @@ void check_metrics(const Json& metrics, const std::string& source) {
   glstm::detail::require(metrics.is_object() && metrics.contains("test") &&
                              metrics.contains("lstm") && metrics.contains("layers"),
                          source, ": expected the metrics of a run");
-  for (const char* key : {"update_share", "macs_per_sequence", "inference_ms_per_sequence",
-                          "training_ms_per_sequence", "training_seconds", "epochs"}) {
+  for (const char* key :
+       {"update_share", "macs_per_sequence", "dense_macs_per_sequence", "inference_ms_per_sequence",
+        "training_ms_per_sequence", "training_seconds", "epochs", "best_epoch"}) {
     number(metrics, key);
   }
+  const auto eligible = metrics.find("best_is_eligible");
+  glstm::detail::require(eligible != metrics.end() && eligible->is_boolean(), source,
+                         ": expected \"best_is_eligible\" to be true or false");
   for (const char* part : {"test", "lstm"}) {
     const auto& result = metrics[part];
     if (result.is_null() && part == std::string("lstm")) continue;
@@ -69,25 +125,26 @@ void check_metrics(const Json& metrics, const std::string& source) {
 
 /// The second field of a row of the log; -1 where there is none.
 Index step_of_row(const std::string& row) {
-  const std::size_t comma = row.find(',');
-  Index step = -1;
-  if (comma != std::string::npos) {
-    std::from_chars(row.data() + comma + 1, row.data() + row.size(), step);
-  }
-  return step;
+  const std::size_t begin = row.find(',') + 1;  // 0 where there is no comma
+  if (begin == 0) return -1;
+  const std::string_view field = std::string_view(row).substr(begin, row.find(',', begin) - begin);
+  return glstm::detail::parse_number<Index>(field).value_or(-1);
 }
 
 }  // namespace
 
-void write_settings(const RunFolder& folder, const Settings& used, const Settings& given) {
+void write_config(const RunFolder& folder, const Settings& used, const Settings& given,
+                  const Json& data) {
   Json json = to_json(used);
   json[given_key] = to_json(given);
+  json[data_key] = data;
   write_json(folder.config(), json);
 }
 
 Settings read_settings(const RunFolder& folder) {
   Json json = read_config(folder);
   json.erase(given_key);
+  json.erase(data_key);
   const std::string source = folder.config().string();
   for (const auto& [key, value] : json.items()) {
     const bool may_be_null = key == "target_share" || value != nullptr;
@@ -101,6 +158,15 @@ Settings read_settings(const RunFolder& folder) {
 
 Settings read_given_settings(const RunFolder& folder) {
   return from_json(read_config(folder)[given_key], folder.config().string());
+}
+
+Json read_data_facts(const RunFolder& folder) {
+  const Json facts = read_config(folder)[data_key];
+  const auto labels = facts.find("labels");
+  glstm::detail::require(facts.is_object() && labels != facts.end() && labels->is_boolean(),
+                         folder.config().string(), ": expected \"", data_key,
+                         "\" to say whether there are labels");
+  return facts;
 }
 
 Json read_metrics(const RunFolder& folder) {

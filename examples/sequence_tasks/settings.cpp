@@ -2,12 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <limits>
-#include <system_error>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/parse_number.hpp"
 
 namespace sequence_tasks {
 namespace {
@@ -41,14 +42,17 @@ void for_each_setting(AnySettings& s, Visit visit) {
   visit(group, "steps", s.steps, between(2, 1e6), "length of the adding task's sequences");
   visit(group, "sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
         "when the waves of the frequency task are sampled");
+  visit(group, "clock", s.clock, one_of({"shared", "own"}),
+        "shared: the timestamps of a CSV file's sequences are of one clock; own: the time of each "
+        "sequence counts from its first row");
   visit(group, "shift", s.shift, between(0, 16),
         "train also on images shifted by up to so many pixels: (2 shift + 1)^2 times as many");
-  visit(group, "training-sequences", s.training_sequences, at_least(1),
+  visit(group, "training-sequences", s.training_sequences, between(1, 1e9),
         "how many sequences to train on; by default all that are left, or 20000 generated ones");
-  visit(group, "held-out", s.held_out, at_least(1),
+  visit(group, "held-out", s.held_out, between(1, 1e9),
         "how many sequences choose the best epoch; by default a tenth of the training data, at "
         "most 5000, or 2000 generated ones");
-  visit(group, "test-sequences", s.test_sequences, at_least(1),
+  visit(group, "test-sequences", s.test_sequences, between(1, 1e9),
         "how many sequences test the result; by default all there are for it, a tenth of a CSV "
         "file, or 5000 generated ones");
   visit(group, "data-seed", s.data_seed, between(0, 1e15),
@@ -58,19 +62,22 @@ void for_each_setting(AnySettings& s, Visit visit) {
   visit(group, "model", s.model, one_of(model_names()),
         "lstm: always updates; glstm: each neuron has a learned window of time; random-skip: "
         "windows are drawn and stay; phased: periodic windows (Phased LSTM)");
-  visit(group, "hidden", s.hidden, between(1, 65536), "neurons of each layer, from the input on");
+  visit(group, "hidden", s.hidden, between(1, 65536),
+        "neurons of each layer, from the input on, such as 64,64");
   visit(group, "forget-bias", s.forget_bias, any_number(),
         "initial bias of the forget gates; by default 1");
   visit(group, "memory", s.memory, between(0, 1e9),
         "chrono initialisation: biases for memories of up to so many steps; 0: none, forget-bias "
         "counts; by default what suits task and model");
   visit(group, "threshold", s.threshold, between(0, 0.99), "openness below which a gate is closed");
-  visit(group, "min-width", s.min_width, between(1e-9, 1e9),
+  visit(group, "min-width", s.min_width, between(1e-30, 1e30),
         "training makes no width sigma smaller than this; by default half a step's time");
   visit(group, "open-share", s.open_share, between(1e-6, 1),
         "share of the time that a neuron's window is open at first");
   visit(group, "centres", s.centres, between(0, 1),
-        "the part of the time over which the centres are spread at first, from and to");
+        "the part of the time over which the centres are spread at first, such as 0,0.5 for its "
+        "first "
+        "half");
   visit(group, "placement", s.placement, one_of({"even", "random"}),
         "how the centres are spread at first");
   visit(group, "leak", s.leak, between(0, 1), "slope of a Phased LSTM's gate outside its window");
@@ -80,7 +87,9 @@ void for_each_setting(AnySettings& s, Visit visit) {
   group = "Training";
   visit(group, "epochs", s.epochs, between(1e-4, 1e6), "how long to train; by default 10");
   visit(group, "seconds", s.seconds, between(0, 1e7),
-        "train for about so long instead: a short trial tells how many steps that is");
+        "train for about so long, in place of --epochs: a short trial tells how many steps that "
+        "is, so "
+        "that two runs with the same seed may differ");
   visit(group, "reports", s.reports, between(1, 1e4),
         "times per epoch to log, to validate and to save; by default 1, or so often that a run has "
         "10 of them");
@@ -88,9 +97,9 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "sequences per training step; by default what suits task and model");
   visit(group, "learning-rate", s.learning_rate, between(0, 1e3),
         "Adam's; by default what suits task and model");
-  visit(group, "gate-learning-rate", s.gate_learning_rate, between(0, 1e9),
+  visit(group, "gate-learning-rate", s.gate_learning_rate, between(0, 1e30),
         "likewise for the windows' parameters, in the unit of time; by default 1/4000 of the "
-        "sequences' duration; 0 keeps them");
+        "sequences' duration, of a Phased LSTM 0.002; 0 keeps them");
   visit(group, "warmup", s.warmup, between(0, 0.9), "share of the steps in which the rates climb");
   visit(
       group, "final-rate", s.final_rate, between(0, 1),
@@ -100,10 +109,14 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "AdamW's; by default 0.03 where there are labels, else 0, which is Adam");
   visit(group, "weight-noise", s.weight_noise, between(0, 10),
         "standard deviation of noise on the weights while a gradient is taken; by default 0.02 for "
-        "windowed networks where there are labels, else 0");
+        "windowed networks where there are labels, else 0; with --widen 0");
   visit(group, "average", s.average, between(0, 0.999999),
         "decay of a moving average of the parameters, which is what is tested; by default 0.9995 "
-        "where there are labels, else 0: none");
+        "where there are labels, else 0: none; with --widen 0");
+  visit(group, "adam-beta1", s.adam_beta1, between(0, 0.999999), "how slowly Adam's mean forgets");
+  visit(group, "adam-beta2", s.adam_beta2, between(0, 0.9999999),
+        "how slowly Adam's mean square forgets");
+  visit(group, "adam-epsilon", s.adam_epsilon, between(1e-30, 1), "Adam's epsilon");
   visit(group, "clip", s.clip, between(1e-9, 1e9), "largest norm of a gradient");
   visit(group, "seed", s.seed, between(0, 1e15), "of initial values and of the order of sequences");
   visit(group, "threads", s.threads, between(1, 1024),
@@ -116,8 +129,18 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "lambda, the weight of the mean openness in the loss");
   visit(group, "target-share", s.target_share, between(1e-6, 1),
         "the share of neuron updates to reach: a controller finds the lambda");
+  visit(group, "budget-integral", s.budget_integral, between(0, 1e9),
+        "the controller's integral gain");
+  visit(group, "budget-proportional", s.budget_proportional, between(0, 1e9),
+        "the controller's proportional gain");
+  visit(group, "budget-limit", s.budget_limit, between(1e-9, 1e9),
+        "the largest |lambda| of the controller");
   visit(group, "widen", s.widen, at_least(0),
-        "temporal curriculum: the epochs in which the windows start to widen and are fully open");
+        "temporal curriculum: the epochs in which the windows start to widen and are fully open, "
+        "such as 1,2");
+  visit(group, "widest", s.widest, between(1e-3, 1e3),
+        "width that the windows of a curriculum have reached just before they are fully open, as a "
+        "multiple of the sequences' duration");
 }
 
 template <class T>
@@ -134,15 +157,12 @@ struct IsList<std::vector<T>> : std::true_type {};
 template <class T>
 std::vector<T> list_of(const std::string& text, const std::string& option) {
   std::vector<T> list;
-  const char *begin = text.data(), *end = begin + text.size();
-  while (begin <= end) {
-    T number{};
-    const auto [stop, error] = std::from_chars(begin, end, number);
-    if (error != std::errc() || (stop != end && *stop != ',')) {
-      throw Error(option + ": expected numbers and commas, got " + text);
-    }
-    list.push_back(number);
-    begin = stop + 1;
+  for (std::size_t begin = 0, comma = 0; comma != std::string::npos; begin = comma + 1) {
+    comma = text.find(',', begin);
+    const auto number =
+        glstm::detail::parse_number<T>(std::string_view(text).substr(begin, comma - begin));
+    glstm::detail::require(number.has_value(), option, ": expected numbers and commas, got ", text);
+    list.push_back(*number);
   }
   return list;
 }
@@ -169,6 +189,11 @@ std::string problem(const T& value, const Limits& limits) {
     return value ? problem(*value, limits) : "";
   } else if constexpr (std::is_same_v<T, std::string>) {
     const auto& words = limits.words;
+    try {
+      Json(value).dump();
+    } catch (const Json::exception&) {
+      return "expected UTF-8, got other bytes";
+    }
     if (words.empty() || std::find(words.begin(), words.end(), value) != words.end()) return "";
     std::string all;
     for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
@@ -216,6 +241,35 @@ void read(const Json& json, T& value) {
   }
 }
 
+/// The options that the task or the model has no use for, and why.
+std::vector<std::pair<std::string, std::string>> unused_options(const Settings& s) {
+  const bool generated = s.task == "adding" || s.task == "frequency", csv = s.task == "csv";
+  const bool images = !generated && !csv;
+  const bool learned = s.model == "glstm" || s.model == "phased", gated = s.model != "lstm";
+  const std::string task = "--task " + s.task, model = "--model " + s.model;
+  std::vector<std::pair<std::string, std::string>> unused;
+  const auto add = [&](bool used, const std::string& reason, std::vector<const char*> options) {
+    for (const char* option : options) {
+      if (!used) unused.emplace_back(option, reason);
+    }
+  };
+  add(s.task == "adding", task, {"steps"});
+  add(s.task == "frequency", task, {"sampling"});
+  add(csv, task, {"clock"});
+  add(images, task, {"shift"});
+  add(!generated, task, {"data"});
+  add(!images || s.task == "permuted-mnist", task, {"data-seed"});
+  add(gated, model, {"threshold", "open-share", "centres"});
+  add(s.model == "glstm", model, {"min-width", "placement"});
+  add(s.model == "phased", model, {"leak"});
+  add(learned, model, {"gate-learning-rate"});
+  add(s.target_share.has_value(), "a run without --target-share",
+      {"budget-integral", "budget-proportional", "budget-limit"});
+  add(!s.widen.empty(), "a run without --widen", {"widest"});
+  add(s.seconds == 0, "a run with --seconds", {"epochs"});
+  return unused;
+}
+
 }  // namespace
 
 const std::vector<std::string>& task_names() {
@@ -257,6 +311,8 @@ void check(const Settings& settings) {
   });
   using glstm::detail::require;
   require(!settings.hidden.empty(), "--hidden: expected at least one layer");
+  require(settings.memory.value_or(0) == 0 || *settings.memory >= 2,
+          "--memory: expected 0 or at least 2 steps, got ", settings.memory.value_or(0));
   require(settings.centres.size() == 2 && settings.centres[0] < settings.centres[1],
           "--centres: expected two shares of the time, the first below the second");
   require(settings.widen.empty() ||
@@ -277,6 +333,24 @@ void check(const Settings& settings) {
           "--widen: windows without a --threshold are endless already");
   require(!settings.target_share || settings.widen.empty(),
           "--target-share and --widen contradict each other");
+}
+
+void check_used(const Settings& given) {
+  const Json json = to_json(given), defaults = to_json(Settings{});
+  for (const auto& [option, reason] : unused_options(given)) {
+    const std::string key = key_of(option);
+    glstm::detail::require(json[key] == defaults[key], "--", option, ": ", reason,
+                           " has no use for it");
+  }
+}
+
+Settings without_unused(const Settings& given) {
+  Json json = to_json(given);
+  const Json defaults = to_json(Settings{});
+  for (const auto& [option, reason] : unused_options(given)) {
+    json[key_of(option)] = defaults[key_of(option)];
+  }
+  return from_json(json, "the settings");
 }
 
 Json to_json(const Settings& settings) {
@@ -316,15 +390,16 @@ Settings from_json(const Json& json, const std::string& source) {
 }
 
 void check_same(const CLI::App& app, const Settings& given, const Settings& saved,
-                const std::string& source) {
-  const Json given_json = to_json(given), saved_json = to_json(saved);
+                const Settings& used, const std::string& source) {
+  const Json given_json = to_json(given), saved_json = to_json(saved), used_json = to_json(used);
   for_each_setting(
       given, [&](const char*, const char* name, const auto&, const Limits&, const char*) {
         const std::string key = key_of(name);
         if (key == "threads") return;  // they do not change the result
         if (app.get_option(std::string("--") + name)->count() == 0) return;
-        glstm::detail::require(given_json[key] == saved_json[key], source, " is a run with --",
-                               name, " ", saved_json[key].dump(), ", got ", given_json[key].dump());
+        const bool same = given_json[key] == saved_json[key] || given_json[key] == used_json[key];
+        glstm::detail::require(same, source, " is a run with --", name, " ", used_json[key].dump(),
+                               ", got ", given_json[key].dump());
       });
 }
 

@@ -25,7 +25,7 @@ struct Settings {
   std::string task = "mnist";
   std::string data;  ///< folder or file; empty: none is needed, or the task's usual place
   Index steps = 1000;
-  std::string sampling = "asynchronous";
+  std::string sampling = "asynchronous", clock = "shared";
   Index shift = 0;
   std::optional<Index> training_sequences, held_out, test_sequences;
   std::uint64_t data_seed = 1;
@@ -49,12 +49,15 @@ struct Settings {
   std::optional<double> learning_rate, gate_learning_rate;
   std::optional<double> final_rate, weight_decay, weight_noise, average;
   double warmup = 0.05, clip = 1;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
   std::uint64_t seed = 1;
 
   // computation
   double budget = 0;
   std::optional<double> target_share;
+  double budget_integral = 0.05, budget_proportional = 50, budget_limit = 100;
   std::vector<double> widen;
+  double widest = 10;
 };
 
 const std::vector<std::string>& task_names();
@@ -66,14 +69,21 @@ void add_options(CLI::App& app, Settings& settings);
 /// Throws glstm::Error, naming the option, if a setting is out of range or two contradict.
 void check(const Settings& settings);
 
+/// Throws glstm::Error, naming the option, if something was given that the task or the model has no
+/// use for.
+void check_used(const Settings& given);
+
+/// The settings with the default of everything that the task or the model has no use for.
+Settings without_unused(const Settings& given);
+
 nlohmann::ordered_json to_json(const Settings& settings);
 
 /// Throws glstm::Error, naming `source`, unless `json` has exactly the settings of a run.
 Settings from_json(const nlohmann::ordered_json& json, const std::string& source);
 
-/// Throws glstm::Error if an option was given to `app` that is not what `saved`, from `source`,
-/// has.
+/// Throws glstm::Error if an option was given to `app` that is neither what the run in `source` was
+/// started with, `saved`, nor what it uses.
 void check_same(const CLI::App& app, const Settings& given, const Settings& saved,
-                const std::string& source);
+                const Settings& used, const std::string& source);
 
 }  // namespace sequence_tasks

@@ -1,5 +1,7 @@
 #include "tasks.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -78,8 +80,8 @@ void use_generated(const Settings& settings, Task& task, Make make) {
 }
 
 void use_csv(const fs::path& file, const Settings& settings, Task& task) {
-  const auto sequences =
-      std::make_shared<const CsvSequences<float>>(read_csv_sequences<float>(file));
+  const auto sequences = std::make_shared<CsvSequences<float>>(read_csv_sequences<float>(file));
+  if (settings.clock == "own") sequences->count_time_from_first_steps();
   task.inputs = sequences->features();
   const bool labels = sequences->classes() > 0;
   detail::require(sequences->classes() <= 10'000, file.string(),
@@ -89,6 +91,16 @@ void use_csv(const fs::path& file, const Settings& settings, Task& task) {
   task.longest = sequences->longest();
   task.begin = sequences->first_time();
   task.end = sequences->last_time();
+  detail::require(task.duration() <= 1e30, file.string(),
+                  ": expected timestamps that span at most 1e30, got ", task.duration());
+  std::string features;
+  for (const std::string& name : sequences->feature_names()) features += " " + name;
+  task.details = detail::text_of(sequences->size(), " sequences of up to ", sequences->longest(),
+                                 " steps, ", sequences->has_timestamps() ? "with" : "without",
+                                 " timestamps; features:", features, "; ", task.outputs,
+                                 labels ? " classes" : " targets");
+  detail::require(!labels || task.outputs >= 2, file.string(),
+                  ": expected labels of at least two classes, got only 0");
   const Index size = sequences->size();
   detail::require(size >= 3, file.string(),
                   ": expected at least 3 sequences, to train, to choose the best epoch and to test,"
@@ -165,10 +177,41 @@ Task make_task(const Settings& settings) {
   return task;
 }
 
+nlohmann::ordered_json data_facts(const Task& task) {
+  uLong checksum = crc32(0, nullptr, 0);
+  const auto add = [&](const auto* values, std::size_t count) {
+    if (count == 0) return;  // nullptr would start the checksum anew
+    checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(values), count * sizeof *values);
+  };
+  LabelledBatch<float> batch;
+  for (const auto& data : {task.training, task.held_out, task.test}) {
+    const Index count = std::min<Index>(1000, data->size());
+    for (Index i = 0; i < count; ++i) {
+      const Index sample = i * data->size() / count;
+      data->load({&sample, 1}, batch);
+      add(batch.input.values.data(), static_cast<std::size_t>(batch.input.values.size()));
+      const auto& times = batch.input.timing.timestamps;
+      add(times.data(), static_cast<std::size_t>(times.size()));
+      add(batch.targets.values.data(), static_cast<std::size_t>(batch.targets.values.size()));
+      add(batch.targets.labels.data(), batch.targets.labels.size());
+    }
+  }
+  return {{"labels", task.has_labels()},
+          {"inputs", task.inputs},
+          {"outputs", task.outputs},
+          {"training", task.training->size()},
+          {"held_out", task.held_out->size()},
+          {"test", task.test->size()},
+          {"longest", task.longest},
+          {"begin", task.begin},
+          {"end", task.end},
+          {"checksum", checksum}};
+}
+
 void complete(const Task& task, Settings& settings) {
   const bool lstm = settings.model == "lstm", adding = settings.task == "adding";
   const bool gates_learn = settings.model == "glstm" || settings.model == "phased";
-  const double duration = task.end - task.begin, longest = static_cast<double>(task.longest);
+  const double duration = task.duration(), longest = static_cast<double>(task.longest);
   const auto set = [](auto& setting, auto value) {
     if (!setting) setting = value;
   };

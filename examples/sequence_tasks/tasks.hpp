@@ -13,13 +13,14 @@ namespace sequence_tasks {
 using Data = glstm::Dataset<float>;
 
 struct Task {
-  std::string title;  ///< for people
+  std::string title, details;  ///< for people; details may be empty
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
   glstm::Loss loss = glstm::Loss::mean_squared_error;
   double begin = 0, end = 0;  ///< the time of the sequences, in the unit of their timestamps
   Index longest = 0;          ///< steps of the longest sequence
 
+  double duration() const { return end - begin; }
   bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }
 };
 
@@ -29,6 +30,10 @@ void check_data(const Settings& settings);
 /// Reads or makes the data. Throws glstm::Error when a file is absent or damaged, or there are
 /// fewer sequences than were asked for.
 Task make_task(const Settings& settings);
+
+/// What tells this task's data from others: sizes, the span of time, and a checksum over up to a
+/// thousand sequences of each part.
+nlohmann::ordered_json data_facts(const Task& task);
 
 /// Fills in the settings that depend on the task and the model.
 void complete(const Task& task, Settings& settings);

@@ -12,14 +12,13 @@ namespace sequence_tasks {
 /// Throws glstm::Error when the settings contradict each other or there are no such data.
 void check_run(const Settings& settings);
 
-/// Throws glstm::Error when the folder has a file of a run.
-void require_free(const RunFolder& folder);
-
 /// Starts the run that `given` describes in a folder, which is made when there is none. Returns the
-/// metrics. Throws glstm::Error, and changes nothing, where the two functions above do.
+/// metrics. Throws glstm::Error, and changes nothing, where check_run does or the folder has a file
+/// of a run.
 nlohmann::ordered_json start_run(const Settings& given, const RunFolder& folder, std::ostream& out);
 
 /// Goes on with a run from its last checkpoint, bit for bit; `threads` may be others than before.
+/// Throws glstm::Error when a checkpoint is that of another run, or the data are others.
 nlohmann::ordered_json resume_run(const RunFolder& folder, Index threads, std::ostream& out);
 
 /// Tests the best checkpoint of a finished run anew, and measures its speed; with nothing else

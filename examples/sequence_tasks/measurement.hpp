@@ -1,0 +1,101 @@
+// What the test set and the clock say of a network.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <vector>
+
+#include "glstm/train/trainer.hpp"
+#include "models.hpp"
+
+namespace sequence_tasks {
+
+/// The evaluation of a data set, with the work of each layer and the time of the network alone.
+struct Test {
+  glstm::Evaluation mean;
+  std::vector<glstm::Work> layers;
+  double seconds = 0;
+};
+
+template <glstm::TimeGate Gate>
+Test test_network(const glstm::Network<Gate>& network, const Data& data) {
+  using Clock = std::chrono::steady_clock;
+  constexpr Index batch_size = 100;  // the same for all networks, so that times compare
+  const glstm::FlushToZero flush;
+  typename glstm::Network<Gate>::Tape tape;
+  glstm::LabelledBatch<float> batch;
+  glstm::EvaluationSum sum;
+  Test test;
+  test.layers.resize(network.layers().size());
+  for (Index first = 0; first < data.size(); first += batch_size) {
+    std::vector<Index> samples(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
+    std::iota(samples.begin(), samples.end(), first);
+    data.load(samples, batch);
+    const auto begin = Clock::now();
+    sum.add(network.evaluate(batch, tape));
+    test.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+    for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].work();
+  }
+  test.mean = sum.mean();
+  return test;
+}
+
+/// Seconds of a training step, from a few that leave the network as it is.
+template <glstm::TimeGate Gate>
+double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Settings& settings) {
+  using glstm::Continue, glstm::StepReport;
+  struct Times final : glstm::Callback<float> {
+    Continue on_step(const StepReport& report) override {
+      seconds.push_back(report.seconds);  // the first step allocates, and is not typical
+      const std::size_t steps = seconds.size();
+      return steps >= 50 || (steps >= 4 && report.seconds > 2) ? Continue::no : Continue::yes;
+    }
+    std::vector<double> seconds;
+  } times;
+  glstm::AdamW<float> optimizer(network.layout(),
+                                {.learning_rate = 0, .time_gate_learning_rate = 0});
+  glstm::Trainer<Gate>(network, optimizer,
+                       {.batch = *settings.batch,
+                        .epochs = 50,
+                        .threads = settings.threads,
+                        .shards = settings.shards})
+      .listen(times)
+      .fit(*task.training);
+  return (times.seconds.back() - times.seconds.front()) /
+         static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1));
+}
+
+/// Loss and accuracy; null where answers are not right or wrong.
+inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const Task& task) {
+  const double accuracy = glstm::accuracy(evaluation.task, task.loss);
+  return {{"loss", evaluation.task.loss},
+          {"accuracy",
+           std::isfinite(accuracy) ? nlohmann::ordered_json(accuracy) : nlohmann::ordered_json()}};
+}
+
+/// Adds what the test set and the clock say of a trained network to its metrics.
+template <glstm::TimeGate Gate>
+void add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
+              nlohmann::ordered_json& metrics) {
+  const double sequences = static_cast<double>(task.test->size());
+  const Test test = test_network(network, *task.test);
+  metrics["test"] = json_of(test.mean, task);
+  metrics["test"]["sequences"] = task.test->size();
+  metrics["update_share"] = test.mean.work.update_share();
+  metrics["macs_per_sequence"] = test.mean.work.macs / sequences;
+  metrics["dense_macs_per_sequence"] = test.mean.work.dense_macs / sequences;
+  metrics["inference_ms_per_sequence"] = 1e3 * test.seconds / sequences;
+  metrics["training_ms_per_sequence"] =
+      1e3 * seconds_per_step(network, task, settings) / static_cast<double>(*settings.batch);
+  metrics["layers"] = nlohmann::ordered_json::array();
+  for (std::size_t l = 0; l < test.layers.size(); ++l) {
+    metrics["layers"].push_back({{"hidden", settings.hidden[l]},
+                                 {"update_share", test.layers[l].update_share()},
+                                 {"macs_per_sequence", test.layers[l].macs / sequences}});
+  }
+}
+
+}  // namespace sequence_tasks

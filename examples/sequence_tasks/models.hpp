@@ -1,0 +1,80 @@
+// The networks and optimisers that the settings of a run describe.
+#pragma once
+
+#include <cmath>
+#include <type_traits>
+#include <utility>
+
+#include "glstm/io/checkpoint.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/optim/optimizer.hpp"
+#include "settings.hpp"
+#include "tasks.hpp"
+
+namespace sequence_tasks {
+
+template <glstm::TimeGate Gate>
+typename Gate::Options gate_options(const Settings& settings) {
+  typename Gate::Options options;
+  if constexpr (requires { options.threshold; }) options.threshold = settings.threshold;
+  if constexpr (requires { options.min_width; }) options.min_width = *settings.min_width;
+  if constexpr (requires { options.leak; }) options.leak = settings.leak;
+  return options;
+}
+
+template <glstm::TimeGate Gate>
+glstm::Network<Gate> make_network(const Settings& settings, const Task& task) {
+  return glstm::Network<Gate>({.inputs = task.inputs,
+                               .hidden = settings.hidden,
+                               .outputs = task.outputs,
+                               .loss = task.loss,
+                               .gates = {gate_options<Gate>(settings)},
+                               .time_origin = task.begin});
+}
+
+/// Draws the initial parameters, or reads them from the checkpoint that --start names.
+template <glstm::TimeGate Gate>
+void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>& network) {
+  const double span = settings.centres[1] - settings.centres[0];
+  glstm::Initialization initial;
+  initial.forget_bias = *settings.forget_bias;
+  initial.longest_memory = *settings.memory;
+  initial.gates.start = settings.centres[0] * task.duration();
+  initial.gates.end = settings.centres[1] * task.duration();
+  // Of a Gaussian window the length counts, of a phased one the share of its own period.
+  constexpr bool phased = std::is_same_v<Gate, glstm::PhasedGate<float>>;
+  initial.gates.open_share = phased ? *settings.open_share : *settings.open_share / span;
+  glstm::detail::require(
+      initial.gates.open_share <= 1,
+      "--open-share: windows cannot be longer than the part of the time that --centres names, ",
+      span, ", got ", *settings.open_share);
+  using Placement = glstm::GateSpread::Placement;
+  const bool random = settings.placement == "random" || settings.model == "random-skip";
+  initial.gates.placement = random ? Placement::random : Placement::even;
+  glstm::Rng rng(settings.seed);
+  network.initialize(initial, rng);
+  if (!settings.start.empty()) {
+    glstm::load_checkpoint<float>(settings.start, network.layout(), network.parameters, nullptr);
+  }
+}
+
+/// Calls action(network) with a network of the kind that the settings name.
+template <class Action>
+auto with_network(const Settings& settings, const Task& task, Action action) {
+  using glstm::AlwaysOpen, glstm::GaussianGate, glstm::PhasedGate;
+  if (settings.model == "lstm") return action(make_network<AlwaysOpen<float>>(settings, task));
+  if (settings.model == "phased") return action(make_network<PhasedGate<float>>(settings, task));
+  return action(make_network<GaussianGate<float>>(settings, task));
+}
+
+inline glstm::AdamW<float> make_optimizer(const Settings& settings,
+                                          const glstm::ParameterLayout& layout) {
+  return glstm::AdamW<float>(layout, {.learning_rate = *settings.learning_rate,
+                                      .time_gate_learning_rate = *settings.gate_learning_rate,
+                                      .beta1 = settings.adam_beta1,
+                                      .beta2 = settings.adam_beta2,
+                                      .epsilon = settings.adam_epsilon,
+                                      .weight_decay = *settings.weight_decay});
+}
+
+}  // namespace sequence_tasks
