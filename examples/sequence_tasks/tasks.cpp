@@ -233,7 +233,7 @@ void complete(const Task& task, Settings& settings) {
   set(settings.average, task.has_labels() && !curriculum ? 0.9995 : 0);
   set(settings.final_rate, *settings.average > 0 ? 0.25 : 0.01);
   const bool chrono = (lstm || adding) && longest > 2 && !settings.forget_bias;
-  set(settings.memory, chrono ? longest : 0);
+  set(settings.memory, !chrono ? 0 : adding ? longest : std::min(longest, 100.0));
   set(settings.forget_bias, 1);
   set(settings.open_share, std::min(1.0, std::max(adding ? 0.08 : 0.03, 2 / longest)));
 }
