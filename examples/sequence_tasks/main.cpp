@@ -35,10 +35,13 @@ constexpr const char* about_train = R"(Everything about the run goes into the fo
 
   config.json        the settings
   log.csv            loss, accuracy and updates at every report
-  last.safetensors   the last parameters, and all that --resume needs
+  last.safetensors   the last parameters, and the state of the optimiser
   best.safetensors   those that were best on the held-out sequences
+  first.safetensors  the initial parameters
   windows.csv        the windows before and after training
   metrics.json       at the end: accuracy on the test set, updates, MACs, milliseconds
+  lstm.safetensors   the plain LSTM at the end of a curriculum, --widen
+  gradients.csv      what the command gradients found
 
 Killed at any moment, the same command with --resume goes on from the last report, bit for bit.
 )";
@@ -93,11 +96,13 @@ void compare(Command command) {
                            ": compare trains a g-LSTM and an LSTM from the start");
   }
   if (!is_given("--task")) {
-    glstm::detail::require(!is_given("--data"), "--data: of which --task?");
+    glstm::detail::require(!is_given("--data"),
+                           "--data: expected --task too, which says what the data are");
     choose_task(settings);
   }
   if (is_given("--epochs") && !is_given("--seconds")) settings.seconds = 0;
   settings.model = "glstm";
+  check(settings);
   Settings lstm = settings;
   lstm.model = "lstm";
   lstm.target_share.reset();
@@ -109,7 +114,7 @@ void compare(Command command) {
   // Nothing goes before it is sure that something comes in its place.
   for (const Settings& checked : {settings, lstm}) check_run(checked);
   for (const RunFolder& folder : {gated, plain}) {
-    if (!command.fresh) require_free(folder);
+    if (!command.fresh) require_free(folder, "--fresh removes it");
   }
   if (command.fresh) remove_runs({gated, plain});
   start_run(settings, gated, std::cout);

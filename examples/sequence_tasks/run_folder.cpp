@@ -41,16 +41,17 @@ FolderLock::FolderLock(const RunFolder& folder)
   if (descriptor_ >= 0 && flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
   const std::error_code error(errno, std::generic_category());
   if (descriptor_ >= 0) close(descriptor_);
-  throw Error(folder.path.string() + (error.value() == EWOULDBLOCK
-                                          ? ": another process is at work on this run"
-                                          : ": cannot be locked: " + error.message()));
+  throw Error(folder.path.string() +
+              (error.value() == ENOENT        ? ": expected the folder of a run, found none"
+               : error.value() == EWOULDBLOCK ? ": another process is at work on this run"
+                                              : ": cannot be locked: " + error.message()));
 }
 
 FolderLock::~FolderLock() { close(descriptor_); }
 
-void require_free(const RunFolder& folder) {
-  glstm::detail::require(!folder.has_run(), folder.path.string(),
-                         ": holds a run already; --resume goes on with it");
+void require_free(const RunFolder& folder, const char* remedy) {
+  glstm::detail::require(!folder.has_run(), folder.path.string(), ": holds a run already; ",
+                         remedy);
   for (const auto& file : folder.files()) {
     glstm::detail::require(!std::filesystem::exists(file), file.string(),
                            ": expected a folder without files of another run");
@@ -63,6 +64,8 @@ void remove_runs(const std::vector<RunFolder>& folders) {
     if (std::filesystem::exists(folder.path)) locks.emplace_back(folder);
   }
   for (const RunFolder& folder : folders) {
+    if (!std::filesystem::exists(folder.path)) continue;
+    remove_unfinished_files(folder);
     for (const auto& file : folder.files()) std::filesystem::remove(file);
   }
 }

@@ -36,10 +36,12 @@ struct RunFolder {
   bool finished() const { return std::filesystem::exists(metrics()); }
 };
 
-/// Keeps other processes away from a run as long as it lives.
+/// Keeps other processes away from a run as long as it lives. To be had before a run is read: what
+/// was read without it another process may have changed.
 class FolderLock {
  public:
-  /// Throws Error when another process is at work on the run, or the folder cannot be locked.
+  /// Throws Error when there is no such folder, another process is at work on the run, or the
+  /// folder cannot be locked.
   explicit FolderLock(const RunFolder& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
@@ -49,8 +51,8 @@ class FolderLock {
   int descriptor_;
 };
 
-/// Throws glstm::Error when the folder has a file of a run.
-void require_free(const RunFolder& folder);
+/// Throws glstm::Error when the folder has a file of a run; `remedy` says what to do with a run.
+void require_free(const RunFolder& folder, const char* remedy = "--resume goes on with it");
 
 /// Removes all files of runs, and nothing else, from the folders. Throws glstm::Error, and removes
 /// nothing, when another process is at work on one of the runs.

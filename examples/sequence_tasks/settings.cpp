@@ -73,7 +73,8 @@ void for_each_setting(AnySettings& s, Visit visit) {
   visit(group, "min-width", s.min_width, between(1e-30, 1e30),
         "training makes no width sigma smaller than this; by default half a step's time");
   visit(group, "open-share", s.open_share, between(1e-6, 1),
-        "share of the time that a neuron's window is open at first");
+        "share of the time that a neuron's window is open at first; windows that learn are moved "
+        "until they do not reach beyond the sequences");
   visit(group, "centres", s.centres, between(0, 1),
         "the part of the time over which the centres are spread at first, such as 0,0.5 for its "
         "first "
@@ -85,7 +86,7 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "checkpoint of the same network whose parameters are the initial values");
 
   group = "Training";
-  visit(group, "epochs", s.epochs, between(1e-4, 1e6), "how long to train; by default 10");
+  visit(group, "epochs", s.epochs, between(1e-9, 1e12), "how long to train; by default 10");
   visit(group, "seconds", s.seconds, between(0, 1e7),
         "train for about so long, in place of --epochs: a short trial tells how many steps that "
         "is, so "
@@ -260,13 +261,15 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
   add(!generated, task, {"data"});
   add(!images || s.task == "permuted-mnist", task, {"data-seed"});
   add(gated, model, {"threshold", "open-share", "centres"});
-  add(s.model == "glstm", model, {"min-width", "placement"});
+  add(s.model == "glstm", model, {"min-width"});
+  add(learned, model, {"placement"});
   add(s.model == "phased", model, {"leak"});
   add(learned, model, {"gate-learning-rate"});
   add(s.target_share.has_value(), "a run without --target-share",
       {"budget-integral", "budget-proportional", "budget-limit"});
   add(!s.widen.empty(), "a run without --widen", {"widest"});
   add(s.seconds == 0, "a run with --seconds", {"epochs"});
+  add(s.memory.value_or(0) == 0, "a run with --memory", {"forget-bias"});
   return unused;
 }
 

@@ -46,6 +46,7 @@ void use_images(ImageSequences<float> training, ImageSequences<float> test,
     training = training.permuted(order);
     test = test.permuted(order);
   }
+  task.from_file = true;
   task.inputs = training.features();
   task.outputs = training.classes();
   task.loss = Loss::softmax_cross_entropy;
@@ -81,7 +82,12 @@ void use_generated(const Settings& settings, Task& task, Make make) {
 
 void use_csv(const fs::path& file, const Settings& settings, Task& task) {
   const auto sequences = std::make_shared<CsvSequences<float>>(read_csv_sequences<float>(file));
-  if (settings.clock == "own") sequences->count_time_from_first_steps();
+  task.from_file = true;
+  if (settings.clock == "own") {
+    detail::require(sequences->has_timestamps(), file.string(),
+                    ": expected a column \"timestamp\" for --clock own, found none");
+    sequences->count_time_from_first_steps();
+  }
   task.inputs = sequences->features();
   const bool labels = sequences->classes() > 0;
   detail::require(sequences->classes() <= 10'000, file.string(),
@@ -174,6 +180,8 @@ Task make_task(const Settings& settings) {
                load_image_sequences<float>(data, Split::test), settings, task);
   }
   if (task.end <= task.begin) task.end = task.begin + static_cast<double>(task.longest);
+  detail::require(task.end > task.begin, "--data: the timestamps ", task.begin,
+                  " are too large to tell steps apart; --clock own makes them small");
   return task;
 }
 
@@ -185,7 +193,7 @@ nlohmann::ordered_json data_facts(const Task& task) {
   };
   LabelledBatch<float> batch;
   for (const auto& data : {task.training, task.held_out, task.test}) {
-    const Index count = std::min<Index>(1000, data->size());
+    const Index count = task.from_file ? std::min<Index>(1000, data->size()) : 0;
     for (Index i = 0; i < count; ++i) {
       const Index sample = i * data->size() / count;
       data->load({&sample, 1}, batch);
@@ -205,7 +213,7 @@ nlohmann::ordered_json data_facts(const Task& task) {
           {"longest", task.longest},
           {"begin", task.begin},
           {"end", task.end},
-          {"checksum", checksum}};
+          {"checksum", task.from_file ? nlohmann::ordered_json(checksum) : nullptr}};
 }
 
 void complete(const Task& task, Settings& settings) {

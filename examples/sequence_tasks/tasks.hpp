@@ -19,6 +19,7 @@ struct Task {
   glstm::Loss loss = glstm::Loss::mean_squared_error;
   double begin = 0, end = 0;  ///< the time of the sequences, in the unit of their timestamps
   Index longest = 0;          ///< steps of the longest sequence
+  bool from_file = false;     ///< not generated
 
   double duration() const { return end - begin; }
   bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }
@@ -31,8 +32,9 @@ void check_data(const Settings& settings);
 /// fewer sequences than were asked for.
 Task make_task(const Settings& settings);
 
-/// What tells this task's data from others: sizes, the span of time, and a checksum over up to a
-/// thousand sequences of each part.
+/// What tells this task's data from others: sizes, the span of time and, of data from files, a
+/// checksum over up to a thousand sequences of each part. (Generated data are those of the
+/// settings; their last digits may differ from build to build.)
 nlohmann::ordered_json data_facts(const Task& task);
 
 /// Fills in the settings that depend on the task and the model.

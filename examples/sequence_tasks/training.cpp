@@ -33,8 +33,9 @@ double epoch_steps(const Settings& settings, const Task& task) {
   return static_cast<double>(task.training->size() / *settings.batch);
 }
 
-void set_steps(Settings& settings, const Task& task, Index steps) {
-  settings.max_steps = std::max<Index>(1, steps);
+void set_steps(Settings& settings, const Task& task, double steps) {
+  detail::require(steps <= 1e15, "--epochs: expected at most 1e15 training steps, got ", steps);
+  settings.max_steps = std::max<Index>(1, std::llround(steps));
   settings.epochs = static_cast<double>(settings.max_steps) / epoch_steps(settings, task);
 }
 
@@ -67,26 +68,32 @@ void check_curriculum(const Settings& settings, const Task& task) {
                   "--widest: windows that are open for --open-share of the time are wider already");
 }
 
+/// How many steps fit into the seconds that the settings name; tried out on a copy of the network.
+double steps_in_time(const Settings& settings, const Task& task) {
+  const double seconds = with_network(settings, task, [&](auto network) {
+    initialize(settings, task, network);
+    return seconds_per_step(std::move(network), task, settings);
+  });
+  return settings.seconds / seconds;
+}
+
+/// The complete settings and the data of a run. Whatever can be refused is refused here.
 std::pair<Settings, Task> prepare(const Settings& given) {
   check(given);
   check_used(given);
   Settings settings = given;
   Task task = make_task(settings);
   complete(task, settings);
-  set_steps(settings, task, std::llround(*settings.epochs * epoch_steps(settings, task)));
+  set_steps(settings, task, *settings.epochs * epoch_steps(settings, task));
   check(settings);
-  if (settings.seconds == 0) check_curriculum(settings, task);
   with_network(settings, task, [&](auto network) { initialize(settings, task, network); });
+  if (settings.seconds > 0) set_steps(settings, task, steps_in_time(settings, task));
+  if (!settings.reports) {
+    settings.reports = std::clamp<Index>(std::llround(10 / *settings.epochs), 1, 10'000);
+  }
+  check(settings);
+  check_curriculum(settings, task);
   return {std::move(settings), std::move(task)};
-}
-
-/// How many steps fit into the seconds that the settings name; tried out on a copy of the network.
-Index steps_in_time(const Settings& settings, const Task& task) {
-  const double seconds = with_network(settings, task, [&](auto network) {
-    initialize(settings, task, network);
-    return seconds_per_step(std::move(network), task, settings);
-  });
-  return std::llround(settings.seconds / seconds);
 }
 
 void describe(const Settings& settings, const Task& task, std::ostream& out) {
@@ -97,13 +104,22 @@ void describe(const Settings& settings, const Task& task, std::ostream& out) {
 
 /// The data of a run. Throws Error when they are not those that it was started with.
 Task same_task(const RunFolder& folder, const Settings& settings) {
-  Task task = make_task(settings);
-  const Json then = read_data_facts(folder), now = data_facts(task);
-  for (const auto& [key, value] : then.items()) {
-    const auto found = now.find(key);
-    detail::require(found != now.end() && *found == value, folder.config().string(),
-                    ": the data are not those that the run was started with: expected \"", key,
-                    "\" ", value.dump(), ", got ", found == now.end() ? "none" : found->dump());
+  const std::string source = folder.config().string();
+  Task task;
+  try {
+    task = make_task(settings);
+  } catch (const Error& error) {
+    throw Error(source +
+                ": no longer finds the data that the run was started with: " + error.what());
+  }
+  const Json then = read_data_facts(folder);
+  const Json now = data_facts(task);
+  for (const auto& [key, value] : now.items()) {
+    if (value.is_null()) continue;
+    const auto found = then.find(key);
+    detail::require(found != then.end() && *found == value, source,
+                    ": the data are not those that the run was started with: \"", key, "\" was ",
+                    found == then.end() ? "not known" : found->dump(), " and is ", value.dump());
   }
   return task;
 }
@@ -129,16 +145,6 @@ CheckpointMetadata load(const fs::path& file, const Settings& settings, Network<
                   ": expected a checkpoint of this run, got one of another");
   network.parameters.swap(loaded.parameters);
   return metadata;
-}
-
-double to_number(const CheckpointMetadata& metadata, const char* key, const fs::path& file) {
-  const auto found = metadata.find(key);
-  detail::require(found != metadata.end(), file.string(), ": expected metadata \"", key,
-                  "\", got none");
-  const std::optional<double> value = detail::parse_number<double>(found->second);
-  detail::require(value.has_value(), file.string(), ": expected metadata \"", key,
-                  "\" to be a number, got \"", found->second, "\"");
-  return *value;
 }
 
 /// Gives `network` its initial parameters: drawn, or as --start says, the first time, when they are
@@ -223,11 +229,13 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     const CheckpointMetadata metadata =
         load(folder.last(), settings, network, &optimizer, *settings.average > 0 ? &kept : nullptr);
     average.set_value(std::move(kept));
-    const auto value = [&](const char* key) { return to_number(metadata, key, folder.last()); };
-    least_error = value("least_error");
-    seconds_before = value("seconds");
+    const TrainingProgress progress = training_progress(metadata, folder.last().string());
+    least_error = progress.least_error;
+    seconds_before = progress.seconds;
     if (settings.target_share) {
-      controller.set_state({value("budget_integral"), value("budget_excess")});
+      detail::require(progress.controller.has_value(), folder.last().string(),
+                      ": expected the state of a budget controller, got none");
+      controller.set_state(*progress.controller);
     }
     detail::require(std::isinf(least_error) || fs::exists(folder.best()), folder.best().string(),
                     ": expected the best checkpoint so far, found none");
@@ -253,7 +261,8 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   if (settings.target_share) trainer.control(controller);
   if (*settings.average > 0) trainer.average(average);
   if constexpr (std::is_same_v<Gate, GaussianGate<float>>) {
-    if (*settings.gate_learning_rate > 0) {
+    // In a curriculum all windows end up longer than the sequences.
+    if (*settings.gate_learning_rate > 0 && settings.widen.empty()) {
       trainer.after_step(WindowsWithin<float>(network, 0, task.duration()));
     }
   }
@@ -274,9 +283,11 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   trainer.listen(progress).listen(log).listen(sync).listen(checkpoints);
   trainer.fit(*task.training, task.held_out.get());
 
-  const CheckpointMetadata last = load(folder.last(), settings, network);
-  const bool eligible = std::isfinite(to_number(last, "least_error", folder.last()));
-  const CheckpointMetadata best = load_best(folder, settings, eligible, network);
+  const TrainingProgress last =
+      training_progress(load(folder.last(), settings, network), folder.last().string());
+  const bool eligible = std::isfinite(last.least_error);
+  const TrainingProgress best =
+      training_progress(load_best(folder, settings, eligible, network), folder.best().string());
   append_windows(network, task, "after", windows);
   write_file_atomically(folder.windows(), windows.str());
   Json metrics = {{"task", settings.task},
@@ -285,9 +296,9 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                   {"parameters", network.layout().size()},
                   {"steps", steps},
                   {"epochs", *settings.epochs},
-                  {"best_epoch", to_number(best, "epoch", folder.best())},
+                  {"best_epoch", best.epochs},
                   {"best_is_eligible", eligible},
-                  {"training_seconds", to_number(last, "seconds", folder.last())}};
+                  {"training_seconds", last.seconds}};
   metrics["validation"] =
       json_of(evaluate(network, *task.held_out, *settings.batch, settings.threads), task);
   return measure(network, settings, task, folder, std::move(metrics));
@@ -307,28 +318,21 @@ void check_run(const Settings& settings) { prepare(settings); }
 
 Json start_run(const Settings& given, const RunFolder& folder, std::ostream& out) {
   require_free(folder);
-  auto [settings, task] = prepare(given);
-  if (settings.seconds > 0) {
-    set_steps(settings, task, steps_in_time(settings, task));
-    check_curriculum(settings, task);
-  }
-  if (!settings.reports) {
-    settings.reports = std::clamp<Index>(std::llround(10 / *settings.epochs), 1, 10'000);
-  }
-  check(settings);
+  const auto [settings, task] = prepare(given);
   const Json facts = data_facts(task);
   std::error_code error;
   fs::create_directories(folder.path, error);
   detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());
   const FolderLock lock(folder);
   require_free(folder);  // another process may have been faster
+  remove_unfinished_files(folder);
   write_config(folder, settings, given, facts);
   return train_in(folder, settings, task, out);
 }
 
 Json resume_run(const RunFolder& folder, Index threads, std::ostream& out) {
-  Settings settings = read_settings(folder);
   const FolderLock lock(folder);
+  Settings settings = read_settings(folder);
   if (folder.finished()) {
     out << folder.path.string() << ": finished already\n";
     return read_metrics(folder);
@@ -340,8 +344,8 @@ Json resume_run(const RunFolder& folder, Index threads, std::ostream& out) {
 }
 
 Json evaluate_run(const RunFolder& folder, std::ostream& out) {
-  const Settings settings = read_settings(folder);
   const FolderLock lock(folder);
+  const Settings settings = read_settings(folder);
   const Json metrics = read_metrics(folder);
   const Task task = same_task(folder, settings);
   describe(settings, task, out);
@@ -352,8 +356,8 @@ Json evaluate_run(const RunFolder& folder, std::ostream& out) {
 }
 
 void write_gradient_norms(const RunFolder& folder, Index sequences, std::ostream& out) {
-  const Settings settings = read_settings(folder);
   const FolderLock lock(folder);
+  const Settings settings = read_settings(folder);
   const Json metrics = read_metrics(folder);
   const Task task = same_task(folder, settings);
   describe(settings, task, out);

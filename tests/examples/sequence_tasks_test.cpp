@@ -204,30 +204,12 @@ TEST_CASE("sequence_tasks: the same seed gives the same run, whatever the thread
 
 TEST_CASE("sequence_tasks: a run that is killed goes on to the same bits") {
   const TemporaryFolder folder;
-  const Words words = Words{program,
-                            "train",
-                            "--task",
-                            "adding",
-                            "--steps",
-                            "60",
-                            "--training-sequences",
-                            "1000",
-                            "--held-out",
-                            "50",
-                            "--hidden",
-                            "12",
-                            "--test-sequences",
-                            "50",
-                            "--epochs",
-                            "40",
-                            "--batch",
-                            "10",
-                            "--target-share",
-                            "0.1",
-                            "--average",
-                            "0.99",
-                            "--weight-noise",
-                            "0.01"};
+  const Words variant =
+      GENERATE(Words{"--target-share", "0.1", "--average", "0.99"}, Words{"--widen", "10,30"});
+  const Words words = Words{program, "train", "--task", "adding", "--steps", "60"} +
+                      Words{"--training-sequences", "1000", "--held-out", "50"} +
+                      Words{"--test-sequences", "50", "--hidden", "12", "--epochs", "40"} +
+                      Words{"--batch", "10", "--weight-noise", "0.01"} + variant;
   const fs::path output = folder / "output.txt";
   REQUIRE(wait_for(start(words + Words{"--out", folder / "whole"}, output), output).code == 0);
 
@@ -248,6 +230,13 @@ TEST_CASE("sequence_tasks: a run that is killed goes on to the same bits") {
   check_same_tensors(folder / "whole/best.safetensors", folder / "killed/best.safetensors");
   CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
   CHECK(text_in(folder / "whole/windows.csv") == text_in(folder / "killed/windows.csv"));
+  const auto metrics = [&](const char* name) {
+    return Json::parse(text_in(folder / name / "metrics.json"));
+  };
+  for (const char* key : {"test", "lstm", "validation", "update_share", "best_epoch"}) {
+    CAPTURE(key);
+    CHECK(metrics("whole")[key] == metrics("killed")[key]);
+  }
 }
 
 TEST_CASE("sequence_tasks: the budget controller reaches its share") {
@@ -405,6 +394,21 @@ TEST_CASE("sequence_tasks: resuming takes the options that the run was started w
   CHECK(other.errors.find("--learning-rate 0.01, got 0.02") != std::string::npos);
 }
 
+TEST_CASE("sequence_tasks: a run may take very many epochs of very few steps") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  for (const Words& words :
+       {Words{"train", "--task", "adding", "--steps", "2", "--hidden", "1", "--training-sequences",
+              "1", "--held-out", "1", "--test-sequences", "1", "--reports", "1", "--seconds",
+              "0.05", "--out", run.string()},
+        Words{"evaluate", run.string()}}) {
+    const Outcome done = call(folder, words);
+    INFO(done.text);
+    CHECK(done.code == 0);
+  }
+  CHECK(Json::parse(text_in(run / "metrics.json"))["epochs"] > 1000);
+}
+
 TEST_CASE("sequence_tasks: odd numbers that training accepts do not spoil the run") {
   const TemporaryFolder folder;
   const std::string step = GENERATE("3000000000", "1e-10");  // nanoseconds, or next to nothing
@@ -510,6 +514,12 @@ TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is wr
                 .code == 0);
   }
   fs::remove(folder / "csv-cut/metrics.json");
+  fs::copy(folder / "mine.csv", folder / "less.csv");
+  REQUIRE(call(folder, {"train", "--task", "csv", "--data", folder / "less.csv", "--hidden", "3",
+                        "--epochs", "1", "--out", folder / "csv-fewer"})
+              .code == 0);
+  write_csv(12, 1);
+  fs::copy(folder / "mine.csv", folder / "less.csv", fs::copy_options::overwrite_existing);
   write_csv(20, 2);
   const auto csv = [&](const std::string& name) {
     return Words{"train", "--task", "csv", "--data", folder / name, "--out", out.string()};
@@ -568,7 +578,12 @@ TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is wr
       {train(folder / "swapped", {"--resume"}), {"last.safetensors", "this run"}},
       {{"evaluate", folder / "bestless"}, {"best.safetensors"}},
       {{"evaluate", folder / "csv-done"}, {"csv-done", "data", "checksum"}},
+      {{"evaluate", folder / "csv-fewer"}, {"csv-fewer", "no longer", "data"}},
       {{"train", "--out", folder / "csv-cut", "--resume"}, {"csv-cut", "data", "checksum"}},
+      {{"compare", "--hidden", "0", "--out", out.string()}, {"--hidden", "got 0"}},
+      {train(out, {"--memory", "9", "--forget-bias", "2"}), {"--forget-bias", "--memory"}},
+      {{"train", "--task", "csv", "--data", folder / "less.csv", "--clock", "own", "--out", out},
+       {"less.csv", "timestamp"}},
       {train("/proc/none"), {"/proc/none"}},
       {{"train", "--out", folder / "odd", "--resume"}, {"config.json", "task"}},
       {csv("ragged.csv"), {"ragged.csv:3", "expected 3 fields"}},
@@ -579,7 +594,7 @@ TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is wr
       {csv("far.csv"), {"far.csv", "1e30"}},
       {csv("none.csv"), {"none.csv", "found none"}},
       {{"train", "--task", "csv", "--data", "/dev/zero", "--out", out.string()},
-       {"/dev/zero", "CSV file"}},
+       {"/dev/zero", "no regular file"}},
       {{"report", folder / "nowhere", "--out", out.string()}, {"nowhere", "config.json"}},
       {{"report", run.string(), folder / "odd/../run", "--out", out.string()}, {"again"}},
       {{"evaluate", folder / "odd"}, {"config.json"}},

@@ -243,6 +243,30 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
   CHECK(epoch_in(resumed.best()) == "7");
 }
 
+TEST_CASE("metadata that do not tell the progress of a training are an error") {
+  glstm::CheckpointMetadata metadata = {
+      {"epoch", "2.5"}, {"watched_error", "0.5"}, {"least_error", "inf"}, {"seconds", "7"}};
+  const glstm::TrainingProgress progress = glstm::training_progress(metadata, "file");
+  CHECK(progress.epochs == 2.5);
+  CHECK(progress.watched_error == 0.5);
+  CHECK(progress.least_error == std::numeric_limits<double>::infinity());
+  CHECK(progress.seconds == 7);
+  CHECK(!progress.controller.has_value());
+  metadata["budget_integral"] = "3";
+  const auto message = [&] {
+    return error_of([&] { glstm::training_progress(metadata, "file"); });
+  };
+  check_mentions(message(), {"file", "budget_excess"});
+  metadata["budget_excess"] = "0.25";
+  REQUIRE(glstm::training_progress(metadata, "file").controller.has_value());
+  CHECK(glstm::training_progress(metadata, "file").controller->integral == 3);
+  CHECK(glstm::training_progress(metadata, "file").controller->excess == 0.25);
+  metadata["seconds"] = "7 s";
+  check_mentions(message(), {"file", "seconds", "7 s"});
+  metadata.erase("seconds");
+  check_mentions(message(), {"file", "seconds"});
+}
+
 TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   const TemporaryFolder folder;
   Model<float> model(1);

@@ -304,7 +304,8 @@ CsvSequences<Scalar> read_csv_sequences(const std::filesystem::path& path,
                                         const CsvColumns& columns = {}) {
   std::error_code ignored;
   detail::require(std::filesystem::is_regular_file(path, ignored), path.string(),
-                  ": expected a CSV file, found none");
+                  ": expected a CSV file, found ",
+                  std::filesystem::exists(path, ignored) ? "no regular file" : "none");
   std::ifstream file(path, std::ios::binary);
   detail::require(file.is_open(), path.string(),
                   ": expected a CSV file, found one that cannot be opened");

@@ -7,6 +7,7 @@
 #include <limits>
 #include <locale>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -20,6 +21,7 @@
 #include "glstm/core/parse_number.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/optim/optimizer.hpp"
+#include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
 
 namespace glstm {
@@ -229,13 +231,40 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   return std::move(file.metadata);
 }
 
+/// Where a training was when Checkpoints wrote a file.
+struct TrainingProgress {
+  double epochs = 0;         ///< passes over the data so far
+  double watched_error = 0;  ///< of this report
+  double least_error = 0;    ///< so far; infinite when no report could be the best
+  double seconds = 0;        ///< of training
+  std::optional<BudgetController::State> controller;  ///< where there was one
+};
+
+/// Reads that from the metadata of a file of Checkpoints, called `source` in messages. Throws Error
+/// when something is missing or is no number.
+inline TrainingProgress training_progress(const CheckpointMetadata& metadata,
+                                          const std::string& source) {
+  const auto number = [&](const char* key) {
+    const auto found = metadata.find(key);
+    detail::require(found != metadata.end(), source, ": expected metadata \"", key, "\", got none");
+    const std::optional<double> value = detail::parse_number<double>(found->second);
+    detail::require(value.has_value(), source, ": expected metadata \"", key,
+                    "\" to be a number, got \"", found->second, "\"");
+    return *value;
+  };
+  TrainingProgress progress{
+      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}};
+  if (metadata.contains("budget_integral")) {
+    progress.controller = {number("budget_integral"), number("budget_excess")};
+  }
+  return progress;
+}
+
 /// Writes checkpoints into a folder at every report: first best.safetensors, when the watched
 /// error is the least so far (of equals the later counts), then last.safetensors. Where an average
 /// of the parameters is kept, it is what best.safetensors holds. Beside what the user gives, their
-/// metadata say all that a training which is resumed from last.safetensors needs to know, to all
-/// digits: the "epoch", which is the passes over the data so far, the "watched_error", the
-/// "least_error" so far, the "seconds" of training, and "budget_integral" and "budget_excess", the
-/// state of the budget controller where there is one.
+/// metadata say, to all digits, the TrainingProgress that a training which is resumed from
+/// last.safetensors needs to know.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
