@@ -74,7 +74,7 @@ void for_each_setting(AnySettings& s, Visit visit) {
         "training makes no width sigma smaller than this; by default half a step's time");
   visit(group, "open-share", s.open_share, between(1e-6, 1),
         "share of the time that a neuron's window is open at first; windows that learn are moved "
-        "until they do not reach beyond the sequences");
+        "until they do not reach beyond the sequences, but for their flanks");
   visit(group, "centres", s.centres, between(0, 1),
         "the part of the time over which the centres are spread at first, such as 0,0.5 for its "
         "first "

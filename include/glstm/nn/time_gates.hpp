@@ -190,12 +190,6 @@ class GaussianGate {
   Scalar mu(Index j) const { return parameters_(j, 0); }
   Scalar sigma(Index j) const { return parameters_(j, 1); }
 
-  /// How far neuron j's window reaches from its centre; infinite without a threshold.
-  Real reach(Index j) const {
-    using std::abs;
-    return abs(Eigen::numext::real(sigma(j))) * half_width_;
-  }
-
   bool is_open(Index j, Scalar t) const {
     return !(Eigen::numext::real(gaussian(j, t)) < threshold_);
   }
@@ -215,8 +209,10 @@ class GaussianGate {
   }
 
   Window<Real> next_window(Index j, Real t) const {
+    using std::abs;
     const Real centre = Eigen::numext::real(mu(j));
-    const Window<Real> window{centre - reach(j), centre + reach(j)};
+    const Real reach = abs(Eigen::numext::real(sigma(j))) * half_width_;
+    const Window<Real> window{centre - reach, centre + reach};
     return window.close < t ? Window<Real>::never() : window;
   }
 

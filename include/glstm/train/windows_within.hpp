@@ -10,11 +10,13 @@
 
 namespace glstm {
 
-/// A ParameterRule that moves the centre mu of every window that reaches beyond [first, last] until
-/// it does not; a window longer than the span gets its centre in the middle. A window that has left
-/// the sequences never opens, so it gets no gradient and would never come back; one that widens at
-/// an end is carried inwards instead. Layers without a closing threshold have endless windows and
-/// are left as they are.
+/// A ParameterRule that keeps the inner part |t - mu| <= |sigma| of every window within [first,
+/// last]: it moves centres that are nearer to an end than one width, and where the inner part is
+/// longer than the span into the middle. A window that has left the sequences never opens, so it
+/// gets no gradient and would never come back; one that widens at an end is carried inwards
+/// instead. The outer part, where k < 1/e, may reach beyond: whole windows within would leave the
+/// first and the last steps to the flanks of the outermost gates, and hardly any neuron would see
+/// them.
 template <class Scalar>
 class WindowsWithin {
  public:
@@ -31,13 +33,11 @@ class WindowsWithin {
   void operator()(Index, Vector<Scalar>& parameters) const {
     const Scalar half_span = (last_ - first_) / 2;
     for (const Layer<GaussianGate<Scalar>>& layer : layers_) {
-      if (layer.gate_options().threshold == 0) continue;
-      const GaussianGate<Scalar> gate = layer.gate(parameters);
-      for (Index j = 0; j < gate.size(); ++j) {
-        const Scalar reach = std::min(gate.reach(j), half_span);
-        Scalar& centre = layer.gate_parameters(parameters)(j, 0);
-        // As the bounds of a window as long as the span may cross by rounding, not std::clamp.
-        centre = std::min(std::max(centre, first_ + reach), last_ - reach);
+      auto gates = layer.gate_parameters(parameters);  // [H,2]: mu, sigma
+      for (Index j = 0; j < gates.rows(); ++j) {
+        const Scalar margin = std::min(std::abs(gates(j, 1)), half_span);
+        // As the bounds of a part as long as the span may cross by rounding, not std::clamp.
+        gates(j, 0) = std::min(std::max(gates(j, 0), first_ + margin), last_ - margin);
       }
     }
   }
