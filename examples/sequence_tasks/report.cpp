@@ -128,6 +128,34 @@ std::string panel_start(std::size_t panel, std::size_t panels) {
   return out.str();
 }
 
+/// Ticks for a logarithmic axis over less than two decades, of which whole powers of ten would
+/// label one or none. Empty for longer axes, which gnuplot labels well.
+std::string log_ticks(char axis, double least, double most) {
+  if (most >= 100 * least) return {};
+  std::vector<int> mantissas = {1, 2, 5};
+  if (most < 8 * least) mantissas = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  std::ostringstream out;
+  out << "set " << axis << "tics (";
+  const char* separator = "";
+  const int first = static_cast<int>(std::floor(std::log10(least)));
+  for (int exponent = first; exponent <= first + 2; ++exponent) {
+    for (const int mantissa : mantissas) {
+      const double tick = mantissa * std::pow(10.0, exponent);
+      if (tick < least || tick > most) continue;
+      out << separator << "'";
+      if (tick < 0.01) {
+        out << mantissa << "e" << exponent;
+      } else {
+        out << tick;
+      }
+      out << "' " << tick;
+      separator = ", ";
+    }
+  }
+  out << ")\n";
+  return out.str();
+}
+
 /// The vertical axis of results. Accuracies are drawn by their distance from 100 %, on a
 /// logarithmic axis that is labelled with the accuracy: 98 and 99 % are as far apart as 96 and 98
 /// %.
@@ -156,7 +184,8 @@ std::string result_axis(bool labels, const std::string& sequences,
     }
     out << ")\n";
   } else {
-    out << quoted("squared error on " + sequences) << "\nset format y '%.0e'\n";
+    out << quoted("squared error on " + sequences) << "\nset format y '%.0e'\n"
+        << log_ticks('y', least, most);
   }
   return out.str();
 }
@@ -331,7 +360,8 @@ void append_windows_pictures(const RecordedRun& run, std::vector<Picture>& pictu
   out << panels_start("Widths of " + run.group, 1) << panel_start(0, 1)
       << "set xlabel 'width sigma'\nset ylabel 'neurons'\nset yrange [0:*]\nset logscale x\n"
       << "set xrange [" << edge(0) << ":" << edge(bins)
-      << "]\nset style fill transparent solid 0.4\n";
+      << "]\nset style fill transparent solid 0.4\n"
+      << log_ticks('x', edge(0), edge(bins));
   for (int moment = 0; moment < 2; ++moment) {
     std::vector<int> counts(bins);
     for (double width : rasters[moment].widths) {
