@@ -15,6 +15,7 @@
 #include "glstm/data/idx.hpp"
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/data/subset.hpp"
+#include "glstm/nn/bidirectional.hpp"
 #include "glstm/nn/layer.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"

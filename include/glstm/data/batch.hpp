@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "glstm/core/error.hpp"
@@ -105,6 +106,50 @@ void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
   }
 }
 
+/// Copies `count` steps of a batch, from step `first` on, into `out`, reusing its memory. Times go
+/// on where the steps before them ended: timestamps are always given. Throws Error if there are no
+/// such steps. The batch must fit together: SequenceBatch::check.
+template <class Scalar>
+void copy_steps(const SequenceBatch<Scalar>& batch, Index first, Index count,
+                SequenceBatch<Scalar>& out) {
+  detail::require(first >= 0 && count >= 1 && first + count <= batch.steps(), "there are no ",
+                  count, " steps from ", first, " on in a batch of ", batch.steps());
+  const Timing& timing = batch.timing;
+  out.features = batch.features;
+  out.values = batch.values.middleCols(first * batch.features, count * batch.features);
+  out.timing.batch = timing.batch;
+  out.timing.steps = count;
+  if (timing.timestamps.size() != 0) {
+    out.timing.timestamps = timing.timestamps.middleCols(first, count);
+  } else {
+    out.timing.timestamps.resize(1, count);
+    for (Index n = 0; n < count; ++n) out.timing.timestamps(0, n) = static_cast<double>(first + n);
+  }
+  out.timing.lengths.clear();
+  for (Index length : timing.lengths) {
+    out.timing.lengths.push_back(std::clamp<Index>(length - first, 0, count));
+  }
+}
+
+/// Likewise with the targets of every step. Throws Error if the targets are not of every step.
+template <class Scalar>
+void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
+                LabelledBatch<Scalar>& out) {
+  const Index B = batch.input.batch(), T = batch.input.steps();
+  const auto& [values, labels] = batch.targets;
+  detail::require(T > 0 && (values.size() == 0 || (values.rows() == B && values.cols() % T == 0)) &&
+                      (labels.empty() || static_cast<Index>(labels.size()) == B * T) &&
+                      (values.size() > 0 || !labels.empty()),
+                  "there must be a target for every step, [B, O*T] values or B*T labels with B ", B,
+                  " and T ", T, ", got [", values.rows(), ",", values.cols(), "] and ",
+                  labels.size());
+  copy_steps(batch.input, first, count, out.input);
+  const Index outputs = values.cols() / T;
+  out.targets.values = values.middleCols(first * outputs, count * outputs);
+  const auto begin = labels.begin() + (labels.empty() ? 0 : first * B);
+  out.targets.labels.assign(begin, begin + (labels.empty() ? 0 : count * B));
+}
+
 /// Where training and test batches come from: a numbered collection of samples.
 template <class Scalar>
 class Dataset {
@@ -116,6 +161,39 @@ class Dataset {
   /// Writes the named samples into `batch`, reusing its memory; row b holds samples[b]. Threads
   /// take turns: the library never makes two calls at once.
   virtual void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const = 0;
+};
+
+/// Streams that run side by side, each too long for the memory that training needs for all of its
+/// steps: they are read in chunks, in order.
+template <class Scalar>
+class StreamSource {
+ public:
+  virtual ~StreamSource() = default;
+
+  virtual Index steps() const = 0;  ///< of the longest stream
+
+  /// Writes `count` steps of all streams, from step `first` on, with the targets of every step.
+  /// Their timestamps are those of the streams, so given unless first is 0 and time the step index.
+  virtual void load(Index first, Index count, LabelledBatch<Scalar>& chunk) const = 0;
+};
+
+/// Streams that are in memory.
+template <class Scalar>
+class StreamsInMemory final : public StreamSource<Scalar> {
+ public:
+  /// Throws Error unless the batch fits together and there are targets for every step.
+  explicit StreamsInMemory(LabelledBatch<Scalar> streams) : streams_(std::move(streams)) {
+    streams_.input.check();
+    LabelledBatch<Scalar> first_step;
+    copy_steps(streams_, 0, 1, first_step);
+  }
+  Index steps() const override { return streams_.input.steps(); }
+  void load(Index first, Index count, LabelledBatch<Scalar>& chunk) const override {
+    copy_steps(streams_, first, count, chunk);
+  }
+
+ private:
+  LabelledBatch<Scalar> streams_;
 };
 
 }  // namespace glstm

@@ -102,6 +102,14 @@ class Layer {
     check_size(parameters, "parameters");
   }
 
+  /// Throws Error unless `state`, called `what` in the message, is one of `batch` samples.
+  void check_state(const State<Scalar>& state, Index batch, const char* what) const {
+    detail::require(state.h.rows() == batch && state.h.cols() == hidden_ &&
+                        state.c.rows() == batch && state.c.cols() == hidden_,
+                    what, " must be [B,H] = [", batch, ",", hidden_, "], got h [", state.h.rows(),
+                    ",", state.h.cols(), "] and c [", state.c.rows(), ",", state.c.cols(), "]");
+  }
+
   /// The parameters of the time gates, [H,P].
   Eigen::Map<const Matrix<Scalar>> gate_parameters(const Vector<Scalar>& parameters) const {
     return {parameters.data() + gate_, hidden_, gate_parameter_count()};
@@ -220,13 +228,6 @@ class Layer {
     const Index end = gate_ + hidden_ * gate_parameter_count();
     detail::require(flat.size() >= end, what, " must have at least ", end, " elements, got ",
                     flat.size());
-  }
-
-  void check_state(const State<Scalar>& state, Index batch, const char* what) const {
-    detail::require(state.h.rows() == batch && state.h.cols() == hidden_ &&
-                        state.c.rows() == batch && state.c.cols() == hidden_,
-                    what, " must be [B,H] = [", batch, ",", hidden_, "], got h [", state.h.rows(),
-                    ",", state.h.cols(), "] and c [", state.c.rows(), ",", state.c.cols(), "]");
   }
 
   Index inputs_, hidden_;

@@ -1,14 +1,17 @@
 // A stack of time-gated layers with a linear readout and a loss.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/data/batch.hpp"
+#include "glstm/nn/bidirectional.hpp"
 #include "glstm/nn/dense.hpp"
 #include "glstm/nn/initialize.hpp"
 #include "glstm/nn/layer.hpp"
@@ -28,16 +31,30 @@ struct NetworkOptions {
   Loss loss = Loss::mean_squared_error;
   std::vector<typename Gate::Options> gates = {{}};  ///< one for all layers, or one for each
   double time_origin = 0;
+  /// Every layer has a second half, with windows of its own, that reads a sample from its last
+  /// valid step to its first; its clock is that of detail::reverse_timing. The next layer and the
+  /// readout of every step see both hidden states of a step, forward first; the readout of the last
+  /// step sees the states in which both halves end.
+  bool bidirectional = false;
 };
+
+/// The state of a network: that of each of its layers, [B,H].
+template <class Scalar>
+using NetworkState = std::vector<State<Scalar>>;
 
 /// The record of a forward pass of a network; its memory is reused by the next one.
 template <class Scalar>
 struct NetworkTape {
   std::vector<LayerTape<Scalar>> layers;
-  std::vector<State<Scalar>> final_states;  ///< [B,H] per layer
-  std::vector<Matrix<Scalar>> outputs;      ///< [B, H*T] of layers whose every step is used
-  Matrix<Scalar> readout;                   ///< [B, O*N]: the network's answer
+  NetworkState<Scalar> final_states;    ///< in the order of Network::layers()
+  std::vector<Matrix<Scalar>> outputs;  ///< [B, H*T] of layers whose every step is used; H is both
+                                        ///< halves of a bidirectional layer
+  Matrix<Scalar> readout;               ///< [B, O*N]: the network's answer
   Matrix<Scalar> dreadout, dhidden, dinput;
+
+  // Of bidirectional layers.
+  Timing reversed_timing;
+  Matrix<Scalar> reversed, halves[2], final_hidden;
 
   Work work() const {
     Work sum;
@@ -110,9 +127,13 @@ class Network {
                     ", got ", options.gates.size());
     Index inputs = options.inputs;
     for (std::size_t l = 0; l < options.hidden.size(); ++l) {
-      layers_.emplace_back(layout_, detail::text_of("layer", l, "."), inputs, options.hidden[l],
-                           options.gates[options.gates.size() == 1 ? 0 : l], options.time_origin);
-      inputs = options.hidden[l];
+      const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
+      for (const char* half : {".", ".reverse."}) {
+        layers_.emplace_back(layout_, detail::text_of("layer", l, half), inputs, options.hidden[l],
+                             gate, options.time_origin);
+        if (!options.bidirectional) break;
+      }
+      inputs = directions() * options.hidden[l];
     }
     readout_.emplace(layout_, "readout.", inputs, options.outputs);
     parameters.setZero(layout_.size());
@@ -123,7 +144,10 @@ class Network {
 
   const Options& options() const { return options_; }
   const ParameterLayout& layout() const { return layout_; }
+  /// From the input on; of a bidirectional network each layer's forward half, then its reverse.
   const std::vector<Layer<Gate>>& layers() const { return layers_; }
+  /// Halves of a layer: 2 when the network is bidirectional.
+  Index directions() const { return options_.bidirectional ? 2 : 1; }
 
   /// Draws all parameters: input weights and readout by Glorot, recurrent weights orthogonal per
   /// gate, biases zero but for the forget gate's, time gates as the gate itself prescribes.
@@ -152,6 +176,28 @@ class Network {
                   batch.targets);
   }
 
+  /// Throws Error if `state` is not one of `batch` samples, or the network cannot start from one.
+  void check_state(const NetworkState<Scalar>& state, Index batch) const {
+    detail::require(!options_.bidirectional,
+                    "a bidirectional network reads sequences from both ends and cannot go on from "
+                    "a state");
+    detail::require(state.size() == layers_.size(), "the state of a network must have ",
+                    layers_.size(), " layers, got ", state.size());
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      layers_[l].check_state(state[l], batch, "the state of a layer");
+    }
+  }
+
+  /// The state of `batch` samples before their first step. Throws Error where check_state does.
+  NetworkState<Scalar> zero_state(Index batch) const {
+    NetworkState<Scalar> state;
+    for (const Layer<Gate>& layer : layers_) {
+      state.push_back(State<Scalar>::zeros(batch, layer.hidden()));
+    }
+    check_state(state, batch);
+    return state;
+  }
+
   /// How many answers a sample gets: 1, or one for every step.
   Index answers_per_sample(const Timing& timing) const {
     return options_.readout == Readout::every_step ? timing.steps : 1;
@@ -162,17 +208,19 @@ class Network {
   }
 
   /// The network's answer to a batch: [B,O], or [B, O*T] when every step is read out. Valid until
-  /// the tape is used again.
+  /// the tape is used again. `initial` is the state before the first step, null: zero; the state
+  /// after the last is tape.final_states. A bidirectional network starts from zero only.
   const Matrix<Scalar>& predict(const SequenceBatch<Scalar>& input, Tape& tape,
-                                Path path = Path::scheduled) const {
-    forward(input, tape, Keep::nothing, path);
+                                Path path = Path::scheduled,
+                                const NetworkState<Scalar>* initial = nullptr) const {
+    forward(input, tape, Keep::nothing, path, initial);
     return tape.readout;
   }
 
   /// The loss on a batch, without a gradient.
-  Evaluation evaluate(const LabelledBatch<Scalar>& batch, Tape& tape,
-                      Path path = Path::scheduled) const {
-    forward(batch.input, tape, Keep::nothing, path);
+  Evaluation evaluate(const LabelledBatch<Scalar>& batch, Tape& tape, Path path = Path::scheduled,
+                      const NetworkState<Scalar>* initial = nullptr) const {
+    forward(batch.input, tape, Keep::nothing, path, initial);
     return evaluation(batch, mean_counts(batch.input.timing), tape);
   }
 
@@ -182,11 +230,14 @@ class Network {
   /// Where `batch` is a part of a larger one, `whole` is that one's mean_counts: the gradients of
   /// all parts then add up to the gradient of the whole. The evaluation is that of the part;
   /// EvaluationSum puts them together.
+  ///
+  /// `initial` is a constant: no gradient flows into the steps before (truncated backpropagation).
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
                           Vector<Scalar>& gradient, Path path = Path::scheduled,
-                          const std::optional<MeanCounts>& whole = {}) const {
+                          const std::optional<MeanCounts>& whole = {},
+                          const NetworkState<Scalar>* initial = nullptr) const {
     layout_.check(gradient, "a gradient");
-    forward(batch.input, tape, Keep::tape, path);
+    forward(batch.input, tape, Keep::tape, path, initial);
     const Timing& timing = batch.input.timing;
     const MeanCounts counts = whole ? *whole : mean_counts(timing);
     const Evaluation result = evaluation(batch, counts, tape);
@@ -197,13 +248,8 @@ class Network {
     readout_->backward(parameters, read_states(tape), tape.dreadout, tape.dhidden, gradient);
 
     // From the last layer down; dhidden is the gradient of what the layer handed on.
-    for (std::size_t l = layers_.size(); l-- > 0;) {
-      const Layer<Gate>& layer = layers_[l];
-      State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, layer.hidden());
-      const bool every_step = hands_on_every_step(l);
-      if (!every_step) adjoint.h = tape.dhidden;
-      layer.backward(parameters, timing, tape.layers[l], every_step ? &tape.dhidden : nullptr,
-                     budget_gradient, adjoint, l > 0 ? &tape.dinput : nullptr, gradient);
+    for (std::size_t l = depth(); l-- > 0;) {
+      layer_backward(l, timing, budget_gradient, tape, gradient);
       if (l > 0) tape.dhidden.swap(tape.dinput);
     }
     return result;
@@ -252,27 +298,103 @@ class Network {
     return sum;
   }
 
+  std::size_t depth() const { return options_.hidden.size(); }
+
+  /// The place in layers() of a half of layer l.
+  std::size_t half(std::size_t l, std::size_t direction) const {
+    return static_cast<std::size_t>(directions()) * l + direction;
+  }
+
   bool hands_on_every_step(std::size_t l) const {
-    return l + 1 < layers_.size() || options_.readout == Readout::every_step;
+    return l + 1 < depth() || options_.readout == Readout::every_step;
   }
 
   const Matrix<Scalar>& read_states(const Tape& tape) const {
-    return options_.readout == Readout::every_step ? tape.outputs.back()
-                                                   : tape.final_states.back().h;
+    if (options_.readout == Readout::every_step) return tape.outputs.back();
+    return options_.bidirectional ? tape.final_hidden : tape.final_states.back().h;
   }
 
-  void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path) const {
+  void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
+               const NetworkState<Scalar>* initial) const {
     check(input);
+    if (initial != nullptr) check_state(*initial, input.batch());
     tape.layers.resize(layers_.size());
     tape.final_states.resize(layers_.size());
-    tape.outputs.resize(layers_.size());
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      layers_[l].forward(parameters, l == 0 ? input.values : tape.outputs[l - 1], input.timing,
-                         nullptr, tape.final_states[l],
-                         hands_on_every_step(l) ? &tape.outputs[l] : nullptr, tape.layers[l], keep,
-                         path);
+    tape.outputs.resize(depth());
+    if (options_.bidirectional) tape.reversed_timing = detail::reverse_timing(input.timing);
+    for (std::size_t l = 0; l < depth(); ++l) {
+      const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
+      if (options_.bidirectional) {
+        forward_both_ways(l, x, input.timing, tape, keep, path);
+        continue;
+      }
+      layers_[l].forward(parameters, x, input.timing, initial != nullptr ? &(*initial)[l] : nullptr,
+                         tape.final_states[l], hands_on_every_step(l) ? &tape.outputs[l] : nullptr,
+                         tape.layers[l], keep, path);
+    }
+    if (options_.bidirectional && options_.readout == Readout::last_step) {
+      const Index H = options_.hidden.back();
+      tape.final_hidden.resize(input.batch(), 2 * H);
+      tape.final_hidden << tape.final_states[half(depth() - 1, 0)].h,
+          tape.final_states[half(depth() - 1, 1)].h;
     }
     readout_->forward(parameters, read_states(tape), tape.readout);
+  }
+
+  void forward_both_ways(std::size_t l, const Matrix<Scalar>& x, const Timing& timing, Tape& tape,
+                         Keep keep, Path path) const {
+    const bool every_step = hands_on_every_step(l);
+    for (const std::size_t direction : {0, 1}) {
+      const std::size_t place = half(l, direction);
+      const Layer<Gate>& layer = layers_[place];
+      if (direction == 1) detail::reverse_steps<Scalar>(x, layer.inputs(), timing, tape.reversed);
+      layer.forward(parameters, direction == 0 ? x : tape.reversed,
+                    direction == 0 ? timing : tape.reversed_timing, nullptr,
+                    tape.final_states[place], every_step ? &tape.halves[direction] : nullptr,
+                    tape.layers[place], keep, path);
+    }
+    if (!every_step) return;
+    detail::reverse_steps<Scalar>(tape.halves[1], options_.hidden[l], timing, tape.reversed);
+    detail::join_halves(tape.halves[0], tape.reversed, timing.steps, tape.outputs[l]);
+  }
+
+  /// The gradient of a layer, from tape.dhidden; tape.dinput is written where there is a layer
+  /// below.
+  void layer_backward(std::size_t l, const Timing& timing, Scalar budget_gradient, Tape& tape,
+                      Vector<Scalar>& gradient) const {
+    const bool every_step = hands_on_every_step(l);
+    const Index H = options_.hidden[l];
+    if (!options_.bidirectional) {
+      State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, H);
+      if (!every_step) adjoint.h = tape.dhidden;
+      layers_[l].backward(parameters, timing, tape.layers[l], every_step ? &tape.dhidden : nullptr,
+                          budget_gradient, adjoint, l > 0 ? &tape.dinput : nullptr, gradient);
+      return;
+    }
+    for (const std::size_t direction : {1, 0}) {
+      const std::size_t place = half(l, direction);
+      const Layer<Gate>& layer = layers_[place];
+      State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, H);
+      Matrix<Scalar>& doutputs = tape.halves[0];
+      if (!every_step) {
+        adjoint.h = tape.dhidden.middleCols(static_cast<Index>(direction) * H, H);
+      } else if (direction == 0) {
+        detail::take_half(tape.dhidden, timing.steps, 0, doutputs);
+      } else {
+        detail::take_half(tape.dhidden, timing.steps, 1, tape.reversed);
+        detail::reverse_steps<Scalar>(tape.reversed, H, timing, doutputs);
+      }
+      Matrix<Scalar>& dx = direction == 0 ? tape.halves[1] : tape.reversed;
+      layer.backward(parameters, direction == 0 ? timing : tape.reversed_timing, tape.layers[place],
+                     every_step ? &doutputs : nullptr, budget_gradient, adjoint,
+                     l > 0 ? &dx : nullptr, gradient);
+      if (l == 0) continue;
+      if (direction == 1) {
+        detail::reverse_steps<Scalar>(dx, layer.inputs(), timing, tape.dinput);
+      } else {
+        tape.dinput += dx;
+      }
+    }
   }
 
   Evaluation evaluation(const LabelledBatch<Scalar>& batch, const MeanCounts& counts,
@@ -293,22 +415,73 @@ class Network {
   std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
 };
 
+namespace detail {
+
+/// The options of `network` for another kind of gate.
+template <TimeGate To, TimeGate From>
+NetworkOptions<To> with_gate_options(const Network<From>& network,
+                                     std::vector<typename To::Options> gates) {
+  const NetworkOptions<From>& options = network.options();
+  return {.inputs = options.inputs,
+          .hidden = options.hidden,
+          .outputs = options.outputs,
+          .readout = options.readout,
+          .loss = options.loss,
+          .gates = std::move(gates),
+          .time_origin = options.time_origin,
+          .bidirectional = options.bidirectional};
+}
+
+/// Copies the blocks that both networks have.
+template <TimeGate From, TimeGate To>
+void copy_weights(const Network<From>& from, Network<To>& to) {
+  for (const ParameterBlock& block : to.layout().blocks()) {
+    if (block.role == ParameterRole::time_gate) continue;
+    block_view(to.parameters, block) = block_view(from.parameters, from.layout().find(block.name));
+  }
+}
+
+}  // namespace detail
+
 /// The plain LSTM with the weights of `network`: the same function where every gate is open with
 /// k = 1 at all times, as at the end of a temporal curriculum.
 template <TimeGate Gate>
 Network<AlwaysOpen<typename Gate::Scalar>> without_gates(const Network<Gate>& network) {
-  const NetworkOptions<Gate>& options = network.options();
-  Network<AlwaysOpen<typename Gate::Scalar>> plain({.inputs = options.inputs,
-                                                    .hidden = options.hidden,
-                                                    .outputs = options.outputs,
-                                                    .readout = options.readout,
-                                                    .loss = options.loss,
-                                                    .time_origin = options.time_origin});
-  for (const ParameterBlock& block : plain.layout().blocks()) {
-    block_view(plain.parameters, block) =
-        block_view(network.parameters, network.layout().find(block.name));
-  }
+  using Plain = AlwaysOpen<typename Gate::Scalar>;
+  Network<Plain> plain(detail::with_gate_options<Plain>(network, {{}}));
+  detail::copy_weights(network, plain);
   return plain;
+}
+
+/// The g-LSTM with the weights of a plain LSTM and gates that are open at all times from `first` to
+/// `last`, with an openness of at least `least_openness`: nearly the same function, to be trained
+/// towards a budget. Centres are spread evenly. The nearer least_openness is to 1, the nearer the
+/// function is to the LSTM's, and the longer the way that the widths have to go.
+///
+/// `first` and `last` are in the unit of the timestamps, relative to the time origin. Throws Error
+/// unless first < last and 0 < least_openness < 1.
+template <class Scalar>
+Network<GaussianGate<Scalar>> add_time_gates(
+    const Network<AlwaysOpen<Scalar>>& network, double first, double last,
+    const typename GaussianGate<Scalar>::Options& options = {}, double least_openness = 0.99) {
+  using Gate = GaussianGate<Scalar>;
+  detail::check_spread({.start = first, .end = last});
+  detail::require(least_openness > 0 && least_openness < 1 && least_openness >= options.threshold,
+                  "least_openness must lie between the closing threshold and 1, got ",
+                  least_openness);
+  Network<Gate> gated(detail::with_gate_options<Gate>(network, {options}));
+  detail::copy_weights(network, gated);
+  const double reach = std::sqrt(-std::log(least_openness));
+  for (const Layer<Gate>& layer : gated.layers()) {
+    auto gates = layer.gate_parameters(gated.parameters);  // [H,2]: mu, sigma
+    for (Index j = 0; j < layer.hidden(); ++j) {
+      const double mu = first + (last - first) * (static_cast<double>(j) + 0.5) /
+                                    static_cast<double>(layer.hidden());
+      gates(j, 0) = static_cast<Scalar>(mu);
+      gates(j, 1) = static_cast<Scalar>(std::max(mu - first, last - mu) / reach);
+    }
+  }
+  return gated;
 }
 
 /// A plain LSTM, the Gaussian-gated LSTM (arXiv:1901.07334), and the Phased LSTM

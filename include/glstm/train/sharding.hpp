@@ -52,12 +52,15 @@ class BatchWorkers {
     return {batch, std::min(batch, shards_ > 0 ? shards_ : (batch + 63) / 64)};
   }
 
-  /// Network::add_gradient, shared by the threads. Throws Error, before anything is written, where
-  /// that does.
+  /// Network::add_gradient, shared by the threads. `carried`, when not null, is the state of the
+  /// whole batch, before the first step on entry and after the last on return. Throws Error, before
+  /// anything is written, where Network::add_gradient does.
   Evaluation add_gradient(const Network<Gate>& network, const LabelledBatch<Scalar>& batch,
-                          double budget_weight, Vector<Scalar>& gradient) {
+                          double budget_weight, Vector<Scalar>& gradient,
+                          NetworkState<Scalar>* carried = nullptr) {
     network.layout().check(gradient, "a gradient");
     network.check(batch);
+    if (carried != nullptr) network.check_state(*carried, batch.input.batch());
     const MeanCounts whole = network.mean_counts(batch.input.timing);
     const ShardCut parts = cut(batch.input.batch());
     results_.resize(static_cast<std::size_t>(parts.shards));
@@ -66,8 +69,11 @@ class BatchWorkers {
       Result& result = results_[static_cast<std::size_t>(shard)];
       const LabelledBatch<Scalar>& part = shard_of(batch, parts, shard, worker.part);
       result.gradient.setZero(gradient.size());
-      result.evaluation = network.add_gradient(part, budget_weight, worker.tape, result.gradient,
-                                               Path::scheduled, whole);
+      if (carried != nullptr) take_rows(*carried, parts, shard, worker.initial);
+      result.evaluation =
+          network.add_gradient(part, budget_weight, worker.tape, result.gradient, Path::scheduled,
+                               whole, carried != nullptr ? &worker.initial : nullptr);
+      if (carried != nullptr) put_rows(worker.tape.final_states, parts, shard, *carried);
     });
     EvaluationSum sum;
     for (const Result& result : results_) {
@@ -96,6 +102,7 @@ class BatchWorkers {
   struct Worker {
     typename Network<Gate>::Tape tape;
     LabelledBatch<Scalar> part;
+    NetworkState<Scalar> initial;
   };
   struct Result {
     Vector<Scalar> gradient;
@@ -109,6 +116,23 @@ class BatchWorkers {
     if (parts.shards == 1) return batch;
     copy_samples(batch, parts.begin(shard), parts.size(shard), memory);
     return memory;
+  }
+
+  /// The states of a shard's samples, out of those of the whole batch.
+  static void take_rows(const NetworkState<Scalar>& whole, const ShardCut& parts, Index shard,
+                        NetworkState<Scalar>& part) {
+    part.resize(whole.size());
+    for (std::size_t l = 0; l < whole.size(); ++l) {
+      part[l].h = whole[l].h.middleRows(parts.begin(shard), parts.size(shard));
+      part[l].c = whole[l].c.middleRows(parts.begin(shard), parts.size(shard));
+    }
+  }
+  static void put_rows(const NetworkState<Scalar>& part, const ShardCut& parts, Index shard,
+                       NetworkState<Scalar>& whole) {
+    for (std::size_t l = 0; l < whole.size(); ++l) {
+      whole[l].h.middleRows(parts.begin(shard), parts.size(shard)) = part[l].h;
+      whole[l].c.middleRows(parts.begin(shard), parts.size(shard)) = part[l].c;
+    }
   }
 
   Index shards_;

@@ -91,6 +91,26 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
   return sum.mean();
 }
 
+/// The evaluation of a network over streams, in chunks of so many steps with the state carried from
+/// one to the next: the same figures, to rounding, as in one piece.
+template <TimeGate Gate, class Scalar = typename Gate::Scalar>
+Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Scalar>& streams,
+                            Index chunk_steps) {
+  detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
+  const FlushToZero flush;
+  typename Network<Gate>::Tape tape;
+  LabelledBatch<Scalar> chunk;
+  NetworkState<Scalar> state;
+  EvaluationSum sum;
+  for (Index first = 0; first < streams.steps(); first += chunk_steps) {
+    streams.load(first, std::min(chunk_steps, streams.steps() - first), chunk);
+    if (first == 0) state = network.zero_state(chunk.input.batch());
+    sum.add(network.evaluate(chunk, tape, Path::scheduled, &state));
+    state.swap(tape.final_states);
+  }
+  return sum.mean();
+}
+
 /// Trains a network by gradient descent. Steps are counted by the optimiser, so training goes on
 /// from the step that its state says; the order of samples depends on the seed and the epoch only.
 template <TimeGate Gate>
@@ -154,13 +174,63 @@ class Trainer {
   /// the optimiser's state is not taken back. Throws Error, before the first step, when the average
   /// is that of another number of parameters.
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
-    using Clock = std::chrono::steady_clock;
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
+    carried_.reset();
+    std::vector<Index> order;
+    return run(
+        training.size() / batch_size,
+        [&](Index epoch) {
+          Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
+          order = rng.permutation(training.size());
+        },
+        [&](Index s) {
+          training.load(std::span(order).subspan(static_cast<std::size_t>(s * batch_size),
+                                                 static_cast<std::size_t>(batch_size)),
+                        batch_);
+        },
+        [&](EpochReport& report) {
+          if (validation == nullptr) return;
+          report.validation = with_average(
+              [&](const auto& n) { return evaluate(n, *validation, 500, options_.threads); });
+        });
+  }
+
+  /// Trains on streams by truncated backpropagation through time: a step on each chunk of
+  /// `chunk_steps` steps in turn, which starts from the state that the chunk before has left, as a
+  /// constant. An epoch is one pass over the streams, from the zero state on; all streams are one
+  /// batch, options.batch does not matter. A training that is resumed in the middle of a pass goes
+  /// on with the chunk that comes next, from the zero state.
+  ///
+  /// Throws Error where `fit` does, and unless the network answers every step.
+  EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
+                          const StreamSource<Scalar>* validation = nullptr) {
+    detail::require(network_.options().readout == Readout::every_step,
+                    "streams are answered step by step: the network needs Readout::every_step");
+    detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
+    detail::require(training.steps() >= 1, "there are no steps to train on");
+    return run((training.steps() + chunk_steps - 1) / chunk_steps, [&](Index) { carried_.reset(); },
+               [&](Index s) {
+                 const Index first = s * chunk_steps;
+                 training.load(first, std::min(chunk_steps, training.steps() - first), batch_);
+                 if (!carried_) carried_ = network_.zero_state(batch_.input.batch());
+               },
+               [&](EpochReport& report) {
+                 if (validation == nullptr) return;
+                 report.validation = with_average(
+                     [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
+               });
+  }
+
+ private:
+  /// The loop of both: begin(epoch) before the steps of an epoch, load(step of the epoch) writes
+  /// batch_, validate(report) at every report.
+  template <class Begin, class Load, class Validate>
+  EpochReport run(Index steps_per_epoch, Begin&& begin_epoch, Load&& load, Validate&& validate) {
+    using Clock = std::chrono::steady_clock;
     if (average_ != nullptr && average_->value().size() > 0) {
       network_.layout().check(average_->value(), "an average");
     }
-    const Index steps_per_epoch = training.size() / batch_size;
     const Index parts = std::min(options_.reports_per_epoch, steps_per_epoch);
     const auto is_reported = [&](Index steps) {  // of an epoch, after as many of its steps
       return steps * parts / steps_per_epoch > (steps - 1) * parts / steps_per_epoch;
@@ -173,14 +243,11 @@ class Trainer {
                 (seconds > 0 && seconds >= options_.max_seconds);
     for (Index epoch = optimizer_.state().steps / steps_per_epoch; epoch < options_.epochs && !stop;
          ++epoch) {
-      Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
-      const std::vector<Index> order = rng.permutation(training.size());
+      begin_epoch(epoch);
       for (Index s = optimizer_.state().steps % steps_per_epoch; s < steps_per_epoch && !stop;
            ++s) {
         const auto begin = Clock::now();
-        training.load(std::span(order).subspan(static_cast<std::size_t>(s * batch_size),
-                                               static_cast<std::size_t>(batch_size)),
-                      batch_);
+        load(s);
         StepReport step = train_step();
         seconds += std::chrono::duration<double>(Clock::now() - begin).count();
         sum.add(step.batch);
@@ -198,7 +265,7 @@ class Trainer {
         report.seconds = seconds;
         report.budget_weight = budget_weight();
         report.training = std::exchange(sum, {}).mean();
-        if (validation != nullptr) report.validation = validate(*validation);
+        validate(report);
         const TrainingSnapshot<Scalar> now{
             network_.parameters, network_.layout(), optimizer_.state(),
             average_ != nullptr ? &average_->value() : nullptr, controller_};
@@ -210,13 +277,13 @@ class Trainer {
     return report;
   }
 
- private:
-  Evaluation validate(const Dataset<Scalar>& data) const {
-    constexpr Index batch = 500;
-    if (average_ == nullptr) return evaluate(network_, data, batch, options_.threads);
+  /// What `measure` says of the network, with the average of the parameters where one is kept.
+  template <class Measure>
+  Evaluation with_average(Measure&& measure) const {
+    if (average_ == nullptr) return measure(network_);
     Network<Gate> averaged = network_;
     averaged.parameters = average_->value();
-    return evaluate(averaged, data, batch, options_.threads);
+    return measure(averaged);
   }
 
   double budget_weight() const {
@@ -252,8 +319,9 @@ class Trainer {
   /// The gradient on batch_, at parameters with noise. They are without it again after, also when
   /// the batch turns out not to fit.
   Evaluation add_noisy_gradient(Index step) {
+    NetworkState<Scalar>* carried = carried_ ? &*carried_ : nullptr;
     if (options_.weight_noise == 0) {
-      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_);
+      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried);
     }
     struct Restore {
       Vector<Scalar>& parameters;
@@ -263,7 +331,7 @@ class Trainer {
     without_noise_ = network_.parameters;
     const Restore restore{network_.parameters, without_noise_};
     add_weight_noise(step);
-    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_);
+    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried);
   }
 
   void add_weight_noise(Index step) {
@@ -301,6 +369,7 @@ class Trainer {
   std::vector<ParameterRule<Scalar>> after_step_;
   BatchWorkers<Gate> workers_;
   LabelledBatch<Scalar> batch_;
+  std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
