@@ -166,6 +166,13 @@ TEST_CASE("the time of CSV sequences may count from their first steps") {
   expected << 0, 1.5, 0, 0, 0, 0, 0, 0, 0.25;
   CHECK(batch.input.timing.timestamps == expected);
 
+  auto far =
+      read<double>("sequence,timestamp,x,label\na,1,0,0\na,2,0,0\nb,-1.7e308,0,1\nb,1.7e308,0,1\n");
+  check_mentions(error_of([&] { far.count_time_from_first_steps(); }),
+                 {"my.csv", "-1.7e+308 to 1.7e+308 in sequence 1"});
+  far.load(std::vector<Index>{0, 1}, batch);
+  CHECK(batch.input.timing.timestamps == glstm::Matrix<double>{{1, 2}, {-1.7e308, 1.7e308}});
+
   auto steps = read<double>("sequence,x,label\na,1,0\na,2,0\n");  // times are steps
   steps.count_time_from_first_steps();
   CHECK(steps.first_time() == 0);
@@ -276,6 +283,23 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
                    {"my.csv:4:", "one after the other", "\"s\" again"});
     check_mentions(error_for("sequence,label,a\n,0,1\n"),
                    {"my.csv:2:", "\"sequence\"", "an empty field"});
+  }
+}
+
+TEST_CASE("CSV text that is cut anywhere is fewer rows or an error") {
+  for (std::size_t size = 0; size < labelled.size(); ++size) {
+    CAPTURE(size);
+    const std::string_view text = labelled.substr(0, size);
+    try {
+      const auto data = read(text);
+      Index rows = 0;
+      for (Index s = 0; s < data.size(); ++s) rows += data.length(s);
+      // The last row may be cut within its last number.
+      CHECK(rows >= std::count(text.begin(), text.end(), '\n') - 1);
+      CHECK(rows <= std::count(text.begin(), text.end(), '\n'));
+    } catch (const glstm::Error& error) {
+      check_mentions(error.what(), {"my.csv:", "expected", "found"});
+    }
   }
 }
 

@@ -410,6 +410,65 @@ TEST_CASE("a checkpoint that does not fit is an error and changes nothing") {
     check_mentions(error_after([&](Safetensors& file) { file.metadata.erase(key); }),
                    {key, "got none"});
   }
+  // Wrong where nobody asked for it: an average is read even so.
+  check_mentions(error_after([](Safetensors& file) {
+                   file.tensors["average"] = {{1}, std::vector<float>{1}};
+                 }),
+                 {"\"average\"", "shape", "[1]"});
+  check_mentions(error_after([](Safetensors& file) {
+                   const Index size = file.tensors.at("optimizer.moments").shape[0];
+                   file.tensors["average"] = {
+                       {size},
+                       std::vector<float>(static_cast<std::size_t>(size),
+                                          -std::numeric_limits<float>::infinity())};
+                 }),
+                 {"\"average\"", "finite", "-inf"});
+  check_mentions(error_after([](Safetensors& file) {
+                   file.tensors.at("layer0.mu").values = std::vector<std::int64_t>(5);
+                 }),
+                 {"\"layer0.mu\"", "F32", "I64"});
+  check_mentions(error_after([](Safetensors& file) {
+                   Tensor& moments = file.tensors.at("optimizer.moments");
+                   moments.values = moments.as<double>();
+                 }),
+                 {"\"optimizer.moments\"", "F32", "F64"});
+  check_mentions(error_after([](Safetensors& file) {
+                   Tensor& moments = file.tensors.at("optimizer.moments");
+                   moments = {{moments.shape[0], 0}, std::vector<float>{}};
+                 }),
+                 {"moments"});
+}
+
+TEST_CASE("a checkpoint whose header lies about its data is an error and changes nothing") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  save_checkpoint(path, Model<float>(1).snapshot());
+  std::ifstream stream(path, std::ios::binary);
+  const std::string good(std::istreambuf_iterator<char>(stream), {});
+  struct Case {
+    std::string from, to, mention;  // of one length
+  };
+  const std::vector<Case> cases = {
+      {"\"shape\":[20,2]", "\"shape\":[9e9] ", "shape of non-negative integers"},
+      {"\"shape\":[20,2]", "\"shape\":[99,9]", "expected 3564 bytes"},
+      {"\"shape\":[20,2]", "\"shape\":[-1,2]", "shape of non-negative integers"},
+      {"\"dtype\":\"F32\"", "\"dtype\":\"F64\"", "bytes for the shape"},
+      {"\"dtype\":\"F32\"", "\"dtype\":\"F16\"", "not supported"},
+      {"\"data_offsets\":[", "\"data_offsets\":[-", "valid JSON"},
+      {"{\"", "{ ", "valid JSON"},
+  };
+  for (const Case& lie : cases) {
+    CAPTURE(lie.from, lie.to);
+    std::string bytes = good;
+    const std::size_t at = bytes.find(lie.from);
+    REQUIRE(at != std::string::npos);
+    bytes.replace(at, lie.to.size(), lie.to);
+    std::ofstream(path, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    Model<float> model(3), before(3);
+    check_mentions(error_of([&] { model.load(path); }), {path.string(), lie.mention});
+    check_same(model, before);
+  }
 }
 
 TEST_CASE("a checkpoint of another model, rule or type is refused") {
@@ -452,7 +511,7 @@ TEST_CASE("a truncated or missing checkpoint is refused at every length") {
     std::ifstream stream(path, std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(stream), {});
   }
-  for (std::size_t size = 0; size < bytes.size(); size += 97) {
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
     CAPTURE(size);
     std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(size));
     check_mentions(error_of([&] { model.load(path); }), {path.string()});

@@ -260,6 +260,23 @@ TEST_CASE("a damaged sheet of CIFAR-10 is an error that names it") {
     write(path, bytes);
     mentions("1024 x 3", "found 1000000 x 1000000");
   }
+  SECTION("a file too small for its pixels, however well they are packed") {
+    const Index images = 10'000;
+    Bytes bytes = bytes_of(path);
+    const Bytes extent = {0, 0, 0x27, 0x10};
+    std::copy(extent.begin(), extent.end(), bytes.begin() + 20);
+    const auto checksum = static_cast<std::uint32_t>(crc32(0, bytes.data() + 12, 17));
+    for (int i = 0; i < 4; ++i) {
+      bytes[static_cast<std::size_t>(29 + i)] = static_cast<std::uint8_t>(checksum >> (24 - 8 * i));
+    }
+    write(path, bytes);
+    Bytes pixels = {7};
+    check_mentions(
+        error_of([&] { glstm::detail::read_cifar10_sheet(path, images, pixels); }),
+        {path.string(), "at least 29767 bytes", "found " + std::to_string(bytes.size())});
+    CHECK(pixels == Bytes{7});
+    CHECK(pixels.capacity() < 100);
+  }
   SECTION("another pixel format") {
     for (const auto format :
          std::vector<png_uint_32>{PNG_FORMAT_GRAY, PNG_FORMAT_RGBA, PNG_FORMAT_GA}) {
@@ -296,6 +313,28 @@ TEST_CASE("wrong labels of the sheets of CIFAR-10 are an error that names their 
   check("[1,-1,2]", "0..9", "found -1 at position 1");
   check("[1.5,1,2]", "0..9", "found 1.5 at position 0");
   check("[\"1\",1,2]", "0..9", "found \"1\" at position 0");
-  check("[[1],1,2]", "0..9", "found [1] at position 0");
+  check("[[1],1,2]", "0..9", "found array at position 0");
+  check("[{},1,2]", "0..9", "found object at position 0");
+  check("[1,2,18446744073709551616]", "0..9", "found 1.8446744073709552e+19 at position 2");
+  check("[1,2,1e400]", "a JSON array", "no JSON");
+  check("[1,null,2]", "0..9", "found null at position 1");
   check(std::string(5000, ' ') + "[1,2,3]", "at most 1072 bytes", "found more");
+  const std::string whole = labels(batch_size);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    check(whole.substr(0, size), "a JSON array", "no JSON");
+  }
+}
+
+TEST_CASE("labels of CIFAR-10 may be nested as deep as their file lets them") {
+  // Printing them would need a stack as deep.
+  const TemporaryFolder folder;
+  const std::size_t count = 50'000, depth = 300'000;
+  std::string text = "[";
+  for (std::size_t i = 1; i < count; ++i) text += "1,";
+  text += std::string(depth, '[') + std::string(depth, ']') + "]";
+  write(folder / "labels.json", text);
+  Bytes read(count);
+  check_mentions(
+      error_of([&] { glstm::detail::read_cifar10_labels(folder / "labels.json", read); }),
+      {"found array at position 49999"});
 }

@@ -118,8 +118,16 @@ class CsvSequences final : public Dataset<Scalar> {
   }
 
   /// From now on the time of every sequence counts from its first step: for timestamps of one
-  /// clock, such as seconds since 1970, of things that happened on different days.
+  /// clock, such as seconds since 1970, of things that happened on different days. Throws Error,
+  /// and changes nothing, when a sequence lasts longer than a double can tell.
   void count_time_from_first_steps() {
+    for (Index s = 0; has_timestamps() && s < size(); ++s) {
+      const double begin = times_[static_cast<std::size_t>(start(s))];
+      const double end = times_[static_cast<std::size_t>(start(s + 1) - 1)];
+      detail::require(std::isfinite(end - begin), source_,
+                      ": expected sequences whose duration is a finite number, found times ", begin,
+                      " to ", end, " in sequence ", s);
+    }
     for (Index s = 0; has_timestamps() && s < size(); ++s) {
       const double begin = times_[static_cast<std::size_t>(start(s))];
       for (Index row = start(s); row < start(s + 1); ++row) {

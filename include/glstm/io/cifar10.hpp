@@ -28,23 +28,29 @@ inline constexpr Index cifar10_pixels = 32 * 32, cifar10_classes = 10;
 inline constexpr Index cifar10_bytes = 3 * cifar10_pixels;  // of an image
 
 /// Reads a batch of the binary version, records of a label and of 1024 bytes of each of red, green
-/// and blue, into `labels` and `pixels`, red, green and blue of one pixel after another. Throws
-/// Error unless it has as many records as there are `labels`, with labels 0..9.
-inline void read_cifar10_records(const std::filesystem::path& path, std::span<std::uint8_t> labels,
-                                 std::uint8_t* pixels) {
+/// and blue, and appends them to `labels` and `pixels`, red, green and blue of one pixel after
+/// another. Throws Error, and appends nothing, unless there are `images` records with labels 0..9.
+inline void read_cifar10_records(const std::filesystem::path& path, Index images,
+                                 std::vector<std::uint8_t>& labels,
+                                 std::vector<std::uint8_t>& pixels) {
   constexpr std::size_t record_size = 1 + cifar10_bytes;
-  const std::size_t size = labels.size() * record_size;
+  const std::size_t count = static_cast<std::size_t>(images), size = count * record_size;
   const std::vector<std::uint8_t> bytes = read_file_bytes(path, size);
-  require(bytes.size() == size, path.string(), ": expected ", labels.size(), " records of ",
-          record_size, " bytes, found ", bytes.size(), " bytes");
-  const std::uint8_t* record = bytes.data();
-  for (std::size_t i = 0; i < labels.size(); ++i, record += record_size) {
-    require(record[0] < cifar10_classes, path.string(), ": expected labels 0..",
-            cifar10_classes - 1, ", found ", int{record[0]}, " in record ", i);
-    labels[i] = record[0];
+  require(bytes.size() == size, path.string(), ": expected ", images, " records of ", record_size,
+          " bytes, found ", bytes.size(), " bytes");
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t label = bytes[i * record_size];
+    require(label < cifar10_classes, path.string(), ": expected labels 0..", cifar10_classes - 1,
+            ", found ", int{label}, " in record ", i);
+  }
+  std::size_t out = pixels.size();
+  pixels.resize(out + count * cifar10_bytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t* record = bytes.data() + i * record_size;
+    labels.push_back(record[0]);
     for (Index p = 0; p < cifar10_pixels; ++p) {
       for (Index channel = 0; channel < 3; ++channel) {
-        *pixels++ = record[1 + channel * cifar10_pixels + p];
+        pixels[out++] = record[1 + channel * cifar10_pixels + p];
       }
     }
   }
@@ -66,10 +72,10 @@ struct PngReader {
 };
 
 /// Reads a sheet, a PNG image of 1024 x `images` pixels, 8 bits of red, green and blue, each of its
-/// rows an image row by row, into `pixels`. Throws Error when it cannot be read whole or is of
-/// another kind; its size is compared before anything is unpacked.
+/// rows an image row by row, and appends it to `pixels`. Throws Error, and appends nothing, when it
+/// cannot be read whole or is of another kind; its size is compared before anything is unpacked.
 inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
-                               std::uint8_t* pixels) {
+                               std::vector<std::uint8_t>& pixels) {
   PngReader png;
   png.check(png_image_begin_read_from_file(&png.image, path.string().c_str()), path);
   require(Index{png.image.width} == cifar10_pixels && Index{png.image.height} == images,
@@ -77,7 +83,17 @@ inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
           png.image.width, " x ", png.image.height);
   require(png.image.format == PNG_FORMAT_RGB, path.string(),
           ": expected 8 bits of red, green and blue per pixel, found another pixel format");
-  png.check(png_image_finish_read(&png.image, nullptr, pixels, 0, nullptr), path);
+  const std::size_t size = static_cast<std::size_t>(images * cifar10_bytes);
+  constexpr std::size_t most = 1032;  // bytes that deflate packs into one
+  std::error_code error;
+  const std::uintmax_t file_size = std::filesystem::file_size(path, error);
+  require(!error && file_size >= size / most, path.string(), ": expected a sheet of at least ",
+          size / most, " bytes, found ", error ? 0 : file_size);
+  const std::size_t before = pixels.size();
+  pixels.resize(before + size);
+  if (png_image_finish_read(&png.image, nullptr, pixels.data() + before, 0, nullptr) != 0) return;
+  pixels.resize(before);
+  png.check(0, path);
 }
 
 /// Reads the labels of sheets, a JSON array of numbers 0..9. Throws Error unless it has as many as
@@ -90,6 +106,9 @@ inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std
   require(json.size() == labels.size(), path.string(), ": expected ", labels.size(),
           " labels, found ", json.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
+    // Of an array or an object only the kind: to write it takes a recursion as deep as it is.
+    require(!json[i].is_structured(), path.string(), ": expected labels 0..", cifar10_classes - 1,
+            ", found ", json[i].type_name(), " at position ", i);
     require(json[i].is_number_unsigned() && json[i] < cifar10_classes, path.string(),
             ": expected labels 0..", cifar10_classes - 1, ", found ", json[i], " at position ", i);
     labels[i] = json[i].get<std::uint8_t>();
@@ -130,22 +149,20 @@ ImageSequences<Scalar> load_cifar10_batches(const std::filesystem::path& folder,
           "expected CIFAR-10's binary batches or sheets in the folder ", folder.string(),
           ", found neither ", absent_binary, " nor ", absent_sheet);
 
-  const std::size_t batches = binaries.size(), per_batch = static_cast<std::size_t>(batch);
-  const Index count = static_cast<Index>(batches) * batch;
+  const Index count = static_cast<Index>(binaries.size()) * batch;
   IdxArray images{{count, 32, 32, 3}, {}, folder.string()};
   IdxArray labels{{count}, {}, folder.string()};
-  images.values.resize(static_cast<std::size_t>(count * cifar10_bytes));
-  labels.values.resize(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < batches; ++i) {
-    std::uint8_t* pixels = images.values.data() + i * per_batch * cifar10_bytes;
-    if (absent_binary.empty()) {
-      read_cifar10_records(folder / binaries[i],
-                           std::span(labels.values).subspan(i * per_batch, per_batch), pixels);
-    } else {
-      read_cifar10_sheet(folder / sheets[i], batch, pixels);
+  if (absent_binary.empty()) {
+    for (const std::string& file : binaries) {
+      read_cifar10_records(folder / file, batch, labels.values, images.values);
     }
+  } else {
+    for (const std::string& file : sheets) {
+      read_cifar10_sheet(folder / file, batch, images.values);
+    }
+    labels.values.resize(static_cast<std::size_t>(count));
+    read_cifar10_labels(folder / label_file, labels.values);
   }
-  if (!absent_binary.empty()) read_cifar10_labels(folder / label_file, labels.values);
   return ImageSequences<Scalar>(std::move(images), std::move(labels), cifar10_classes);
 }
 

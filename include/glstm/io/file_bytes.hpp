@@ -45,7 +45,7 @@ inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& pa
   require(file != nullptr, "cannot open ", name, ": ",
           errno != 0 ? std::strerror(errno) : "out of memory");
 
-  constexpr unsigned chunk = 1u << 20;
+  constexpr unsigned chunk = 1u << 16;
   std::vector<std::uint8_t> bytes;
   for (;;) {
     const std::size_t used = bytes.size();
