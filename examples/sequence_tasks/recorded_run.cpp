@@ -28,7 +28,8 @@ std::vector<std::string> split(const std::string& line) {
   return fields;
 }
 
-/// Reads a file with the columns `expected`; the columns named in `words` are not numbers.
+}  // namespace
+
 Table read_table(const fs::path& file, const std::vector<std::string>& expected,
                  const std::string& words) {
   Table table;
@@ -54,8 +55,6 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
   require(!in.bad(), file.string(), ": cannot be read");
   return table;
 }
-
-}  // namespace
 
 double Table::number(const char* column, std::size_t row) const {
   return parse_number<double>(text(column, row)).value_or(std::numeric_limits<double>::quiet_NaN());

@@ -22,6 +22,12 @@ struct Table {
   double number(const char* column, std::size_t row) const;  ///< not a number where empty
 };
 
+/// Reads a file that has exactly the columns `expected`, all numbers but the one called `words`. No
+/// rows where there is no file; a last line without an end does not count, it is being written.
+/// Throws glstm::Error, which names the file and the line, when it is damaged.
+Table read_table(const std::filesystem::path& file, const std::vector<std::string>& expected,
+                 const std::string& words);
+
 struct RecordedRun {
   std::filesystem::path path;
   std::string name;   ///< the folder's

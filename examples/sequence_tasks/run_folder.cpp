@@ -25,8 +25,13 @@ Json read_json(const std::filesystem::path& path) {
   std::stringstream text;
   text << in.rdbuf();
   if (!in) throw Error(path.string() + ": cannot be read");
+  // Deeper ones are not ours, and copying or writing them takes a recursion as deep.
+  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    glstm::detail::require(depth <= 16, path.string(), ": expected JSON of at most 16 levels");
+    return true;
+  };
   try {
-    return Json::parse(text.str());
+    return Json::parse(text.str(), check_depth);
   } catch (const Json::exception&) {
     throw Error(path.string() + ": expected JSON, got something else");
   }
@@ -106,7 +111,8 @@ void check_metrics(const Json& metrics, const std::string& source) {
                            ": expected a number \"", key, "\"");
   };
   glstm::detail::require(metrics.is_object() && metrics.contains("test") &&
-                             metrics.contains("lstm") && metrics.contains("layers"),
+                             metrics.contains("lstm") && metrics.contains("layers") &&
+                             metrics["layers"].is_array(),
                          source, ": expected the metrics of a run");
   for (const char* key :
        {"update_share", "macs_per_sequence", "dense_macs_per_sequence", "inference_ms_per_sequence",

@@ -232,10 +232,19 @@ void read(const Json& json, T& value) {
     } else {
       read(json, value.emplace());
     }
+  } else if constexpr (IsList<T>::value) {
+    if (!json.is_array()) throw Error("expected a list, got " + json.dump());
+    value.clear();
+    for (const Json& element : json) read(element, value.emplace_back());
   } else if constexpr (std::is_integral_v<T>) {
-    // nlohmann turns 1.5 and -1 into integers without a word.
-    const bool fits = std::is_signed_v<T> ? json.is_number_integer() : json.is_number_unsigned();
+    // nlohmann turns 1.5, -1 and 2^63 into integers without a word.
+    const bool fits = json.is_number_unsigned()
+                          ? std::in_range<T>(json.get<std::uint64_t>())
+                          : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
     if (!fits) throw Error("expected a whole number, got " + json.dump());
+    value = json.get<T>();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (!json.is_number()) throw Error("expected a number, got " + json.dump());
     value = json.get<T>();
   } else {
     value = json.get<T>();
