@@ -344,7 +344,7 @@ class Network {
   void forward_both_ways(std::size_t l, const Matrix<Scalar>& x, const Timing& timing, Tape& tape,
                          Keep keep, Path path) const {
     const bool every_step = hands_on_every_step(l);
-    for (const std::size_t direction : {0, 1}) {
+    for (const std::size_t direction : {0u, 1u}) {
       const std::size_t place = half(l, direction);
       const Layer<Gate>& layer = layers_[place];
       if (direction == 1) detail::reverse_steps<Scalar>(x, layer.inputs(), timing, tape.reversed);
@@ -371,7 +371,7 @@ class Network {
                           budget_gradient, adjoint, l > 0 ? &tape.dinput : nullptr, gradient);
       return;
     }
-    for (const std::size_t direction : {1, 0}) {
+    for (const std::size_t direction : {1u, 0u}) {
       const std::size_t place = half(l, direction);
       const Layer<Gate>& layer = layers_[place];
       State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, H);
