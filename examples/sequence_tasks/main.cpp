@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "exporting.hpp"
 #include "glstm/core/error.hpp"
 #include "report.hpp"
 #include "results_table.hpp"
@@ -136,7 +137,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default();
 
-  Command trained, compared, evaluated, gradients, reported;
+  Command trained, compared, evaluated, gradients, exported, reported;
   trained.app = app.add_subcommand("train", "Trains one network, or goes on with it");
   trained.app->footer(about_train);
   add_options(*trained.app, trained.settings);
@@ -163,6 +164,19 @@ int run(int argc, char** argv) {
   gradients.app->add_option("runs", gradients.runs, "folders of finished runs")->required();
   gradients.app->add_option("--sequences", sequences, "how many to take the mean over")
       ->check(CLI::Range(1, 100000));
+
+  exported.app =
+      app.add_subcommand("export", "Writes the network of a finished run for other programs");
+  ExportOptions format;
+  exported.app->add_option("run", exported.out, "folder of the run")->required();
+  exported.app->add_option("--to", format.format, "the format")
+      ->check(CLI::IsMember({"safetensors", "pytorch", "keras", "rtneural", "onnx", "header"}));
+  exported.app
+      ->add_option("--storage", format.storage,
+                   "of weights, in safetensors and header; also tells what it costs in accuracy")
+      ->check(CLI::IsMember({"full", "float16", "int8"}));
+  exported.app->add_option("--namespace", format.name_space, "of a header");
+  exported.app->add_option("--out", format.out, "the file; an older one is replaced")->required();
 
   reported.app = app.add_subcommand(
       "report", "Turns runs into a page with a table and pictures: index.html, and SVG files");
@@ -196,6 +210,7 @@ int run(int argc, char** argv) {
   }
   if (!folders.empty()) print_results(folders, std::cout);
   for (const fs::path& run : gradients.runs) write_gradient_norms({run}, sequences, std::cout);
+  if (exported.app->parsed()) export_run({exported.out}, format, std::cout);
   if (reported.app->parsed()) write_report(reported.runs, reported.out, reach, std::cout);
   return 0;
 }

@@ -133,6 +133,14 @@ std::string identity(const Settings& settings) {
   return json.dump();
 }
 
+/// What goes into every checkpoint of a run, so that each is a network file too.
+template <TimeGate Gate>
+CheckpointMetadata metadata_of(const Settings& settings, const Network<Gate>& network) {
+  CheckpointMetadata metadata = network_metadata(network);
+  metadata.emplace("config", identity(settings));
+  return metadata;
+}
+
 /// load_checkpoint. Throws Error also when the checkpoint is that of another run.
 template <TimeGate Gate>
 CheckpointMetadata load(const fs::path& file, const Settings& settings, Network<Gate>& network,
@@ -157,9 +165,7 @@ void begin(const Settings& settings, const Task& task, const RunFolder& folder,
     return;
   }
   initialize(settings, task, network);
-  const OptimizerState<float> none{"none", 0, Matrix<float>(network.layout().size(), 0)};
-  save_checkpoint<float>(folder.first(), {network.parameters, network.layout(), none},
-                         {{"config", identity(settings)}});
+  save_network(folder.first(), network, WeightStorage::full, {{"config", identity(settings)}});
 }
 
 /// Loads the best parameters, or the last where none was eligible. Returns the metadata.
@@ -198,8 +204,7 @@ Json measure(const Network<Gate>& network, const Settings& settings, const Task&
   if (!settings.widen.empty()) {
     const Lstm<float> plain = without_gates(network);
     metrics["lstm"] = json_of(test_network(plain, *task.test).mean, task);
-    const OptimizerState<float> none{"none", 0, Matrix<float>(plain.layout().size(), 0)};
-    save_checkpoint<float>(folder.lstm(), {plain.parameters, plain.layout(), none});
+    save_network(folder.lstm(), plain);
   }
   write_json(folder.metrics(), metrics);
   return metrics;
@@ -274,7 +279,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   }
   ProgressBar<float> progress(out, &out == &std::cout && isatty(STDOUT_FILENO) != 0, task.loss);
   CsvLog<float> log(folder.log(), task.loss, append);
-  Checkpoints<float> checkpoints(folder.path, task.loss, {{"config", identity(settings)}},
+  Checkpoints<float> checkpoints(folder.path, task.loss, metadata_of(settings, network),
                                  least_error, [&](const EpochReport& report) {
                                    return report.validation->work.update_share() <= target &&
                                           report.step >= open_from;

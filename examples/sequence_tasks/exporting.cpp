@@ -1,0 +1,95 @@
+#include "exporting.hpp"
+
+#include <ostream>
+#include <type_traits>
+
+#include "fixed_text.hpp"
+#include "glstm/io/export_header.hpp"
+#include "glstm/io/keras.hpp"
+#include "glstm/io/network_file.hpp"
+#include "glstm/io/onnx.hpp"
+#include "glstm/io/pytorch.hpp"
+#include "glstm/io/rtneural.hpp"
+#include "measurement.hpp"
+#include "recorded_run.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using namespace glstm;
+
+WeightStorage storage_of(const std::string& name) {
+  if (name == "float16") return WeightStorage::float16;
+  return name == "int8" ? WeightStorage::int8 : WeightStorage::full;
+}
+
+template <TimeGate Gate>
+void write(const Network<Gate>& network, const ExportOptions& options) {
+  const WeightStorage storage = storage_of(options.storage);
+  const std::string& format = options.format;
+  if (format == "safetensors") {
+    save_network(options.out, network, storage);
+    return;
+  }
+  if (format == "header") {
+    export_header(network, options.out, {.name_space = options.name_space, .storage = storage});
+    return;
+  }
+  detail::require(storage == WeightStorage::full, "--storage ", options.storage,
+                  ": expected a format with such a storage, safetensors or header, got ", format);
+  if (format == "onnx") {
+    write_onnx(options.out, network);
+    return;
+  }
+  if constexpr (std::is_same_v<Gate, AlwaysOpen<float>>) {
+    if (format == "pytorch") write_safetensors(options.out, to_pytorch(network));
+    if (format == "keras") write_safetensors(options.out, to_keras(network));
+    if (format == "rtneural") write_rtneural(options.out, network);
+  } else {
+    throw Error("--to " + format +
+                ": expected a plain LSTM, a run with --model lstm or --widen; the format has no "
+                "time gates");
+  }
+}
+
+/// Accuracy or error on the test set.
+template <TimeGate Gate>
+std::string result_of(const Network<Gate>& network, const Task& task) {
+  const Evaluation mean = test_network(network, *task.test).mean;
+  if (task.loss == Loss::mean_squared_error) return detail::text_of("error ", mean.task.loss);
+  return "accuracy " + fixed(100 * accuracy(mean.task, task.loss), 2) + " %";
+}
+
+template <TimeGate Gate>
+void export_network(const Network<Gate>& network, const Settings& settings,
+                    const ExportOptions& options, std::ostream& out) {
+  write(network, options);
+  out << options.out.string() << ": " << network.layout().size() << " parameters, "
+      << std::filesystem::file_size(options.out) << " bytes\n";
+  const WeightStorage storage = storage_of(options.storage);
+  if (storage == WeightStorage::full) return;
+  const Task task = make_task(settings);
+  out << "test " << result_of(network, task) << " as trained, "
+      << result_of(as_stored(network, storage), task) << " as stored\n";
+}
+
+}  // namespace
+
+void export_run(const RunFolder& folder, const ExportOptions& options, std::ostream& out) {
+  const FolderLock lock(folder);
+  const Settings settings = read_settings(folder);
+  const auto metrics = read_metrics(folder);
+  const bool best = metrics.at("best_is_eligible").get<bool>();
+  const std::filesystem::path file = best ? folder.best() : folder.last();
+  if (!settings.widen.empty()) {
+    export_network(load_network<AlwaysOpen<float>>(folder.lstm()), settings, options, out);
+  } else if (settings.model == "lstm") {
+    export_network(load_network<AlwaysOpen<float>>(file), settings, options, out);
+  } else if (settings.model == "phased") {
+    export_network(load_network<PhasedGate<float>>(file), settings, options, out);
+  } else {
+    export_network(load_network<GaussianGate<float>>(file), settings, options, out);
+  }
+}
+
+}  // namespace sequence_tasks
