@@ -75,7 +75,14 @@ Safetensors awkward_file() {
                                               std::numeric_limits<std::int64_t>::max()};
   Safetensors file;
   file.metadata = {{"", ""}, {"text", "\"quoted\"\n\\ \u00e9 \u0001"}};
+  const std::vector<Eigen::half> halves = {Eigen::half(0.1f), Eigen::half(-0.0f),
+                                           std::bit_cast<Eigen::half>(std::uint16_t{0x7c01})};
+  const std::vector<Eigen::bfloat16> brains = {Eigen::bfloat16(0.1f), Eigen::bfloat16(-0.0f),
+                                               std::bit_cast<Eigen::bfloat16>(std::uint16_t{1})};
   file.tensors = {{"a", {{3}, std::vector<std::uint8_t>{0, 128, 255}}},
+                  {"b", {{3}, std::vector<std::int8_t>{-128, 0, 127}}},
+                  {"brains", {{3}, brains}},
+                  {"halves", {{3, 1}, halves}},
                   {"doubles", {{2, 3}, doubles}},
                   {"floats", {{1, 4, 1}, floats}},
                   {"integers", {{3}, integers}},
@@ -126,7 +133,8 @@ TEST_CASE("every tensor of a written file is aligned") {
   std::memcpy(&length, bytes.data(), sizeof length);
   CHECK(length % 8 == 0);
   const auto header = nlohmann::json::parse(bytes.substr(8, length));
-  const std::map<std::string, std::size_t> widths = {{"F64", 8}, {"I64", 8}, {"F32", 4}, {"U8", 1}};
+  const std::map<std::string, std::size_t> widths = {
+      {"F64", 8}, {"I64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I8", 1}, {"U8", 1}};
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
     CAPTURE(name);
@@ -138,6 +146,11 @@ TEST_CASE("Tensor::as converts what keeps its meaning") {
   const Tensor doubles{{2}, std::vector<double>{0.1, -2}};
   const Tensor floats{{1}, std::vector<float>{0.1f}};
   const Tensor integers{{3}, std::vector<std::int64_t>{-1, 255, 256}};
+  const Tensor halves{
+      {3}, std::vector<Eigen::half>{Eigen::half(0.1f), Eigen::half(-65504.f), Eigen::half(6e-8f)}};
+  const Tensor brains{{2},
+                      std::vector<Eigen::bfloat16>{Eigen::bfloat16(0.1f), Eigen::bfloat16(1e38f)}};
+  const Tensor small{{2}, std::vector<std::int8_t>{-128, 127}};
   const Tensor bytes{{2}, std::vector<std::uint8_t>{0, 255}};
 
   CHECK(doubles.as<double>() == std::vector<double>{0.1, -2});
@@ -148,9 +161,17 @@ TEST_CASE("Tensor::as converts what keeps its meaning") {
   CHECK(integers.as<std::int16_t>() == std::vector<std::int16_t>{-1, 255, 256});
   CHECK(bytes.as<int>() == std::vector<int>{0, 255});
   CHECK(bytes.as<float>() == std::vector<float>{0, 255});
+  CHECK(halves.as<double>() == std::vector<double>{0x1.998p-4, -65504, 0x1p-24});
+  CHECK(halves.as<float>() == std::vector<float>{0x1.998p-4f, -65504, 0x1p-24f});
+  CHECK(brains.as<float>() == std::vector<float>{0x1.9ap-4f, 0x1.2cp126f});
+  CHECK(small.as<float>() == std::vector<float>{-128, 127});
+  CHECK(small.as<int>() == std::vector<int>{-128, 127});
 
   check_mentions(error_of([&] { doubles.as<Index>(); }), {"expected a tensor of integers", "F64"});
   check_mentions(error_of([&] { floats.as<std::uint8_t>(); }), {"integers", "F32"});
+  check_mentions(error_of([&] { halves.as<int>(); }), {"integers", "F16"});
+  check_mentions(error_of([&] { brains.as<int>(); }), {"integers", "BF16"});
+  check_mentions(error_of([&] { small.as<std::uint8_t>(); }), {"0..255", "got -128"});
   check_mentions(error_of([&] { integers.as<std::uint8_t>(); }), {"0..255", "got -1"});
   check_mentions(error_of([&] { bytes.as<std::int8_t>(); }), {"-128..127", "got 255"});
 }
@@ -241,8 +262,8 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
       {file_with(std::string("{}\0 ", 4), 0), {"valid JSON", "NUL byte at 2"}},
       {file_with("{}/**/", 0), {"valid JSON"}},
       // nesting
-      {file_with(R"({"w":{"shape":[[1]]}})", 0), {"three levels", "\"w\""}},
-      {file_with(R"({"w":)" + std::string(1'000'000, '['), 0), {"three levels", "\"w\""}},
+      {file_with(R"({"w":{"shape":[[1]]}})", 0), {"at most 3 levels", "\"w\""}},
+      {file_with(R"({"w":)" + std::string(1'000'000, '['), 0), {"at most 3 levels", "\"w\""}},
       {file_with(R"({"w":)" +
                      [] {
                        std::string objects;
@@ -250,7 +271,7 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
                        return objects;
                      }(),
                  0),
-       {"three levels", "\"w\""}},
+       {"at most 3 levels", "\"w\""}},
       // repeated keys
       {file_with(R"({"w":{"dtype":"F64","shape":[0],"data_offsets":[0,0]},)"
                  R"("w":{"dtype":"F64","shape":[0],"data_offsets":[0,0]}})",
@@ -275,8 +296,9 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
       {file_with(R"({"w":{"dtype":"F64","shape":[0],"data_offsets":[0,0],"strides":[1]}})", 0),
        {w, object, "strides"}},
       // data types
-      {dtype(R"("F16")"), {w, "F64, I64, F32 or U8", "\"F16\"", "not supported"}},
-      {dtype(R"("BF16")"), {w, "\"BF16\"", "not supported"}},
+      {dtype(R"("F8_E4M3")"),
+       {w, "F64, I64, F32, F16, BF16, I8 or U8", "\"F8_E4M3\"", "not supported"}},
+      {dtype(R"("BOOL")"), {w, "\"BOOL\"", "not supported"}},
       {dtype(R"("f64")"), {w, "\"f64\"", "not supported"}},
       {dtype("64"), {w, "got 64", "not supported"}},
       {dtype("null"), {w, "got null", "not supported"}},
@@ -389,6 +411,30 @@ TEST_CASE("a file that cannot be read is an error that names it") {
   check_mentions(error(), {path.string(), "at least 8 bytes", "got 0"});
   check_mentions(error_of([&] { read_safetensors(folder.path()); }),
                  {folder.path().string(), "readable file"});
+}
+
+TEST_CASE("a file in a file system is refused as its bytes are, without reading all of it") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "some.safetensors";
+  const std::string good = format_safetensors(awkward_file());
+  for (std::size_t size = 0; size < good.size(); size += 13) {
+    CAPTURE(size);
+    std::ofstream(path, std::ios::binary)
+        .write(good.data(), static_cast<std::streamsize>(size))
+        .flush();
+    check_mentions(error_of([&] { read_safetensors(path); }), {path.string(), "expected"});
+  }
+  // Sparse files are larger than the disk, and than memory.
+  constexpr std::uintmax_t large = std::uintmax_t{1} << 42;
+  std::ofstream(path, std::ios::binary) << good;
+  std::error_code error;
+  fs::resize_file(path, large, error);
+  if (!error)
+    check_mentions(error_of([&] { read_safetensors(path); }), {"bytes of data, got 43980"});
+  std::ofstream(path, std::ios::binary) << file_with("{}", 0);
+  fs::resize_file(path, large, error);
+  if (!error)
+    check_mentions(error_of([&] { read_safetensors(path); }), {"expected 0 bytes of data"});
 }
 
 TEST_CASE("what the format cannot hold is not written") {

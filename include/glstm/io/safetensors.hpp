@@ -10,8 +10,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <new>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -23,6 +22,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/strict_json.hpp"
 
 namespace glstm {
 
@@ -33,14 +33,17 @@ static_assert(std::endian::native == std::endian::little,
 /// One tensor of a safetensors file: its shape, {} for a scalar, and its numbers in row-major
 /// order. The vector that `values` holds is its data type.
 struct Tensor {
+  /// The widest numbers first: files are written in this order.
   using Values = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<float>,
-                              std::vector<std::uint8_t>>;
+                              std::vector<Eigen::half>, std::vector<Eigen::bfloat16>,
+                              std::vector<std::int8_t>, std::vector<std::uint8_t>>;
   std::vector<Index> shape;
   Values values;
 
-  /// The format's name of the data type: F64, I64, F32 or U8.
+  /// The format's name of the data type: F64, I64, F32, F16, BF16, I8 or U8.
   std::string_view dtype() const {
-    constexpr std::string_view names[] = {"F64", "I64", "F32", "U8"};  // in the order of Values
+    // in the order of Values
+    constexpr std::string_view names[] = {"F64", "I64", "F32", "F16", "BF16", "I8", "U8"};
     return names[values.index()];
   }
 
@@ -108,8 +111,6 @@ std::vector<T> Tensor::as() const {
 
 namespace detail {
 
-using Json = nlohmann::json;
-
 constexpr const char* metadata_key = "__metadata__";
 
 inline void check_header_size(std::uint64_t size, const std::string& source) {
@@ -143,37 +144,13 @@ inline void check_tensor_bytes(const std::vector<Index>& shape, std::size_t item
           " bytes for the shape ", text, " of numbers of ", item, " bytes, got ", actual);
 }
 
-/// The header as JSON. It is refused while it is being parsed when it nests deeper than the format
-/// does, or repeats a key, of which a JSON object would silently keep one.
+/// The header as JSON: an object of objects of lists, and no key twice.
 inline Json parse_safetensors_header(std::string_view text, const std::string& source) {
-  // Checked here because nlohmann::json skips a byte order mark and takes a NUL for the end.
+  // Checked here because JSON may begin with white space, and nlohmann::json skips a byte order
+  // mark.
   require(text.starts_with('{'), source,
           ": expected a header that is a JSON object, got one that does not begin with {");
-  require(text.find('\0') == text.npos, source,
-          ": expected a header of valid JSON, got a NUL byte at ", text.find('\0'));
-  std::vector<std::set<std::string>> keys;  // of the objects not yet complete, outermost first
-  std::string entry;
-  const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      require(depth <= 2, source, ": expected a header of three levels, got more at \"", entry,
-              "\"");
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const std::string key = parsed.get<std::string>();
-      if (keys.size() == 1) entry = key;
-      require(keys.back().insert(key).second, source, ": expected unique keys, got \"", key,
-              "\" twice in the header, at \"", entry, "\"");
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::exception& error) {
-    throw Error(source + ": expected a header of valid JSON, got " + error.what());
-  }
+  return parse_json_object(text, 3, "a header", source);
 }
 
 inline std::map<std::string, std::string> parse_metadata(const Json& entry,
@@ -224,32 +201,74 @@ inline void check_coverage(std::vector<DataRange>& ranges, std::size_t data_size
   require(covered == data_size, source, ": expected ", covered, " bytes of data, got ", data_size);
 }
 
-inline Tensor parse_tensor(const Json& entry, std::string_view bytes, const std::string& where) {
+/// Makes `tensor` hold no numbers, of the data type that is called `name`; false when there is
+/// none.
+template <std::size_t type = 0>
+bool set_data_type(const Json& name, Tensor& tensor) {
+  if constexpr (type < std::variant_size_v<Tensor::Values>) {
+    tensor.values.emplace<type>();
+    return name == tensor.dtype() || set_data_type<type + 1>(name, tensor);
+  }
+  return false;
+}
+
+/// The tensor of a header's entry, whose `size` bytes read(bytes, size) gives.
+template <class Read>
+Tensor parse_tensor(const Json& entry, std::size_t size, Read&& read, const std::string& where) {
   Tensor tensor;
   const Json& dtype = entry["dtype"];
-  if (dtype == "F64") {
-    tensor.values = std::vector<double>();
-  } else if (dtype == "I64") {
-    tensor.values = std::vector<std::int64_t>();
-  } else if (dtype == "F32") {
-    tensor.values = std::vector<float>();
-  } else if (dtype == "U8") {
-    tensor.values = std::vector<std::uint8_t>();
-  } else {
-    throw Error(where + ": expected dtype F64, I64, F32 or U8, got " + dtype.dump() +
-                ", which is not supported");
-  }
+  require(set_data_type(dtype, tensor), where,
+          ": expected dtype F64, I64, F32, F16, BF16, I8 or U8, got ", dtype,
+          ", which is not supported");
   const Json& shape = entry["shape"];
   require(is_list_of_counts(shape), where, ": expected a shape of non-negative integers, got ",
           shape);
   tensor.shape = shape.get<std::vector<Index>>();
-  const auto copy = [&]<class T>(std::vector<T>& values) {
-    check_tensor_bytes(tensor.shape, sizeof(T), bytes.size(), where);
-    values.resize(bytes.size() / sizeof(T));
-    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  const auto fill = [&]<class T>(std::vector<T>& values) {
+    check_tensor_bytes(tensor.shape, sizeof(T), size, where);
+    try {
+      values.resize(size / sizeof(T));
+    } catch (const std::bad_alloc&) {  // a sparse file is larger than what it takes on the disk
+      throw Error(where + ": expected a tensor that memory can hold, got " + std::to_string(size) +
+                  " bytes");
+    }
+    if (size > 0) read(reinterpret_cast<char*>(values.data()), size);
   };
-  std::visit(copy, tensor.values);
+  std::visit(fill, tensor.values);
   return tensor;
+}
+
+/// The content of a file of `size` bytes; read(bytes, count) gives the next `count` of them. Data
+/// are read when the header is known to fit them.
+template <class Read>
+Safetensors read_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
+  std::uint64_t length = 0;
+  require(size >= sizeof length, source, ": expected at least 8 bytes, got ", size);
+  read(reinterpret_cast<char*>(&length), sizeof length);
+  check_header_size(length, source);
+  require(length <= size - sizeof length, source, ": expected a header of ", length, " bytes, got ",
+          size - sizeof length);
+  std::string text(static_cast<std::size_t>(length), '\0');
+  read(text.data(), text.size());
+  const Json header = parse_safetensors_header(text, source);
+  const auto data_size = static_cast<std::size_t>(size - sizeof length - length);
+
+  Safetensors file;
+  std::vector<DataRange> ranges;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == metadata_key) {
+      file.metadata = parse_metadata(entry, source);
+    } else {
+      ranges.push_back(parse_data_range(name, entry, data_size, tensor_in(source, name)));
+    }
+  }
+  // Before anything is copied: tensors that share their data could ask for any amount of memory.
+  check_coverage(ranges, data_size, source);
+  for (const auto& [begin, end, name] : ranges) {
+    file.tensors.emplace(name,
+                         parse_tensor(header[name], end - begin, read, tensor_in(source, name)));
+  }
+  return file;
 }
 
 /// Appends the numbers to `data` and the tensor's entry to `header`.
@@ -271,49 +290,27 @@ inline void append_tensor(const std::string& name, const Tensor& tensor, Json& h
 }  // namespace detail
 
 inline Safetensors parse_safetensors(std::string_view bytes, const std::string& source) {
-  using detail::require;
-  std::uint64_t length = 0;
-  require(bytes.size() >= sizeof length, source, ": expected at least 8 bytes, got ", bytes.size());
-  std::memcpy(&length, bytes.data(), sizeof length);
-  bytes.remove_prefix(sizeof length);
-  detail::check_header_size(length, source);
-  require(length <= bytes.size(), source, ": expected a header of ", length, " bytes, got ",
-          bytes.size());
-  const auto header_size = static_cast<std::size_t>(length);
-  const detail::Json header =
-      detail::parse_safetensors_header(bytes.substr(0, header_size), source);
-  const std::string_view data = bytes.substr(header_size);
-
-  Safetensors file;
-  std::vector<detail::DataRange> ranges;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == detail::metadata_key) {
-      file.metadata = detail::parse_metadata(entry, source);
-    } else {
-      ranges.push_back(
-          detail::parse_data_range(name, entry, data.size(), detail::tensor_in(source, name)));
-    }
-  }
-  // Before anything is copied: tensors that share their data could ask for any amount of memory.
-  detail::check_coverage(ranges, data.size(), source);
-  for (const auto& [begin, end, name] : ranges) {
-    file.tensors.emplace(name, detail::parse_tensor(header[name], data.substr(begin, end - begin),
-                                                    detail::tensor_in(source, name)));
-  }
-  return file;
+  const std::size_t size = bytes.size();
+  const auto read = [&](char* to, std::size_t count) {
+    bytes.copy(to, count);
+    bytes.remove_prefix(count);
+  };
+  return detail::read_safetensors_from(size, read, source);
 }
 
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
+  using detail::require;
   const std::string source = path.string();
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);  // fails for folders, pipes, devices
-  detail::require(!error, source, ": expected a readable file: ", error.message());
+  require(!error, source, ": expected a readable file: ", error.message());
   std::ifstream stream(path, std::ios::binary);
-  detail::require(stream.is_open(), source, ": expected a readable file, cannot open it");
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  stream.read(bytes.data(), static_cast<std::streamsize>(size));
-  detail::require(stream.good(), source, ": expected ", size, " bytes, got ", stream.gcount());
-  return parse_safetensors(bytes, source);
+  require(stream.is_open(), source, ": expected a readable file, cannot open it");
+  const auto read = [&](char* to, std::size_t count) {
+    stream.read(to, static_cast<std::streamsize>(count));
+    require(stream.good(), source, ": expected ", size, " bytes, got fewer");
+  };
+  return detail::read_safetensors_from(size, read, source);
 }
 
 inline std::string format_safetensors(const Safetensors& file) {
