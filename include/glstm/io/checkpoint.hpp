@@ -19,6 +19,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/budget_controller.hpp"
@@ -62,56 +63,8 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
 
 namespace detail {
 
-inline constexpr const char* moments_name = "optimizer.moments";
-inline constexpr const char* average_name = "average";
 inline constexpr const char* rule_key = "optimizer.rule";
 inline constexpr const char* steps_key = "optimizer.steps";
-
-/// A weight is always a matrix, be it a single column; biases and time gates are vectors.
-inline std::vector<Index> checkpoint_shape(const ParameterBlock& block) {
-  if (block.role != ParameterRole::weight && block.cols == 1) return {block.rows};
-  return {block.rows, block.cols};
-}
-
-/// The matrix as a row-major tensor of `shape`; `where` is for the message.
-template <class Derived>
-Tensor checkpoint_tensor(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> shape,
-                         const std::string& where) {
-  using Scalar = typename Derived::Scalar;
-  std::vector<Scalar> values;
-  values.reserve(static_cast<std::size_t>(matrix.size()));
-  for (Index row = 0; row < matrix.rows(); ++row) {
-    for (Index col = 0; col < matrix.cols(); ++col) {
-      require(std::isfinite(matrix(row, col)), where, ": expected finite numbers, got ",
-              matrix(row, col));
-      values.push_back(matrix(row, col));
-    }
-  }
-  return {std::move(shape), std::move(values)};
-}
-
-/// Reads a row-major tensor into `matrix`, whose shape is that of the tensor, be it a vector.
-template <class Derived>
-void read_checkpoint_tensor(const Tensor& tensor, const std::string& where,
-                            Eigen::MatrixBase<Derived>&& matrix) {
-  using Scalar = typename Derived::Scalar;
-  const auto* values = std::get_if<std::vector<Scalar>>(&tensor.values);
-  require(values != nullptr, where, ": expected numbers of type ",
-          std::is_same_v<Scalar, float> ? "F32" : "F64", ", got ", tensor.dtype());
-  auto value = values->begin();
-  for (Index row = 0; row < matrix.rows(); ++row) {
-    for (Index col = 0; col < matrix.cols(); ++col, ++value) {
-      require(std::isfinite(*value), where, ": expected finite numbers, got ", *value);
-      matrix(row, col) = *value;
-    }
-  }
-}
-
-inline void require_shape(const Tensor& tensor, const std::vector<Index>& shape,
-                          const std::string& where) {
-  require(tensor.shape == shape, where, ": expected shape ", Json(shape), ", got ",
-          Json(tensor.shape));
-}
 
 /// The optimiser's state in a checkpoint with `size` parameters.
 template <class Scalar>
@@ -136,7 +89,7 @@ OptimizerState<Scalar> read_optimizer_state(const Safetensors& file, const std::
   require(state.steps >= 0, source, ": expected metadata \"", steps_key, "\" to be a count, got \"",
           steps, "\"");
   state.moments.resize(size, tensor.shape[1]);
-  read_checkpoint_tensor(tensor, where, state.moments.leftCols(tensor.shape[1]));
+  read_tensor(tensor, where, state.moments.leftCols(tensor.shape[1]));
   return state;
 }
 
@@ -157,7 +110,7 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
   Safetensors file;
   const auto add = [&](const std::string& name, const auto& matrix, std::vector<Index> shape) {
     const std::string where = tensor_in(source, name);
-    Tensor tensor = detail::checkpoint_tensor(matrix, std::move(shape), where);
+    Tensor tensor = detail::to_tensor(matrix, std::move(shape), where);
     require(file.tensors.emplace(name, std::move(tensor)).second, where,
             ": expected a name of its own, got it twice");
   };
@@ -168,7 +121,7 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
     add(detail::average_name, *snapshot.average, {size});
   }
   for (const ParameterBlock& block : snapshot.layout.blocks()) {
-    add(block.name, block_view(snapshot.parameters, block), detail::checkpoint_shape(block));
+    add(block.name, block_view(snapshot.parameters, block), detail::tensor_shape(block));
   }
 
   file.metadata = metadata;
@@ -199,8 +152,8 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
     const std::string where = tensor_in(source, block.name);
     const auto found = file.tensors.find(block.name);
     require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
-    detail::require_shape(found->second, detail::checkpoint_shape(block), where);
-    detail::read_checkpoint_tensor(found->second, where, block_view(loaded, block));
+    detail::require_shape(found->second, detail::tensor_shape(block), where);
+    detail::read_tensor(found->second, where, block_view(loaded, block));
     known.insert(block.name);
   }
   for (const auto& [name, tensor] : file.tensors) {
@@ -213,7 +166,7 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
     const auto found = file.tensors.find(detail::average_name);
     require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
     detail::require_shape(found->second, {layout.size()}, where);
-    detail::read_checkpoint_tensor(found->second, where, loaded_average.matrix().leftCols(1));
+    detail::read_tensor(found->second, where, loaded_average.matrix().leftCols(1));
   }
   if (optimizer != nullptr || file.tensors.contains(detail::moments_name)) {
     OptimizerState<Scalar> state =
