@@ -1,0 +1,452 @@
+// Networks as files that say what they are: safetensors with the configuration as metadata.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/io/parameter_tensors.hpp"
+#include "glstm/io/safetensors.hpp"
+#include "glstm/io/strict_json.hpp"
+#include "glstm/nn/loss.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/nn/time_gates.hpp"
+
+namespace glstm {
+
+/// How the weight matrices of a network are stored. Biases and time gates are always stored as they
+/// are.
+///
+///     full     as they are
+///     float16  F16, rounded to nearest: off by at most 2^-11 of a weight, or 2^-25 where that is
+///              more
+///     int8     I8 with one scale s for each row, the row's largest magnitude / 127: off by at most
+///              s / 2. The tensor NAME.scale [rows] holds the scales; a weight is s times its I8.
+enum class WeightStorage { full, float16, int8 };
+
+/// How files name a kind of time gate, `kind`, and which of its options they hold: `options` are
+/// names and members of Gate::Options. To be specialised for a gate of your own whose networks you
+/// want to save.
+template <class Gate>
+struct GateFormat;
+
+template <class Scalar>
+struct GateFormat<AlwaysOpen<Scalar>> {
+  using Options = typename AlwaysOpen<Scalar>::Options;
+  static constexpr const char* kind = "lstm";
+  static constexpr std::array<std::pair<const char*, double Options::*>, 0> options{};
+};
+
+template <class Scalar>
+struct GateFormat<GaussianGate<Scalar>> {
+  using Options = typename GaussianGate<Scalar>::Options;
+  static constexpr const char* kind = "gaussian";
+  static constexpr std::array<std::pair<const char*, double Options::*>, 2> options{
+      {{"threshold", &Options::threshold}, {"min_width", &Options::min_width}}};
+};
+
+template <class Scalar>
+struct GateFormat<PhasedGate<Scalar>> {
+  using Options = typename PhasedGate<Scalar>::Options;
+  static constexpr const char* kind = "phased";
+  static constexpr std::array<std::pair<const char*, double Options::*>, 4> options{
+      {{"threshold", &Options::threshold},
+       {"leak", &Options::leak},
+       {"min_period", &Options::min_period},
+       {"min_r_on", &Options::min_r_on}}};
+};
+
+/// What a network file says of its network.
+struct NetworkFileInfo {
+  std::string gate;                          ///< GateFormat::kind: "lstm", "gaussian", "phased"
+  std::vector<std::string> gate_parameters;  ///< their names; of "gaussian" mu and sigma
+  std::vector<std::map<std::string, double>> gates;  ///< options, one for all layers or for each
+  std::string scalar;                                ///< "F32": float, "F64": double
+  WeightStorage storage = WeightStorage::full;
+  Index inputs = 0;
+  std::vector<Index> hidden;  ///< the sizes of the layers, from the input on
+  Index outputs = 0;
+  Readout readout = Readout::last_step;
+  Loss loss = Loss::mean_squared_error;
+  double time_origin = 0;
+  bool bidirectional = false;
+  Index parameters = 0;                         ///< their number
+  std::map<std::string, std::string> metadata;  ///< what goes with the network
+};
+
+/// The configuration of a network as the metadata of a file: the key "glstm.network" and a JSON
+/// object. A checkpoint whose metadata it is among is a network file too. Throws Error if an option
+/// is not finite.
+template <TimeGate Gate>
+std::map<std::string, std::string> network_metadata(const Network<Gate>& network);
+
+/// Writes a network to the file `path`, all or nothing: its parameter blocks as save_checkpoint
+/// does, the weights as `storage` says, and network_metadata beside `metadata`, which is free text.
+/// Throws Error, which names the file, when a number is not finite or beyond the range of its
+/// storage, a time gate is unusable, `metadata` has the key "glstm.network" or the file cannot be
+/// written; an older file is then as it was.
+template <TimeGate Gate>
+void save_network(const std::filesystem::path& path, const Network<Gate>& network,
+                  WeightStorage storage = WeightStorage::full,
+                  const std::map<std::string, std::string>& metadata = {});
+
+/// Reads a network that save_network has written: bit for bit, or with the weights that float16 or
+/// int8 have left. Of a checkpoint with network_metadata the parameters are taken, not the
+/// optimiser's state or the average. Throws Error, which names the file, when it is of another kind
+/// of gate or another scalar, or is anything but what save_network or save_checkpoint writes; sizes
+/// are checked against the tensors before the network is made.
+template <TimeGate Gate>
+Network<Gate> load_network(const std::filesystem::path& path);
+
+/// What the file says of its network, for programs that learn the type of network from it. Throws
+/// Error when the file's tensors are not those that it says; their numbers are not looked at.
+NetworkFileInfo inspect_network(const std::filesystem::path& path);
+
+namespace detail {
+
+inline constexpr const char* network_key = "glstm.network";
+
+inline constexpr Names<WeightStorage, 3> storage_names = {{{"full", WeightStorage::full},
+                                                           {"float16", WeightStorage::float16},
+                                                           {"int8", WeightStorage::int8}}};
+inline constexpr Names<Readout, 2> readout_names = {
+    {{"last_step", Readout::last_step}, {"every_step", Readout::every_step}}};
+inline constexpr Names<Loss, 2> loss_names = {
+    {{"mean_squared_error", Loss::mean_squared_error},
+     {"softmax_cross_entropy", Loss::softmax_cross_entropy}}};
+
+template <class Gate>
+constexpr void require_gate_format() {
+  static_assert(
+      requires {
+        GateFormat<Gate>::kind;
+        GateFormat<Gate>::options;
+      },
+      "to save networks with a gate of your own, specialise glstm::GateFormat for it");
+}
+
+template <TimeGate Gate>
+Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
+  require_gate_format<Gate>();
+  const NetworkOptions<Gate>& options = network.options();
+  Json gates = Json::array();
+  for (const typename Gate::Options& gate : options.gates) {
+    Json entry = Json::object();
+    for (const auto& [name, option] : GateFormat<Gate>::options) {
+      require(std::isfinite(gate.*option), "the gate option ", name,
+              " must be finite to be saved, got ", gate.*option);
+      entry[name] = gate.*option;
+    }
+    gates.push_back(entry);
+  }
+  Json parameter_names = Json::array();
+  for (const char* name : Gate::parameter_names) parameter_names.push_back(name);
+  return {{"version", 1},
+          {"gate", GateFormat<Gate>::kind},
+          {"gate_parameters", parameter_names},
+          {"gates", gates},
+          {"scalar", scalar_dtype<typename Gate::Scalar>()},
+          {"weights", name_of(storage_names, storage)},
+          {"inputs", options.inputs},
+          {"hidden", options.hidden},
+          {"outputs", options.outputs},
+          {"readout", name_of(readout_names, options.readout)},
+          {"loss", name_of(loss_names, options.loss)},
+          {"time_origin", options.time_origin},
+          {"bidirectional", options.bidirectional}};
+}
+
+inline NetworkFileInfo parse_configuration(const std::string& text, const std::string& source) {
+  const std::string where = source + ": metadata \"" + network_key + "\"";
+  const Json configuration = parse_json_object(text, 3, "a configuration", where);
+  JsonMembers members(configuration, where);
+  // First, because another version may have other members.
+  const Json& version = members.at("version");
+  require(version == 1, where, ": expected version 1, got ", version);
+
+  NetworkFileInfo info;
+  info.gate = members.text("gate");
+  std::set<std::string> unique;
+  for (const Json& name : members.list("gate_parameters")) {
+    require(name.is_string() && unique.insert(name.get<std::string>()).second, where,
+            ": expected \"gate_parameters\" to be names, none of them twice, got ", name);
+    info.gate_parameters.push_back(name.get<std::string>());
+  }
+  for (const Json& gate : members.list("gates")) {
+    JsonMembers options(gate, where + ", \"gates\"");
+    std::map<std::string, double>& named = info.gates.emplace_back();
+    for (const auto& [name, value] : gate.items()) named.emplace(name, options.number(name));
+  }
+  info.scalar = members.text("scalar");
+  require(info.scalar == "F32" || info.scalar == "F64", where,
+          ": expected \"scalar\" to be one of F32, F64, got \"", info.scalar, "\"");
+  info.storage = members.choice("weights", storage_names);
+  info.inputs = members.size("inputs");
+  info.hidden = members.sizes("hidden");
+  require(!info.hidden.empty(), where, ": expected \"hidden\" to be one size or more, got none");
+  info.outputs = members.size("outputs");
+  info.readout = members.choice("readout", readout_names);
+  info.loss = members.choice("loss", loss_names);
+  info.time_origin = members.number("time_origin");
+  info.bidirectional = members.truth("bidirectional");
+  members.require_no_other();
+  return info;
+}
+
+/// Calls visit(block) for every parameter block of the network that `info` describes; the offsets
+/// are of no meaning. The blocks are those that Network makes, which would have to be allocated
+/// first.
+template <class Visit>
+void for_each_block(const NetworkFileInfo& info, Visit&& visit) {
+  using enum ParameterRole;
+  Index inputs = info.inputs;
+  for (std::size_t l = 0; l < info.hidden.size(); ++l) {
+    const Index H = info.hidden[l];
+    for (const char* half : {".", ".reverse."}) {
+      const std::string prefix = text_of("layer", l, half);
+      visit(ParameterBlock{prefix + "w_ih", 0, 4 * H, inputs, weight});
+      visit(ParameterBlock{prefix + "w_hh", 0, 4 * H, H, weight});
+      visit(ParameterBlock{prefix + "b", 0, 4 * H, 1, bias});
+      for (const std::string& name : info.gate_parameters) {
+        visit(ParameterBlock{prefix + name, 0, H, 1, time_gate});
+      }
+      if (!info.bidirectional) break;
+    }
+    inputs = (info.bidirectional ? 2 : 1) * H;
+  }
+  visit(ParameterBlock{"readout.w", 0, info.outputs, inputs, weight});
+  visit(ParameterBlock{"readout.b", 0, info.outputs, 1, bias});
+}
+
+inline std::string scale_name(const ParameterBlock& block) { return block.name + ".scale"; }
+
+/// The data type in which a block is stored.
+inline std::string_view stored_dtype(const NetworkFileInfo& info, const ParameterBlock& block) {
+  if (block.role != ParameterRole::weight || info.storage == WeightStorage::full) {
+    return info.scalar;
+  }
+  return info.storage == WeightStorage::float16 ? "F16" : "I8";
+}
+
+/// What the file says of its network. Throws Error unless its tensors are those that such a network
+/// has.
+inline NetworkFileInfo describe_network(const Safetensors& file, const std::string& source) {
+  const auto text = file.metadata.find(network_key);
+  require(text != file.metadata.end(), source, ": expected a network, got no metadata \"",
+          network_key, "\"");
+  NetworkFileInfo info = parse_configuration(text->second, source);
+  require(info.gates.size() == 1 || info.gates.size() == info.hidden.size(), source,
+          ": expected gate options for one layer or for all ", info.hidden.size(), ", got ",
+          info.gates.size());
+
+  std::set<std::string> known = {moments_name, average_name};
+  const auto check = [&](const std::string& name, const std::vector<Index>& shape,
+                         std::string_view dtype) {
+    const std::string where = tensor_in(source, name);
+    const auto found = file.tensors.find(name);
+    require(found != file.tensors.end(), where, ": expected to be in the file, got none");
+    require_shape(found->second, shape, where);
+    require_dtype(found->second, dtype, where);
+    known.insert(name);
+  };
+  for_each_block(info, [&](const ParameterBlock& block) {
+    const std::string_view dtype = stored_dtype(info, block);
+    check(block.name, tensor_shape(block), dtype);
+    if (dtype == "I8") check(scale_name(block), {block.rows}, info.scalar);
+    info.parameters += block.size();
+  });
+  for (const auto& [name, tensor] : file.tensors) {
+    require(known.contains(name), tensor_in(source, name),
+            ": expected parameters of this network only, which has none of this name");
+  }
+  info.metadata = file.metadata;
+  info.metadata.erase(network_key);
+  return info;
+}
+
+/// The weights rounded to float16.
+template <class Derived>
+Tensor to_float16(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> shape,
+                  const std::string& where) {
+  std::vector<Eigen::half> values;
+  values.reserve(static_cast<std::size_t>(matrix.size()));
+  for (Index row = 0; row < matrix.rows(); ++row) {
+    for (Index col = 0; col < matrix.cols(); ++col) {
+      values.emplace_back(static_cast<float>(matrix(row, col)));
+      require((Eigen::numext::isfinite)(values.back()), where,
+              ": expected numbers in the range of float16, -65504..65504, got ", matrix(row, col));
+    }
+  }
+  return {std::move(shape), std::move(values)};
+}
+
+/// The weights as int8, and their scales.
+template <class Derived>
+std::pair<Tensor, Tensor> to_int8(const Eigen::MatrixBase<Derived>& matrix,
+                                  std::vector<Index> shape, const std::string& where) {
+  using Scalar = typename Derived::Scalar;
+  std::vector<std::int8_t> values;
+  std::vector<Scalar> scales;
+  values.reserve(static_cast<std::size_t>(matrix.size()));
+  for (Index row = 0; row < matrix.rows(); ++row) {
+    const Scalar largest = matrix.row(row).cwiseAbs().maxCoeff();
+    const Scalar scale = largest / 127;
+    scales.push_back(scale);
+    // Where rounding has made 127 of them infinite, they could not be read again.
+    require(std::isfinite(127 * scale), where, ": expected numbers in the range of int8 storage, ",
+            "got ", largest);
+    for (Index col = 0; col < matrix.cols(); ++col) {
+      const Scalar steps = scale > 0 ? std::round(matrix(row, col) / scale) : Scalar(0);
+      values.push_back(static_cast<std::int8_t>(std::clamp<Scalar>(steps, -127, 127)));
+    }
+  }
+  return {Tensor{std::move(shape), std::move(values)}, Tensor{{matrix.rows()}, std::move(scales)}};
+}
+
+/// What `callable` returns; `source` comes first in the message of an Error.
+template <class Callable>
+auto naming_source(const std::string& source, Callable&& callable) {
+  try {
+    return callable();
+  } catch (const Error& error) {
+    throw Error(source + ": " + error.what());
+  }
+}
+
+/// Throws Error if a time gate is unusable.
+template <TimeGate Gate>
+void check_gates(const Network<Gate>& network, const std::string& source) {
+  naming_source(source, [&] {
+    for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);
+  });
+}
+
+template <TimeGate Gate>
+Safetensors network_tensors(const Network<Gate>& network, WeightStorage storage,
+                            const std::map<std::string, std::string>& metadata,
+                            const std::string& source) {
+  network.layout().check(network.parameters, "the parameters of a network");
+  Safetensors file;
+  for (const ParameterBlock& block : network.layout().blocks()) {
+    const std::string where = tensor_in(source, block.name);
+    const auto matrix = block_view(network.parameters, block);
+    Tensor tensor = to_tensor(matrix, tensor_shape(block), where);  // checks the numbers
+    if (block.role == ParameterRole::weight && storage == WeightStorage::float16) {
+      tensor = to_float16(matrix, tensor_shape(block), where);
+    } else if (block.role == ParameterRole::weight && storage == WeightStorage::int8) {
+      auto [rounded, scales] = to_int8(matrix, tensor_shape(block), where);
+      tensor = std::move(rounded);
+      file.tensors.emplace(scale_name(block), std::move(scales));
+    }
+    file.tensors.emplace(block.name, std::move(tensor));
+  }
+  check_gates(network, source);
+  file.metadata = metadata;
+  const Json configuration = configuration_of(network, storage);
+  require(file.metadata.emplace(network_key, configuration.dump()).second, source,
+          ": the metadata \"", network_key, "\" is the network's, it cannot be given");
+  return file;
+}
+
+/// The numbers of a block, row-major, as they were before their storage rounded them.
+template <class Scalar>
+std::vector<Scalar> stored_numbers(const Safetensors& file, const std::string& source,
+                                   const NetworkFileInfo& info, const ParameterBlock& block) {
+  std::vector<Scalar> numbers = file.find(block.name).as<Scalar>();
+  if (stored_dtype(info, block) != "I8") return numbers;
+  const std::vector<Scalar> scales = file.find(scale_name(block)).as<Scalar>();
+  auto number = numbers.begin();
+  for (const Scalar scale : scales) {
+    require(scale >= 0 && std::isfinite(scale), tensor_in(source, scale_name(block)),
+            ": expected finite scales, none negative, got ", scale);
+    for (Index col = 0; col < block.cols; ++col, ++number) *number *= scale;
+  }
+  return numbers;
+}
+
+/// The options of a network of Gate, which the file has to hold.
+template <TimeGate Gate>
+NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::string& source) {
+  using Format = GateFormat<Gate>;
+  require(info.gate == Format::kind, source, ": expected a network of the kind \"", Format::kind,
+          "\", got \"", info.gate, "\"");
+  constexpr std::string_view scalar = scalar_dtype<typename Gate::Scalar>();
+  require(info.scalar == scalar, source, ": expected numbers of type ", scalar, ", got ",
+          info.scalar);
+  const std::vector<std::string> names(Gate::parameter_names.begin(), Gate::parameter_names.end());
+  require(info.gate_parameters == names, source, ": expected time gates with the parameters ",
+          Json(names), ", got ", Json(info.gate_parameters));
+
+  NetworkOptions<Gate> options;
+  options.inputs = info.inputs;
+  options.hidden = info.hidden;
+  options.outputs = info.outputs;
+  options.readout = info.readout;
+  options.loss = info.loss;
+  options.time_origin = info.time_origin;
+  options.bidirectional = info.bidirectional;
+  options.gates.clear();
+  for (const std::map<std::string, double>& named : info.gates) {
+    typename Gate::Options& gate = options.gates.emplace_back();
+    for (const auto& [name, option] : Format::options) {
+      const auto found = named.find(name);
+      require(found != named.end(), source, ": expected the gate option \"", name, "\", got none");
+      gate.*option = found->second;
+    }
+    require(named.size() == Format::options.size(), source, ": expected ", Format::options.size(),
+            " options of a gate, got ", Json(named));
+  }
+  return options;
+}
+
+template <TimeGate Gate>
+Network<Gate> network_from(const Safetensors& file, const std::string& source) {
+  using Scalar = typename Gate::Scalar;
+  require_gate_format<Gate>();
+  const NetworkFileInfo info = describe_network(file, source);
+  const NetworkOptions<Gate> options = network_options<Gate>(info, source);
+  Network<Gate> network = naming_source(source, [&] { return Network<Gate>(options); });
+  for (const ParameterBlock& block : network.layout().blocks()) {
+    read_numbers(stored_numbers<Scalar>(file, source, info, block), tensor_in(source, block.name),
+                 block_view(network.parameters, block));
+  }
+  check_gates(network, source);
+  return network;
+}
+
+}  // namespace detail
+
+template <TimeGate Gate>
+std::map<std::string, std::string> network_metadata(const Network<Gate>& network) {
+  return {{detail::network_key, detail::configuration_of(network, WeightStorage::full).dump()}};
+}
+
+template <TimeGate Gate>
+void save_network(const std::filesystem::path& path, const Network<Gate>& network,
+                  WeightStorage storage, const std::map<std::string, std::string>& metadata) {
+  write_safetensors(path, detail::network_tensors(network, storage, metadata, path.string()));
+}
+
+template <TimeGate Gate>
+Network<Gate> load_network(const std::filesystem::path& path) {
+  return detail::network_from<Gate>(read_safetensors(path), path.string());
+}
+
+inline NetworkFileInfo inspect_network(const std::filesystem::path& path) {
+  return detail::describe_network(read_safetensors(path), path.string());
+}
+
+}  // namespace glstm
