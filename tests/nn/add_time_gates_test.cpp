@@ -1,0 +1,131 @@
+// A plain LSTM that is given time gates and trained towards a budget.
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "catch.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/data/adding_task.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/optim/optimizer.hpp"
+#include "glstm/train/budget_controller.hpp"
+#include "glstm/train/trainer.hpp"
+
+using namespace glstm;
+
+namespace {
+
+template <class Scalar>
+Lstm<Scalar> random_lstm(const NetworkOptions<AlwaysOpen<Scalar>>& options) {
+  Lstm<Scalar> network(options);
+  Rng rng(1);
+  network.initialize({}, rng);
+  return network;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("time gates are added to the weights of an LSTM", "", float, double) {
+  using Scalar = TestType;
+  const double first = -3, last = 40;
+  for (const bool bidirectional : {false, true}) {
+    const Lstm<Scalar> plain = random_lstm<Scalar>({.inputs = 2,
+                                                    .hidden = {5, 1, 3},
+                                                    .outputs = 2,
+                                                    .readout = Readout::every_step,
+                                                    .loss = Loss::softmax_cross_entropy,
+                                                    .time_origin = 7,
+                                                    .bidirectional = bidirectional});
+    for (const double openness : {0.5, 0.99, 0.999999}) {
+      CAPTURE(bidirectional, openness);
+      const GLstm<Scalar> gated = add_time_gates(plain, first, last, {.threshold = 0.1}, openness);
+      CHECK(gated.options().hidden == plain.options().hidden);
+      CHECK(gated.options().readout == Readout::every_step);
+      CHECK(gated.options().loss == Loss::softmax_cross_entropy);
+      CHECK(gated.options().time_origin == 7);
+      CHECK(gated.options().bidirectional == bidirectional);
+      CHECK(gated.options().gates.size() == 1);
+      CHECK(gated.options().gates[0].threshold == 0.1);
+      for (const ParameterBlock& block : plain.layout().blocks()) {
+        CHECK(block_view(gated.parameters, gated.layout().find(block.name)) ==
+              block_view(plain.parameters, block));
+      }
+      CHECK(without_gates(gated).parameters == plain.parameters);
+
+      // Every gate is open over the whole span, and at one end of it no more than it has to be.
+      for (const Layer<GaussianGate<Scalar>>& layer : gated.layers()) {
+        const GaussianGate<Scalar> gate = layer.gate(gated.parameters);
+        for (Index j = 0; j < gate.size(); ++j) {
+          double least = 1;
+          for (double t = first; t <= last; t += 0.5) {
+            CHECK(gate.is_open(j, Scalar(t)));
+            least = std::min(least, static_cast<double>(gate.openness(j, Scalar(t))));
+          }
+          CHECK(least == Approx(openness).epsilon(1e-5));
+          CHECK(gate.mu(j) > first);
+          CHECK(gate.mu(j) < last);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the more open the added gates are, the nearer is the function to the LSTM's") {
+  const Lstm<double> plain = random_lstm<double>({.inputs = 2, .hidden = {8, 8}, .outputs = 2});
+  auto batch = SequenceBatch<double>::zeros(4, 30, 2);
+  Rng rng(2);
+  for (Index i = 0; i < batch.values.size(); ++i) batch.values.data()[i] = rng.uniform(-1, 1);
+  Lstm<double>::Tape plain_tape;
+  const Matrix<double> expected = plain.predict(batch, plain_tape);
+  double before = std::numeric_limits<double>::infinity();
+  for (const double openness : {0.9, 0.99, 0.999, 1 - 1e-9}) {
+    const GLstm<double> gated = add_time_gates(plain, 0, 29, {}, openness);
+    GLstm<double>::Tape tape;
+    const double off = largest_magnitude(gated.predict(batch, tape) - expected);
+    CAPTURE(openness, off);
+    CHECK(off < before);
+    CHECK(off < 1 - openness + 1e-12);
+    CHECK(tape.work().updates == tape.work().dense_updates);
+    before = off;
+  }
+}
+
+TEST_CASE("gates that make no sense are not added") {
+  const Lstm<double> plain = random_lstm<double>({.hidden = {2}});
+  const auto message = [&](double first, double last, double openness, double threshold = 0.01) {
+    return error_of(
+        [&] { add_time_gates(plain, first, last, {.threshold = threshold}, openness); });
+  };
+  check_mentions(message(0, 0, 0.9), {"span of time", "0 to 0"});
+  check_mentions(message(5, 1, 0.9), {"span of time", "5 to 1"});
+  check_mentions(message(0, std::numeric_limits<double>::infinity(), 0.9), {"span of time"});
+  for (const double openness : {0.0, 1.0, -1.0, 1.5}) {
+    check_mentions(message(0, 1, openness), {"least_openness"});
+  }
+  check_mentions(message(0, 1, std::numeric_limits<double>::quiet_NaN()), {"least_openness"});
+  check_mentions(message(0, 1, 0.4, 0.5), {"least_openness", "threshold", "0.4"});
+}
+
+TEST_CASE("an LSTM with added gates is fine-tuned towards a budget") {
+  const Index steps = 20;
+  const AddingTask<float> data(steps, 512, 1);
+  Lstm<float> plain = random_lstm<float>({.inputs = 2, .hidden = {16}, .outputs = 1});
+  {
+    Adam<float> optimizer(plain.layout(), {.learning_rate = 1e-2});
+    Trainer trainer(plain, optimizer, {.batch = 64, .epochs = 10});
+    trainer.fit(data);
+  }
+  const double learned = evaluate(plain, data, 64).task.loss;
+
+  GLstm<float> gated = add_time_gates(plain, 0, steps - 1.0, {}, 0.9);
+  const Evaluation open = evaluate(gated, data, 64);
+  CHECK(open.work.update_share() == 1);
+  Adam<float> optimizer(gated.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.3});
+  BudgetController controller({.target_share = 0.5});
+  Trainer trainer(gated, optimizer, {.batch = 64, .epochs = 50});
+  trainer.control(controller).fit(data);
+  const Evaluation tuned = evaluate(gated, data, 64);
+  CAPTURE(learned, open.task.loss, tuned.task.loss, tuned.work.update_share());
+  CHECK(tuned.work.update_share() < 0.52);
+  CHECK(tuned.task.loss < learned);
+}
