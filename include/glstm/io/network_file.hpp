@@ -21,21 +21,12 @@
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/strict_json.hpp"
+#include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/time_gates.hpp"
 
 namespace glstm {
-
-/// How the weight matrices of a network are stored. Biases and time gates are always stored as they
-/// are.
-///
-///     full     as they are
-///     float16  F16, rounded to nearest: off by at most 2^-11 of a weight, or 2^-25 where that is
-///              more
-///     int8     I8 with one scale s for each row, the row's largest magnitude / 127: off by at most
-///              s / 2. The tensor NAME.scale [rows] holds the scales; a weight is s times its I8.
-enum class WeightStorage { full, float16, int8 };
 
 /// How files name a kind of time gate, `kind`, and which of its options they hold: `options` are
 /// names and members of Gate::Options. To be specialised for a gate of your own whose networks you
@@ -277,45 +268,6 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
   return info;
 }
 
-/// The weights rounded to float16.
-template <class Derived>
-Tensor to_float16(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> shape,
-                  const std::string& where) {
-  std::vector<Eigen::half> values;
-  values.reserve(static_cast<std::size_t>(matrix.size()));
-  for (Index row = 0; row < matrix.rows(); ++row) {
-    for (Index col = 0; col < matrix.cols(); ++col) {
-      values.emplace_back(static_cast<float>(matrix(row, col)));
-      require((Eigen::numext::isfinite)(values.back()), where,
-              ": expected numbers in the range of float16, -65504..65504, got ", matrix(row, col));
-    }
-  }
-  return {std::move(shape), std::move(values)};
-}
-
-/// The weights as int8, and their scales.
-template <class Derived>
-std::pair<Tensor, Tensor> to_int8(const Eigen::MatrixBase<Derived>& matrix,
-                                  std::vector<Index> shape, const std::string& where) {
-  using Scalar = typename Derived::Scalar;
-  std::vector<std::int8_t> values;
-  std::vector<Scalar> scales;
-  values.reserve(static_cast<std::size_t>(matrix.size()));
-  for (Index row = 0; row < matrix.rows(); ++row) {
-    const Scalar largest = matrix.row(row).cwiseAbs().maxCoeff();
-    const Scalar scale = largest / 127;
-    scales.push_back(scale);
-    // Where rounding has made 127 of them infinite, they could not be read again.
-    require(std::isfinite(127 * scale), where, ": expected numbers in the range of int8 storage, ",
-            "got ", largest);
-    for (Index col = 0; col < matrix.cols(); ++col) {
-      const Scalar steps = scale > 0 ? std::round(matrix(row, col) / scale) : Scalar(0);
-      values.push_back(static_cast<std::int8_t>(std::clamp<Scalar>(steps, -127, 127)));
-    }
-  }
-  return {Tensor{std::move(shape), std::move(values)}, Tensor{{matrix.rows()}, std::move(scales)}};
-}
-
 /// What `callable` returns; `source` comes first in the message of an Error.
 template <class Callable>
 auto naming_source(const std::string& source, Callable&& callable) {
@@ -324,6 +276,26 @@ auto naming_source(const std::string& source, Callable&& callable) {
   } catch (const Error& error) {
     throw Error(source + ": " + error.what());
   }
+}
+
+/// The numbers of a matrix, row-major.
+template <class Derived>
+std::vector<typename Derived::Scalar> row_major(const Eigen::MatrixBase<Derived>& matrix) {
+  const auto numbers = matrix.template reshaped<Eigen::RowMajor>();
+  return {numbers.begin(), numbers.end()};
+}
+
+/// A block of weights as `storage` rounds it. Its scales, where it has any, are added to `file`.
+template <class Scalar>
+Tensor rounded_tensor(const Eigen::Map<const Matrix<Scalar>>& weights, const ParameterBlock& block,
+                      WeightStorage storage, Safetensors& file) {
+  if (storage == WeightStorage::float16) {
+    return {tensor_shape(block),
+            row_major(weights.unaryExpr([](Scalar weight) { return to_float16(weight); }))};
+  }
+  const Int8Rows<Scalar> rows = to_int8_rows<Scalar>(weights);
+  file.tensors.emplace(scale_name(block), Tensor{{block.rows}, row_major(rows.scales)});
+  return {tensor_shape(block), row_major(rows.values)};
 }
 
 /// Throws Error if a time gate is unusable.
@@ -344,12 +316,8 @@ Safetensors network_tensors(const Network<Gate>& network, WeightStorage storage,
     const std::string where = tensor_in(source, block.name);
     const auto matrix = block_view(network.parameters, block);
     Tensor tensor = to_tensor(matrix, tensor_shape(block), where);  // checks the numbers
-    if (block.role == ParameterRole::weight && storage == WeightStorage::float16) {
-      tensor = to_float16(matrix, tensor_shape(block), where);
-    } else if (block.role == ParameterRole::weight && storage == WeightStorage::int8) {
-      auto [rounded, scales] = to_int8(matrix, tensor_shape(block), where);
-      tensor = std::move(rounded);
-      file.tensors.emplace(scale_name(block), std::move(scales));
+    if (block.role == ParameterRole::weight && storage != WeightStorage::full) {
+      tensor = naming_source(where, [&] { return rounded_tensor(matrix, block, storage, file); });
     }
     file.tensors.emplace(block.name, std::move(tensor));
   }

@@ -1,0 +1,87 @@
+// How the weights of a network are stored where memory is short.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/nn/network.hpp"
+
+namespace glstm {
+
+/// How the weight matrices of a network are stored. Biases and time gates are always stored as they
+/// are.
+///
+///     full     as they are
+///     float16  IEEE half precision, rounded to nearest: off by at most 2^-11 of a weight, or 2^-25
+///              where that is more
+///     int8     whole numbers in -127..127 and one scale s for each row, the row's largest
+///              magnitude / 127: off by at most s / 2
+enum class WeightStorage { full, float16, int8 };
+
+namespace detail {
+
+/// A matrix [R,C] whose weight (r, c) is scales(r) * values(r, c).
+template <class Scalar>
+struct Int8Rows {
+  Matrix<std::int8_t> values;
+  Vector<Scalar> scales;
+
+  Matrix<Scalar> restored() const { return scales.asDiagonal() * values.template cast<Scalar>(); }
+};
+
+/// Each row by its largest magnitude / 127, rounded to the nearest; the weights must be finite.
+/// Throws Error if a number is too large to be restored.
+template <class Scalar>
+Int8Rows<Scalar> to_int8_rows(const ConstMatrixRef<Scalar>& weights) {
+  Int8Rows<Scalar> rows;
+  rows.values.setZero(weights.rows(), weights.cols());
+  rows.scales.setZero(weights.rows());
+  for (Index r = 0; r < weights.rows() && weights.cols() > 0; ++r) {
+    const Scalar largest = weights.row(r).cwiseAbs().maxCoeff(), scale = largest / Scalar(127);
+    // Where rounding has made 127 of them infinite, they could not be read again.
+    require(std::isfinite(127 * scale), "expected numbers in the range of int8 storage, got ",
+            largest);
+    rows.scales(r) = scale;
+    if (scale == Scalar(0)) continue;
+    for (Index c = 0; c < weights.cols(); ++c) {
+      const Scalar value = std::round(weights(r, c) / scale);  // beyond 127 if scale is denormal
+      rows.values(r, c) = static_cast<std::int8_t>(std::clamp(value, Scalar(-127), Scalar(127)));
+    }
+  }
+  return rows;
+}
+
+/// The nearest number of IEEE half precision. Throws Error if `weight` is not finite or beyond
+/// 65504, the largest.
+template <class Scalar>
+Eigen::half to_float16(Scalar weight) {
+  const Eigen::half rounded(static_cast<float>(weight));
+  require(Eigen::numext::isfinite(static_cast<float>(rounded)),
+          "expected numbers in the range of float16, -65504..65504, got ", weight);
+  return rounded;
+}
+
+}  // namespace detail
+
+/// The network with the weights that `storage` leaves. Throws Error if one is out of its range.
+template <TimeGate Gate>
+Network<Gate> as_stored(Network<Gate> network, WeightStorage storage) {
+  using Scalar = typename Gate::Scalar;
+  for (const ParameterBlock& block : network.layout().blocks()) {
+    if (block.role != ParameterRole::weight || storage == WeightStorage::full) continue;
+    auto weights = block_view(network.parameters, block);
+    if (storage == WeightStorage::int8) {
+      weights = detail::to_int8_rows<Scalar>(weights).restored();
+      continue;
+    }
+    for (Scalar& weight : weights.reshaped()) {
+      weight = static_cast<Scalar>(detail::to_float16(weight));
+    }
+  }
+  return network;
+}
+}  // namespace glstm
