@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cassert>
+#include <exception>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 namespace glstm {
 
-/// Everything the library throws. The message names what was expected and what came.
+/// Everything the library throws. The message names what was expected and what came. Where code is
+/// compiled without exceptions, std::terminate is called instead.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -24,11 +26,23 @@ std::string text_of(const Parts&... parts) {
   return text.str();
 }
 
-/// Throws Error with the text of `parts` unless `condition` holds. The message is put together
-/// only when it is needed.
+/// Throws Error, or ends the program where a translation unit is compiled without exceptions, as
+/// with -fno-exceptions (__cpp_exceptions is not defined then). In a program that has units of both
+/// kinds either may happen.
+[[noreturn]] inline void fail(const std::string& message) {
+#if defined(__cpp_exceptions)
+  throw Error(message);
+#else
+  static_cast<void>(message);
+  std::terminate();
+#endif
+}
+
+/// Fails with the text of `parts` unless `condition` holds. The message is put together only when
+/// it is needed.
 template <class... Parts>
 void require(bool condition, const Parts&... parts) {
-  if (!condition) throw Error(text_of(parts...));
+  if (!condition) fail(text_of(parts...));
 }
 
 }  // namespace detail

@@ -49,7 +49,7 @@ class ParameterLayout {
     for (const ParameterBlock& block : blocks_) {
       if (index >= block.offset && index < block.offset + block.size()) return block;
     }
-    throw Error(detail::text_of("no parameter block holds position ", index, " of ", size_));
+    detail::fail(detail::text_of("no parameter block holds position ", index, " of ", size_));
   }
 
   /// The block called `name`.
@@ -57,7 +57,7 @@ class ParameterLayout {
     for (const ParameterBlock& block : blocks_) {
       if (block.name == name) return block;
     }
-    throw Error("no parameter block is called \"" + name + "\"");
+    detail::fail("no parameter block is called \"" + name + "\"");
   }
 
  private:

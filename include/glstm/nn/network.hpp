@@ -139,7 +139,7 @@ class Network {
     parameters.setZero(layout_.size());
     // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
     Rng rng(0);
-    initialize_gates({.start = 0, .end = 1}, rng);
+    initialize_gates({.start = 0, .end = 1}, rng, parameters);
   }
 
   const Options& options() const { return options_; }
@@ -154,13 +154,9 @@ class Network {
   /// Throws Error, and changes nothing, if the gates' span of time is empty, their share is out of
   /// range, or longest_memory is neither 0 nor at least 2.
   void initialize(const Initialization& initial, Rng& rng) {
-    const Vector<Scalar> before = parameters;
-    try {
-      draw(initial, rng);
-    } catch (...) {
-      parameters = before;
-      throw;
-    }
+    Vector<Scalar> drawn = parameters;
+    draw(initial, rng, drawn);
+    parameters = drawn;  // where it is, for those who hold views
   }
 
   /// Throws Error if a batch does not fit the network.
@@ -262,13 +258,13 @@ class Network {
   }
 
  private:
-  void draw(const Initialization& initial, Rng& rng) {
+  void draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
     const double memory = initial.longest_memory;
     detail::require(memory == 0 || (memory >= 2 && std::isfinite(memory)),
                     "longest_memory must be 0 or at least 2 steps, got ", memory);
     for (const Layer<Gate>& layer : layers_) {
       const Index H = layer.hidden(), I = layer.inputs();
-      LstmGradients<Scalar> blocks = layer.gradients(parameters);  // writable views
+      LstmGradients<Scalar> blocks = layer.gradients(drawn);  // writable views
       fill_glorot(blocks.dWx, I, H, rng);
       for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
       blocks.db.setZero();
@@ -278,17 +274,17 @@ class Network {
         blocks.db(j) = -blocks.db(H + j);
       }
     }
-    auto w = block_view(parameters, layout_.find("readout.w"));
+    auto w = block_view(drawn, layout_.find("readout.w"));
     fill_glorot(w, w.cols(), w.rows(), rng);
-    block_view(parameters, layout_.find("readout.b")).setZero();
-    initialize_gates(initial.gates, rng);
+    block_view(drawn, layout_.find("readout.b")).setZero();
+    initialize_gates(initial.gates, rng, drawn);
   }
 
-  void initialize_gates(const GateSpread& spread, Rng& rng) {
+  void initialize_gates(const GateSpread& spread, Rng& rng, Vector<Scalar>& drawn) const {
     for (const Layer<Gate>& layer : layers_) {
-      Matrix<Scalar> gates = layer.gate_parameters(parameters);
+      Matrix<Scalar> gates = layer.gate_parameters(drawn);
       Gate::initialize(spread, layer.gate_options(), rng, gates);
-      layer.gate_parameters(parameters) = gates;
+      layer.gate_parameters(drawn) = gates;
     }
   }
 
