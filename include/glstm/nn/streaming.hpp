@@ -11,8 +11,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numeric>
 #include <type_traits>
 
 #include "glstm/core/error.hpp"
@@ -22,7 +25,67 @@
 #include "glstm/schedule/packet_math.hpp"
 
 namespace glstm {
+
+/// What becomes of an endless stream after the span of time that its windows were made for.
+enum class AfterSpan {
+  hold,             ///< times are used as they are: after its last window a neuron holds its state
+  restart,          ///< time starts again at the end and every end - start later; the state goes on
+  always_open_only  ///< after the end only the neurons that are open throughout the span go on,
+                    ///< with the openness that they have at the end; all others hold their state
+};
+
+/// The span of time that the windows of a stream were made for, and what follows it. `start` and
+/// `end` are times like those of the steps, in their unit and not relative to a time origin;
+/// AfterSpan::hold needs neither.
+struct StreamSpan {
+  double start = 0;
+  double end = std::numeric_limits<double>::infinity();
+  AfterSpan after = AfterSpan::hold;
+};
+
+/// When a stream has something to do again.
+struct NextEvent {
+  double time;  ///< when a neuron opens or closes next; infinity: never
+  bool open;    ///< whether a neuron is open until then
+};
+
 namespace detail {
+
+/// Throws Error unless `span` is one that a stream with times relative to `time_origin`, rounded to
+/// Scalar, can follow.
+template <class Scalar>
+void check_span(const StreamSpan& span, double time_origin) {
+  if (span.after == AfterSpan::hold) return;
+  const auto usable = [&](double t) {
+    return std::isfinite(t) && std::isfinite(static_cast<Scalar>(t - time_origin));
+  };
+  require(usable(span.start) && usable(span.end) && span.start < span.end &&
+              std::isfinite(span.end - span.start),
+          "a stream that does not just hold its state needs a finite span of time, got ",
+          span.start, " to ", span.end);
+}
+
+/// The place of a number among all doubles: neighbours differ by 1.
+inline std::int64_t double_to_place(double value) {
+  const auto bits = std::bit_cast<std::int64_t>(value);
+  return bits < 0 ? std::numeric_limits<std::int64_t>::min() - bits : bits;
+}
+inline double place_to_double(std::int64_t place) {
+  return std::bit_cast<double>(place < 0 ? std::numeric_limits<std::int64_t>::min() - place
+                                         : place);
+}
+
+/// The first double in (before, by] for which `holds`, which does not at `before`, does at `by` and
+/// changes once: at most 64 bisections.
+template <class Predicate>
+double first_double(double before, double by, const Predicate& holds) {
+  std::int64_t low = double_to_place(before), high = double_to_place(by);
+  while (high - 1 > low) {
+    const std::int64_t middle = std::midpoint(low, high);
+    (holds(place_to_double(middle)) ? high : low) = middle;
+  }
+  return place_to_double(high);
+}
 
 template <class Gate>
 struct IsGaussian : std::false_type {};
@@ -139,12 +202,18 @@ class StreamingCell {
                 "a streaming cell needs at least one input and one neuron");
 
   /// Starts from a zero state. Throws Error if the sizes differ from those given at compile time,
-  /// `parameters` is too short, or a time-gate parameter is unusable.
-  StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters)
+  /// `parameters` is too short, a time-gate parameter is unusable, or `span` is not finite and not
+  /// empty where it matters.
+  StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
+                const StreamSpan& span = {})
       : gate_(checked_gate(layer, parameters)),
         inputs_(layer.inputs()),
         hidden_(layer.hidden()),
-        time_origin_(layer.time_origin()) {
+        time_origin_(layer.time_origin()),
+        stream_span_(span) {
+    glstm::detail::check_span<Scalar>(span, time_origin_);
+    if (span.after == AfterSpan::hold) stream_span_.end = std::numeric_limits<double>::infinity();
+    follow_from_ = stream_span_.end;
     check_size("inputs", Inputs, inputs_);
     check_size("neurons", Hidden, hidden_);
     sort_neurons();
@@ -162,9 +231,14 @@ class StreamingCell {
   /// One step at time t, which is in the unit of the layer's timestamps; x is [I] and no view of
   /// this cell. Times need not be ordered. The layer's time origin is subtracted from t in double,
   /// and the difference is rounded once. A gated cell leaves everything as it is when t is not a
-  /// number. Allocates nothing, takes no lock, makes no system call.
+  /// number, or infinite where time restarts. Allocates nothing, takes no lock, makes no system
+  /// call.
+  ///
+  /// Where time restarts, a t from the span's end on stands for start + (t - start) mod (end -
+  /// start), computed in double.
   void step(const Scalar* x, double t) noexcept {
     if constexpr (gated) {
+      if (t >= follow_from_) t = follow_span(t);
       step_open(x, static_cast<Scalar>(t - time_origin_));
     } else {
       step_all(x);
@@ -178,6 +252,47 @@ class StreamingCell {
 
   /// The number of neurons that were open in the last step.
   Index open_count() const noexcept { return gated ? open_count_ : neurons(); }
+
+  /// The first time after t at which another set of neurons is open than at t, and whether one is
+  /// open at t. A step before that time finds the same neurons open as a step at t; where none is,
+  /// it changes nothing, so that a host can sleep. {infinity, false} when t, or its difference from
+  /// the time origin as a Scalar, is not finite.
+  ///
+  /// The time is the very first double at which is_open, asked as a step asks it, gives another
+  /// answer for some neuron: no window is missed by the rounding of its edges, and from any t the
+  /// events are passed one by one. This takes for granted that is_open changes once at an edge of a
+  /// window, which rounding could only upset within the last bits. A window, or a gap between two,
+  /// that is itself no longer than rounding can be missed. Where eight gaps in a row are, as
+  /// between windows that adjoin each other, a time is returned at which nothing changes; it is
+  /// never after the next event, and always after t.
+  ///
+  /// The state does not matter, nor what was stepped before. Allocates nothing. Asks every gate
+  /// about three times, but for those of which the last step has found out enough: next_event is
+  /// quick for the time of the last step and those near it.
+  NextEvent next_event(double t) const noexcept {
+    constexpr double never = std::numeric_limits<double>::infinity();
+    if constexpr (!gated) {
+      return {never, true};
+    } else {
+      NextEvent event{never, false};
+      if (!std::isfinite(t) || !std::isfinite(gate_time(t))) return event;
+      for (Index slot = 0; slot < neurons() && !event.open; ++slot) event.open = open_at(slot, t);
+      if (!tells_cycle_apart(t)) return {std::nextafter(t, never), event.open};
+      // The rest of the span, and a whole one after it: what has not changed by then never does.
+      double from = t;
+      for (int part = 0; part < 2 && !is_past_span(from); ++part) {
+        const double jump = next_jump(from);
+        event.time = next_change(from, jump);
+        if (event.time < jump || jump == never) return event;
+        for (Index slot = 0; slot < neurons(); ++slot) {
+          if (open_at(slot, jump) != open_at(slot, from)) return event;
+        }
+        from = jump;
+      }
+      event.time = never;
+      return event;
+    }
+  }
 
   /// Replaces the state; h and c are [H]. Throws Error, before anything changes, if they are not.
   void set_state(const ConstVectorRef<Scalar>& h, const ConstVectorRef<Scalar>& c) {
@@ -325,14 +440,11 @@ class StreamingCell {
     open_slots_.setZero(padded + 1);  // the list is written one beyond its end
     open_blocks_.setZero(blocks());
     open_in_block_.setZero(blocks());
-    // No span contains a time yet; the surplus lanes of the last block stay closed for ever.
-    span_ = {endless, -endless};
-    block_from_.setConstant(blocks(), endless);
-    block_until_.setConstant(blocks(), -endless);
-    from_.setConstant(padded, -endless);
+    block_from_.resize(blocks());
+    block_until_.resize(blocks());
+    from_.setConstant(padded, -endless);  // the surplus lanes of the last block: closed for ever
     until_.setConstant(padded, endless);
-    from_.head(neurons()).setConstant(endless);
-    until_.head(neurons()).setConstant(-endless);
+    forget_steady_spans();
     if constexpr (sorted) {
       mu_.setZero(padded);
       sigma_.setOnes(padded);
@@ -341,6 +453,151 @@ class StreamingCell {
         sigma_(slot) = gate_.sigma(neuron(slot));
       }
     }
+  }
+
+  /// No span contains a time until the gates are asked again.
+  void forget_steady_spans() {
+    constexpr Scalar endless = std::numeric_limits<Scalar>::infinity();
+    span_ = Span::never();
+    block_from_.setConstant(endless);
+    block_until_.setConstant(-endless);
+    from_.head(neurons()).setConstant(endless);
+    until_.head(neurons()).setConstant(-endless);
+  }
+
+  /// Whether t is where only those go on that are always open.
+  bool is_past_span(double t) const {
+    return stream_span_.after == AfterSpan::always_open_only && t > stream_span_.end;
+  }
+
+  /// The time that the gates see at time t, still absolute.
+  double time_in_span(double t) const {
+    const auto& [start, end, after] = stream_span_;
+    if (after == AfterSpan::hold || !(t >= end)) return t;
+    return after == AfterSpan::restart ? start + std::fmod(t - start, end - start) : end;
+  }
+  Scalar gate_time(double t) const { return static_cast<Scalar>(time_in_span(t) - time_origin_); }
+
+  /// time_in_span for a step, which may be the first on its side of the span's end.
+  double follow_span(double t) {
+    if (is_past_span(t) != past_span()) {
+      follow_from_ = past_span() ? stream_span_.end : -std::numeric_limits<double>::infinity();
+      forget_steady_spans();
+    }
+    return time_in_span(t);
+  }
+  /// is_past_span of the last step.
+  bool past_span() const { return follow_from_ < stream_span_.end; }
+
+  /// Whether is_open_ tells what the gate in `slot` says at all times from `first` to `last`.
+  bool known(Index slot, Scalar first, Scalar last) const {
+    return from_(slot) <= first && last <= until_(slot) && !past_span();
+  }
+
+  /// Whether the neuron in `slot` is open in a step at time t.
+  bool open_at(Index slot, double t) const {
+    if (is_past_span(t)) return always_open(slot);
+    const Scalar now = gate_time(t);
+    return known(slot, now, now) ? is_open_(slot) != Scalar(0) : gate_.is_open(neuron(slot), now);
+  }
+
+  /// Whether the neuron in `slot` is open throughout the stream's span.
+  bool always_open(Index slot) const {
+    const double start = stream_span_.start;
+    return open_at(slot, start) && next_change(slot, start, after_end()) == after_end();
+  }
+
+  double after_end() const {
+    return std::nextafter(stream_span_.end, std::numeric_limits<double>::infinity());
+  }
+
+  /// False where the times of a cycle that restarts are as good as equal at t.
+  bool tells_cycle_apart(double t) const {
+    const auto& [start, end, after] = stream_span_;
+    constexpr double eps = std::numeric_limits<double>::epsilon();
+    return after != AfterSpan::restart || 64 * eps * (std::abs(t) + std::abs(start)) < end - start;
+  }
+
+  /// The first time after t, which is not past the span, at which the gates do not just go on;
+  /// infinity if there is none.
+  double next_jump(double t) const {
+    constexpr double eps = std::numeric_limits<double>::epsilon();
+    const auto& [start, end, after] = stream_span_;
+    if (after == AfterSpan::always_open_only) return after_end();
+    if (t < end || after == AfterSpan::hold) return end;
+    const double cycle = end - start;
+    const auto into_cycle = [&, from = start](double u) { return std::fmod(u - from, cycle); };
+    const double next = t + (cycle - into_cycle(t));  // but for rounding
+    const double slack = 4 * eps * (std::abs(next) + std::abs(start) + cycle);
+    return glstm::detail::first_double(std::max(t, next - slack), next + slack,
+                                       [&](double u) { return into_cycle(u) < cycle / 2; });
+  }
+
+  /// The middle of a window, or of the gap between two; large where it has no end.
+  static double middle_of(const Span& window) {
+    constexpr Scalar most = std::numeric_limits<Scalar>::max();
+    return static_cast<double>(
+        std::midpoint(std::max(window.open, -most), std::min(window.close, most)));
+  }
+
+  /// The window of neuron j after `window`, which next_window may give again where it is off by
+  /// rounding; `window` itself if it does so for good.
+  Span window_after(Index j, const Span& window) const {
+    Scalar step = std::nextafter(window.close, std::numeric_limits<Scalar>::infinity());
+    step -= window.close;
+    for (int tries = 0; tries < 16; ++tries, step *= 8) {
+      const Span next = gate_.next_window(j, window.close + step);
+      if (next.empty() || next.close > window.close) return next;
+    }
+    return window;
+  }
+
+  /// The first time in (after, before) at which another set of neurons is open than at `after`;
+  /// `before` if there is none. Time does not jump in between.
+  double next_change(double after, double before) const {
+    const auto last_before = [this](double t) {
+      return gate_time(std::nextafter(t, -std::numeric_limits<double>::infinity()));
+    };
+    const Scalar first = gate_time(after);
+    Scalar last = last_before(before);
+    for (Index slot = 0; slot < neurons(); ++slot) {
+      if (known(slot, first, last)) continue;
+      const double change = next_change(slot, after, before);
+      if (change == before) continue;
+      before = change;
+      last = last_before(before);
+    }
+    return before;
+  }
+
+  /// next_change of the neuron in `slot` alone.
+  double next_change(Index slot, double after, double before) const {
+    constexpr double endless = std::numeric_limits<double>::infinity();
+    const Index j = neuron(slot);
+    const bool open = open_at(slot, after);
+    const double last = std::nextafter(before, -endless);
+    const double offset = after - (time_in_span(after) - time_origin_);  // to absolute times
+    // Within a window the neuron is surely open, and between two surely closed: in the middle. The
+    // first such place where it is not as it is now lies behind the edge.
+    double place = after;
+    Scalar gap_begin = gate_time(after);
+    Span window = gate_.next_window(j, gap_begin);
+    for (int windows = 0; windows < 8; ++windows) {
+      const Span other = open ? Span{gap_begin, window.open} : window;
+      if (!other.empty()) place = std::max(place, offset + middle_of(other));
+      if (place > after) {
+        const double until = std::min(place, last);
+        if (open_at(slot, until) != open) {
+          return glstm::detail::first_double(after, until,
+                                             [&](double t) { return open_at(slot, t) != open; });
+        }
+        if (place >= last) return before;
+      }
+      if (window.empty() || window.close == endless) return before;
+      gap_begin = window.close;
+      window = window_after(j, window);
+    }
+    return std::min(before, std::max(place, std::nextafter(after, endless)));
   }
 
   /// A step of the open neurons.
@@ -428,8 +685,9 @@ class StreamingCell {
     const Index begin = block * packet, end = begin + packet;
     for (Index slot = begin; slot < end; ++slot) {  // surplus lanes are closed at all times
       if (from_(slot) <= t && t <= until_(slot)) continue;
-      const bool open = gate_.is_open(neuron(slot), t);
-      const Span span = glstm::detail::steady_span(gate_, neuron(slot), t, open);
+      const bool open = past_span() ? always_open(slot) : gate_.is_open(neuron(slot), t);
+      const Span span =
+          past_span() ? Span::always() : glstm::detail::steady_span(gate_, neuron(slot), t, open);
       from_(slot) = span.open;
       until_(slot) = span.close;
       if (open == (is_open_(slot) != Scalar(0))) continue;
@@ -514,6 +772,8 @@ class StreamingCell {
   Gate gate_;
   Index inputs_, hidden_;
   double time_origin_;
+  StreamSpan stream_span_;        // hold: end is infinite
+  double follow_from_;            // steps from this time on are not as they are for gates alone
   Vector<Index> order_;           // [H] the neuron in each slot
   Vector<Scalar> panels_;         // [blocks][I + H][4][packet]
   Vector<Scalar> bias_;           // [blocks][4][packet]
@@ -533,5 +793,12 @@ class StreamingCell {
   Index open_count_ = 0, open_block_count_ = 0;
   Index frozen_count_ = 0;  // closed slots whose h is not 0
 };
+
+template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
+using LstmCell = StreamingCell<AlwaysOpen<Scalar>, Inputs, Hidden>;
+template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
+using GLstmCell = StreamingCell<GaussianGate<Scalar>, Inputs, Hidden>;
+template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
+using PhasedLstmCell = StreamingCell<PhasedGate<Scalar>, Inputs, Hidden>;
 
 }  // namespace glstm
