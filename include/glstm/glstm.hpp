@@ -20,6 +20,7 @@
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/streaming.hpp"
+#include "glstm/nn/streaming_network.hpp"
 #include "glstm/nn/summary.hpp"
 #include "glstm/nn/time_gates.hpp"
 #include "glstm/optim/clipping.hpp"

@@ -1,11 +1,12 @@
 // What a real-time program must be sure of: a step allocates nothing and asks nothing of the
 // system. A program of its own, because it replaces malloc.
-#include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <type_traits>
 
 #include "catch.hpp"
 #include "glstm/nn/streaming.hpp"
+#include "glstm/nn/streaming_network.hpp"
 
 #if defined(__linux__)
 #include <linux/seccomp.h>
@@ -76,7 +77,7 @@ namespace {
 constexpr Index inputs = 3, neurons = 45, span = 100;
 
 template <class Gate>
-StreamingCell<Gate> random_cell() {
+StreamingCell<Gate> random_cell(AfterSpan after = AfterSpan::hold) {
   using Scalar = typename Gate::Scalar;
   ParameterLayout layout;
   const Layer<Gate> layer(layout, "", inputs, neurons);
@@ -86,11 +87,19 @@ StreamingCell<Gate> random_cell() {
   Matrix<Scalar> gates = layer.gate_parameters(parameters);
   Gate::initialize({.start = 0, .end = span, .open_share = 0.1}, {}, rng, gates);
   layer.gate_parameters(parameters) = gates;
-  return StreamingCell<Gate>(layer, parameters);
+  return StreamingCell<Gate>(layer, parameters, {0, span, after});
 }
 
-// Through the span again and again, forwards and with jumps back; the number of steps after which
-// another number of neurons was open than before.
+template <class Gate>
+StreamingNetwork<Gate> random_network() {
+  Network<Gate> network({.inputs = inputs, .hidden = {neurons, 20}, .outputs = 5});
+  Rng rng(2);
+  network.initialize({.gates = {.start = 0, .end = span, .open_share = 0.1}}, rng);
+  return StreamingNetwork<Gate>(network, {0, span, AfterSpan::restart});
+}
+
+// Through the span and beyond, again and again, forwards and with jumps back; the number of steps
+// after which another number of neurons was open than before.
 template <class Cell>
 int run(Cell& cell, int steps) {
   typename Cell::Scalar x[inputs] = {1, -1, 0};
@@ -101,6 +110,7 @@ int run(Cell& cell, int steps) {
     const int jump = n % 50 == 0 ? 40 : 0;
     cell.step(x, 0.37 * (n % 300) - jump);
     if (n == steps / 2) cell.reset();
+    if (!(cell.next_event(0.37 * n).time > 0.37 * n)) return -1;
     changes += cell.open_count() != open;
     open = cell.open_count();
   }
@@ -125,6 +135,30 @@ TEMPLATE_TEST_CASE("a streaming step allocates nothing", "", STREAMED) {
   const auto copy = cell;
   CHECK(allocations > before);  // the count does count
   CHECK(copy.hidden() == cell.hidden());
+}
+
+TEMPLATE_TEST_CASE("nor does it after the span", "", STREAMED) {
+  for (AfterSpan after : {AfterSpan::restart, AfterSpan::always_open_only}) {
+    auto cell = random_cell<TestType>(after);
+    const std::size_t before = allocations;
+    const int changes = run(cell, 10000);
+    const std::size_t in_steps = allocations - before;
+    CHECK(in_steps == 0);
+    if (skips<decltype(cell)>) CHECK(changes > 1000);
+  }
+}
+
+TEMPLATE_TEST_CASE("a step of a streaming network allocates nothing", "", STREAMED) {
+  auto network = random_network<TestType>();
+  run(network, 250);
+  const auto state = network.state();
+  const std::size_t before = allocations;
+  const int changes = run(network, 10000);
+  network.set_state(state);
+  const std::size_t in_steps = allocations - before;
+  CHECK(in_steps == 0);
+  if (skips<decltype(network)>) CHECK(changes > 1000);
+  CHECK(network.hidden(1).transpose() == state[1].h);
 }
 #endif
 
@@ -158,6 +192,11 @@ bool lives_without_system(Work work) {
 TEMPLATE_TEST_CASE("a streaming step makes no system call", "", STREAMED) {
   auto cell = random_cell<TestType>();
   CHECK(lives_without_system([&] { run(cell, 10000); }));
+}
+
+TEMPLATE_TEST_CASE("a step of a streaming network makes no system call", "", STREAMED) {
+  auto network = random_network<TestType>();
+  CHECK(lives_without_system([&] { run(network, 10000); }));
 }
 
 TEST_CASE("the test for system calls finds one") {
