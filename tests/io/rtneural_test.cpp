@@ -160,6 +160,9 @@ TEST_CASE("a model that is no stack of LSTM layers and a dense one is refused") 
       {"\"tanh\", \"shape\": [null, null, 1]",
        "\"tanh\", \"shape\": 1",
        {"layer 0", "\"shape\"", "a list"}},
+      {"\"activation\": \"\", \"shape\": [null, null, 1]",
+       "\"activation\": \"\", \"shape\": [null, null, 2]",
+       {"layer 1", "ends with 1", "[null,null,2]"}},
       // text
       {"0.25", "NaN", {"valid JSON"}},
       {"0.25", "1e999", {"valid JSON"}},
