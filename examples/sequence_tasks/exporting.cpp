@@ -44,7 +44,7 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
   if constexpr (std::is_same_v<Gate, AlwaysOpen<float>>) {
     if (format == "pytorch") write_safetensors(options.out, to_pytorch(network));
     if (format == "keras") write_safetensors(options.out, to_keras(network));
-    if (format == "rtneural") write_rtneural(options.out, network);
+    if (format == "rtneural") save_rtneural(options.out, network);
   } else {
     throw Error("--to " + format +
                 ": expected a plain LSTM, a run with --model lstm or --widen; the format has no "

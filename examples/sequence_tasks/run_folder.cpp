@@ -30,8 +30,11 @@ Json read_json(const std::filesystem::path& path) {
     glstm::detail::require(depth <= 16, path.string(), ": expected JSON of at most 16 levels");
     return true;
   };
+  const std::string bytes = text.str();
+  glstm::detail::require(bytes.find('\0') == bytes.npos, path.string(),
+                         ": expected JSON, got a NUL byte");  // the parser takes it for the end
   try {
-    return Json::parse(text.str(), check_depth);
+    return Json::parse(bytes, check_depth);
   } catch (const Json::exception&) {
     throw Error(path.string() + ": expected JSON, got something else");
   }

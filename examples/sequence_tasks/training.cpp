@@ -14,6 +14,7 @@
 #include "glstm/glstm.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/checkpoint.hpp"
+#include "glstm/io/network_file.hpp"
 #include "gradient_norms.hpp"
 #include "measurement.hpp"
 #include "models.hpp"

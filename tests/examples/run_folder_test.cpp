@@ -158,6 +158,10 @@ TEST_CASE("a damaged config.json is an error that names it") {
       check_mentions(error_of([&] { read_run(run.folder.path); }), {file, "expected"});
     }
   }
+  SECTION("a NUL byte") {
+    write(run.folder.config(), text_in(run.folder.config()) + std::string("\0{", 2));
+    check_mentions(error_of([&] { read_run(run.folder.path); }), {file, "NUL byte"});
+  }
   SECTION("nested without end") {
     // What copies or prints such a value needs a stack as deep.
     const std::size_t depth = 1'000'000;

@@ -20,6 +20,10 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "glstm/io/keras.hpp"
+#include "glstm/io/network_file.hpp"
+#include "glstm/io/pytorch.hpp"
+#include "glstm/io/rtneural.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "temporary_folder.hpp"
 
@@ -651,4 +655,57 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     CAPTURE(file);
     CHECK(fs::exists(folder / "results" / file));
   }
+}
+
+TEST_CASE("sequence_tasks: export writes the best network for other programs") {
+  const TemporaryFolder folder;
+  const fs::path gated = folder / "gated", widened = folder / "widened", out = folder / "network";
+  REQUIRE(call(folder, train(gated)).code == 0);
+  REQUIRE(call(folder, train(widened, {"--epochs", "6", "--widen", "2,4"})).code == 0);
+  const auto exported = [&](const fs::path& run, const Words& more) {
+    const Outcome done = call(folder, Words{"export", run, "--out", out} + more);
+    INFO(done.text);
+    CHECK(done.code == 0);
+    return done.text;
+  };
+
+  // As it is: the parameters of the best checkpoint, which is a network file too.
+  check_mentions(exported(gated, {}), {"network: ", "parameters", "bytes"});
+  const auto network = glstm::load_network<glstm::GaussianGate<float>>(out);
+  const auto best = glstm::load_network<glstm::GaussianGate<float>>(gated / "best.safetensors");
+  CHECK(network.parameters == best.parameters);
+  const auto size = fs::file_size(out);
+
+  check_mentions(exported(gated, {"--storage", "int8"}), {"test error", "as trained", "as stored"});
+  CHECK(fs::file_size(out) < size);
+  exported(gated, {"--to", "header", "--namespace", "mine"});
+  check_mentions(text_in(out), {"namespace mine", "step("});
+  exported(gated, {"--to", "onnx"});
+  CHECK(text_in(out).find("Scan") != std::string::npos);
+
+  // A curriculum ends as a plain LSTM, which all formats can hold.
+  const auto plain = glstm::load_network<glstm::AlwaysOpen<float>>(widened / "lstm.safetensors");
+  exported(widened, {"--to", "pytorch"});
+  CHECK(glstm::from_pytorch<float>(glstm::read_safetensors(out))
+            .parameters.isApprox(plain.parameters));
+  exported(widened, {"--to", "keras"});
+  CHECK(glstm::from_keras<float>(glstm::read_safetensors(out)).parameters == plain.parameters);
+  exported(widened, {"--to", "rtneural"});
+  CHECK(glstm::load_rtneural<float>(out).parameters == plain.parameters);
+
+  // What cannot be is one line, and nothing is overwritten.
+  const auto before = content_of(folder / "");
+  for (const auto& [words, named] : std::vector<std::pair<Words, std::string>>{
+           {{"--to", "pytorch"}, "plain LSTM"},
+           {{"--to", "onnx", "--storage", "int8"}, "--storage"},
+           {{"--to", "header", "--namespace", "9"}, "namespace"},
+           {{"--to", "paper"}, "--to"}}) {
+    const Outcome refused = call(folder, Words{"export", gated, "--out", out} + words);
+    INFO(refused.text);
+    CHECK(refused.code == 2);
+    CHECK(std::count(refused.errors.begin(), refused.errors.end(), '\n') == 1);
+    check_mentions(refused.errors, {named});
+  }
+  CHECK(call(folder, {"export", folder / "nothing", "--out", out}).code == 2);
+  CHECK(content_of(folder / "") == before);
 }

@@ -453,7 +453,7 @@ TEST_CASE("a checkpoint whose header lies about its data is an error and changes
       {"\"shape\":[20,2]", "\"shape\":[99,9]", "expected 3564 bytes"},
       {"\"shape\":[20,2]", "\"shape\":[-1,2]", "shape of non-negative integers"},
       {"\"dtype\":\"F32\"", "\"dtype\":\"F64\"", "bytes for the shape"},
-      {"\"dtype\":\"F32\"", "\"dtype\":\"F16\"", "not supported"},
+      {"\"dtype\":\"F32\"", "\"dtype\":\"I16\"", "not supported"},
       {"\"data_offsets\":[", "\"data_offsets\":[-", "valid JSON"},
       {"{\"", "{ ", "valid JSON"},
   };

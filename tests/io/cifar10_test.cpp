@@ -218,8 +218,8 @@ TEST_CASE("a damaged sheet of CIFAR-10 is an error that names it") {
   };
   SECTION("cut anywhere") {
     const Bytes whole = bytes_of(path);
-    // Of the last chunk, IEND, libpng does not need the checksum.
-    for (std::size_t size = 0; size + 4 < whole.size(); size += size < 100 ? 1 : 37) {
+    for (std::size_t size = 0; size < whole.size();
+         size += size < 100 || size + 20 > whole.size() ? 1 : 37) {
       CAPTURE(size);
       write(path, Bytes(whole.begin(), whole.begin() + static_cast<Index>(size)));
       mentions("a PNG image", "found");
@@ -260,6 +260,18 @@ TEST_CASE("a damaged sheet of CIFAR-10 is an error that names it") {
     write(path, bytes);
     mentions("1024 x 3", "found 1000000 x 1000000");
   }
+  SECTION("a chunk of which libpng would believe any size") {
+    const Bytes whole = bytes_of(path);
+    for (const char* kind : {"zTXt", "iCCP", "IDAT", "abCd"}) {
+      CAPTURE(kind);
+      Bytes chunk = {0x7f, 0xff, 0xff, 0xf0};
+      chunk.insert(chunk.end(), kind, kind + 4);
+      Bytes bytes = whole;
+      bytes.insert(bytes.begin() + 33, chunk.begin(), chunk.end());  // behind the header
+      write(path, bytes);
+      mentions("a PNG image", "a chunk of 2147483632 bytes where");
+    }
+  }
   SECTION("a file too small for its pixels, however well they are packed") {
     const Index images = 10'000;
     Bytes bytes = bytes_of(path);
@@ -292,6 +304,25 @@ TEST_CASE("a damaged sheet of CIFAR-10 is an error that names it") {
   }
 }
 
+TEST_CASE("what a sheet of CIFAR-10 holds beside its pixels does not count") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "sheet.png";
+  write_sheet(path, 0);
+  Bytes bytes = bytes_of(path), expected, pixels;
+  glstm::detail::read_cifar10_sheet(path, batch_size, expected);
+  REQUIRE(expected.size() == 3 * 3072);
+  CHECK(expected[3072 + 3 * 5 + 2] == value_of(1, 5, 2));
+  const std::string gamma("\0\0\0\4gAMA\0\0\0\1", 12), text("\0\0\0\3tEXta\0b", 11);
+  for (std::string chunk : {gamma, text}) {
+    chunk += "!!!!";  // a checksum that is none
+    bytes.insert(bytes.begin() + 33, chunk.begin(), chunk.end());
+  }
+  bytes.push_back('x');  // behind the end
+  write(path, bytes);
+  glstm::detail::read_cifar10_sheet(path, batch_size, pixels);
+  CHECK((pixels == expected));
+}
+
 TEST_CASE("wrong labels of the sheets of CIFAR-10 are an error that names their file") {
   const TemporaryFolder folder;
   write_sheets(folder);
@@ -316,6 +347,9 @@ TEST_CASE("wrong labels of the sheets of CIFAR-10 are an error that names their 
   check("[[1],1,2]", "0..9", "found array at position 0");
   check("[{},1,2]", "0..9", "found object at position 0");
   check("[1,2,18446744073709551616]", "0..9", "found 1.8446744073709552e+19 at position 2");
+  // As a signed number it would be less than 10.
+  check("[1,2,11218446001767012131]", "0..9", "found 11218446001767012131 at position 2");
+  check(std::string("[1,2,3]\0]", 9), "a JSON array", "a NUL byte");
   check("[1,2,1e400]", "a JSON array", "no JSON");
   check("[1,null,2]", "0..9", "found null at position 1");
   check(std::string(5000, ' ') + "[1,2,3]", "at most 1072 bytes", "found more");

@@ -71,24 +71,53 @@ struct PngReader {
   }
 };
 
+/// Drops the ancillary chunks of a PNG file, whatever is not its pixels: libpng takes as much
+/// memory for one as it claims to need. Format: "PNG Specification", section 5,
+/// https://www.w3.org/TR/png-3/#5DataRep. Throws Error, naming `path`, unless `bytes` begin with a
+/// signature and with whole chunks up to IEND.
+inline void keep_critical_chunks(std::vector<std::uint8_t>& bytes,
+                                 const std::filesystem::path& path) {
+  constexpr std::size_t signature = 8, frame = 12;  // a chunk's length, type and checksum
+  require(bytes.size() >= signature && png_sig_cmp(bytes.data(), 0, signature) == 0, path.string(),
+          ": expected a PNG image, found no signature of one");
+  auto kept = bytes.begin() + signature;
+  std::size_t at = signature;
+  for (bool last = false; !last;) {
+    const std::size_t left = bytes.size() - at;
+    require(left >= frame, path.string(), ": expected a PNG image, found one without an end");
+    const std::uint8_t* chunk = bytes.data() + at;
+    const std::size_t length = png_get_uint_32(chunk);
+    require(length <= left - frame, path.string(), ": expected a PNG image, found a chunk of ",
+            length, " bytes where ", left - frame, " are left");
+    const bool ancillary = (chunk[4] & 0x20) != 0;  // the type begins with a small letter
+    last = std::equal(chunk + 4, chunk + 8, "IEND");
+    if (!ancillary) kept = std::copy(chunk, chunk + frame + length, kept);
+    at += frame + length;
+  }
+  bytes.erase(kept, bytes.end());
+}
+
 /// Reads a sheet, a PNG image of 1024 x `images` pixels, 8 bits of red, green and blue, each of its
-/// rows an image row by row, and appends it to `pixels`. Throws Error, and appends nothing, when it
-/// cannot be read whole or is of another kind; its size is compared before anything is unpacked.
+/// rows an image row by row, and appends its bytes as they are stored, whatever ancillary chunks
+/// say of colours, to `pixels`. Throws Error, and appends nothing, when it cannot be read whole or
+/// is of another kind; its size is compared before anything is unpacked.
 inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
                                std::vector<std::uint8_t>& pixels) {
+  const std::size_t size = static_cast<std::size_t>(images * cifar10_bytes);
+  constexpr std::size_t others = 1 << 20;  // room for other chunks
+  std::vector<std::uint8_t> bytes = read_file_bytes(path, 2 * size + others);
+  const std::size_t file_size = bytes.size();
+  keep_critical_chunks(bytes, path);
   PngReader png;
-  png.check(png_image_begin_read_from_file(&png.image, path.string().c_str()), path);
+  png.check(png_image_begin_read_from_memory(&png.image, bytes.data(), bytes.size()), path);
   require(Index{png.image.width} == cifar10_pixels && Index{png.image.height} == images,
           path.string(), ": expected a sheet of ", cifar10_pixels, " x ", images, " pixels, found ",
           png.image.width, " x ", png.image.height);
   require(png.image.format == PNG_FORMAT_RGB, path.string(),
           ": expected 8 bits of red, green and blue per pixel, found another pixel format");
-  const std::size_t size = static_cast<std::size_t>(images * cifar10_bytes);
   constexpr std::size_t most = 1032;  // bytes that deflate packs into one
-  std::error_code error;
-  const std::uintmax_t file_size = std::filesystem::file_size(path, error);
-  require(!error && file_size >= size / most, path.string(), ": expected a sheet of at least ",
-          size / most, " bytes, found ", error ? 0 : file_size);
+  require(file_size >= size / most, path.string(), ": expected a sheet of at least ", size / most,
+          " bytes, found ", file_size);
   const std::size_t before = pixels.size();
   pixels.resize(before + size);
   if (png_image_finish_read(&png.image, nullptr, pixels.data() + before, 0, nullptr) != 0) return;
@@ -100,6 +129,9 @@ inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
 /// there are `labels`.
 inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std::uint8_t> labels) {
   const std::vector<std::uint8_t> bytes = read_file_bytes(path, 1024 + 16 * labels.size());
+  // nlohmann::json would take one for the end.
+  require(std::find(bytes.begin(), bytes.end(), 0) == bytes.end(), path.string(),
+          ": expected a JSON array of labels, found a NUL byte");
   const auto json = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   require(json.is_array(), path.string(), ": expected a JSON array of labels, found ",
           json.is_discarded() ? "no JSON" : json.type_name());
@@ -109,8 +141,10 @@ inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std
     // Of an array or an object only the kind: to write it takes a recursion as deep as it is.
     require(!json[i].is_structured(), path.string(), ": expected labels 0..", cifar10_classes - 1,
             ", found ", json[i].type_name(), " at position ", i);
-    require(json[i].is_number_unsigned() && json[i] < cifar10_classes, path.string(),
-            ": expected labels 0..", cifar10_classes - 1, ", found ", json[i], " at position ", i);
+    require(json[i].is_number_unsigned() &&
+                json[i].get<std::uint64_t>() < std::uint64_t{cifar10_classes},
+            path.string(), ": expected labels 0..", cifar10_classes - 1, ", found ", json[i],
+            " at position ", i);
     labels[i] = json[i].get<std::uint8_t>();
   }
 }

@@ -1,0 +1,39 @@
+// PyTorch's and Keras' weights, which are safetensors files with names and shapes of their own.
+#include "fuzz.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/io/keras.hpp"
+#include "glstm/io/pytorch.hpp"
+
+namespace {
+
+using namespace glstm;
+
+Lstm<float> small_network(bool bidirectional) {
+  Lstm<float> network(
+      {.inputs = 2, .hidden = {2, 2}, .outputs = 1, .bidirectional = bidirectional});
+  Rng rng(1);
+  network.initialize({}, rng);
+  return network;
+}
+
+const fuzz::ValidInput pytorch([] { return format_safetensors(to_pytorch(small_network(true))); });
+const fuzz::ValidInput keras([] { return format_safetensors(to_keras(small_network(false))); });
+
+void check(const Lstm<float>& network, std::size_t size) {
+  fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
+  fuzz::promise(static_cast<std::size_t>(network.parameters.size()) <= 16 * size,
+                "a network is no larger than its file justifies");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Safetensors file;
+  if (!fuzz::accepts([&] { file = parse_safetensors(fuzz::text_of(data, size), "input"); })) {
+    return 0;
+  }
+  fuzz::accepts([&] { check(from_pytorch<float>(file), size); });
+  fuzz::accepts([&] { check(from_pytorch<float>(file, {"lstm.", ""}), size); });
+  fuzz::accepts([&] { check(from_keras<float>(file), size); });
+  return 0;
+}

@@ -1,0 +1,27 @@
+#include "fuzz.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/io/rtneural.hpp"
+
+namespace {
+
+using namespace glstm;
+
+const fuzz::ValidInput model([] {
+  Lstm<float> network({.inputs = 2, .hidden = {2, 1}, .outputs = 1});
+  Rng rng(1);
+  network.initialize({}, rng);
+  return to_rtneural(network);
+});
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::accepts([&] {
+    const Lstm<float> network = from_rtneural<float>(fuzz::text_of(data, size), "input");
+    fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
+    // What is written comes back the same.
+    const Lstm<float> again = from_rtneural<float>(to_rtneural(network), "what was written");
+    fuzz::promise(again.parameters == network.parameters, "what is written comes back");
+  });
+  return 0;
+}
