@@ -19,24 +19,6 @@ namespace {
 
 using namespace glstm;
 
-/// The weights as `storage` leaves them.
-template <TimeGate Gate>
-void round_weights(Network<Gate>& network, WeightStorage storage) {
-  using Scalar = typename Gate::Scalar;
-  for (const ParameterBlock& block : network.layout().blocks()) {
-    if (block.role != ParameterRole::weight || storage == WeightStorage::full) continue;
-    auto weights = block_view(network.parameters, block);
-    if (storage == WeightStorage::int8) {
-      weights = detail::to_int8_rows<Scalar>(weights).restored();
-    } else {
-      for (Index i = 0; i < weights.size(); ++i) {
-        Scalar& weight = weights.data()[i];
-        weight = static_cast<Scalar>(static_cast<float>(detail::to_float16(weight)));
-      }
-    }
-  }
-}
-
 class ExportedModels {
  public:
   explicit ExportedModels(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -60,7 +42,7 @@ class ExportedModels {
       network.layers()[0].gate_parameters(network.parameters).col(scale) *= Scalar(-1);
     }
     export_header(network, folder_ / (name + ".hpp"), {.name_space = name, .storage = storage});
-    round_weights(network, storage);
+    network = as_stored(std::move(network), storage);
 
     const auto input = random_sequences<Scalar>(1, T, I, options.time_origin, rng);
     std::vector<double> answers;
