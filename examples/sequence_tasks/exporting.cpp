@@ -77,6 +77,11 @@ void export_network(const Network<Gate>& network, const Settings& settings,
 
 void export_run(const RunFolder& folder, const ExportOptions& options, std::ostream& out) {
   const FolderLock lock(folder);
+  for (const std::filesystem::path& file : folder.files()) {
+    detail::require(
+        std::filesystem::weakly_canonical(file) != std::filesystem::weakly_canonical(options.out),
+        "--out ", options.out.string(), ": expected another file than one of the run");
+  }
   const Settings settings = read_settings(folder);
   const auto metrics = read_metrics(folder);
   const bool best = metrics.at("best_is_eligible").get<bool>();

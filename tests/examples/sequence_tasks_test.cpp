@@ -707,5 +707,7 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
     check_mentions(refused.errors, {named});
   }
   CHECK(call(folder, {"export", folder / "nothing", "--out", out}).code == 2);
+  check_mentions(call(folder, {"export", gated, "--out", gated / "." / "best.safetensors"}).errors,
+                 {"--out", "one of the run"});
   CHECK(content_of(folder / "") == before);
 }
