@@ -20,6 +20,7 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/exportable.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -620,12 +621,7 @@ std::string to_header(const Network<Gate>& network, const HeaderOptions& options
       "a bidirectional network reads sequences from both ends and cannot run step by step, as a "
       "header does");
   detail::header::check_namespace(options.name_space);
-  network.layout().check(network.parameters, "the parameters of a network");
-  for (const ParameterBlock& block : network.layout().blocks()) {
-    require(block_view(network.parameters, block).allFinite(),
-            "a network for a header must have finite parameters, \"", block.name, "\" has not");
-  }
-  for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);  // checks them
+  detail::check_exportable(network, "a header");
   return detail::header::HeaderWriter(network, options).text();
 }
 

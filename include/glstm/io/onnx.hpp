@@ -16,6 +16,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/exportable.hpp"
 #include "glstm/nn/network.hpp"
 
 namespace glstm {
@@ -531,12 +532,7 @@ class NetworkGraph {
 
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options) {
-  network.layout().check(network.parameters, "the parameters of a network");
-  for (const ParameterBlock& block : network.layout().blocks()) {
-    detail::require(block_view(network.parameters, block).allFinite(),
-                    "a network for ONNX must have finite parameters, \"", block.name, "\" has not");
-  }
-  for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);  // checks them
+  detail::check_exportable(network, "ONNX");
   const std::string bytes = detail::onnx::NetworkGraph(network, options).model().bytes();
   detail::require(bytes.size() <= std::numeric_limits<std::int32_t>::max(),
                   "an ONNX model has at most 2147483647 bytes, this one would have ", bytes.size());
