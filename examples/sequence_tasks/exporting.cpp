@@ -1,5 +1,6 @@
 #include "exporting.hpp"
 
+#include <optional>
 #include <ostream>
 #include <type_traits>
 
@@ -27,12 +28,16 @@ template <TimeGate Gate>
 void write(const Network<Gate>& network, const ExportOptions& options) {
   const WeightStorage storage = storage_of(options.storage);
   const std::string& format = options.format;
+  detail::require(format == "header" || !options.name_space,
+                  "--namespace: expected --to header, got --to ", format);
   if (format == "safetensors") {
     save_network(options.out, network, storage);
     return;
   }
   if (format == "header") {
-    export_header(network, options.out, {.name_space = options.name_space, .storage = storage});
+    HeaderOptions header{.storage = storage};
+    if (options.name_space) header.name_space = *options.name_space;
+    export_header(network, options.out, header);
     return;
   }
   detail::require(storage == WeightStorage::full, "--storage ", options.storage,
@@ -63,14 +68,15 @@ std::string result_of(const Network<Gate>& network, const Task& task) {
 template <TimeGate Gate>
 void export_network(const Network<Gate>& network, const Settings& settings,
                     const ExportOptions& options, std::ostream& out) {
+  const WeightStorage storage = storage_of(options.storage);
+  std::optional<Task> task;  // before anything is written: its data may be missing
+  if (storage != WeightStorage::full) task = make_task(settings);
   write(network, options);
   out << options.out.string() << ": " << network.layout().size() << " parameters, "
       << std::filesystem::file_size(options.out) << " bytes\n";
-  const WeightStorage storage = storage_of(options.storage);
-  if (storage == WeightStorage::full) return;
-  const Task task = make_task(settings);
-  out << "test " << result_of(network, task) << " as trained, "
-      << result_of(as_stored(network, storage), task) << " as stored\n";
+  if (!task) return;
+  out << "test " << result_of(network, *task) << " as trained, "
+      << result_of(as_stored(network, storage), *task) << " as stored\n";
 }
 
 }  // namespace

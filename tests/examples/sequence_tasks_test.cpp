@@ -699,6 +699,7 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
            {{"--to", "pytorch"}, "plain LSTM"},
            {{"--to", "onnx", "--storage", "int8"}, "--storage"},
            {{"--to", "header", "--namespace", "9"}, "namespace"},
+           {{"--namespace", "mine"}, "--namespace"},
            {{"--to", "paper"}, "--to"}}) {
     const Outcome refused = call(folder, Words{"export", gated, "--out", out} + words);
     INFO(refused.text);
@@ -710,4 +711,24 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
   check_mentions(call(folder, {"export", gated, "--out", gated / "." / "best.safetensors"}).errors,
                  {"--out", "one of the run"});
   CHECK(content_of(folder / "") == before);
+}
+
+TEST_CASE("sequence_tasks: export tests rounded weights, or leaves the older file as it was") {
+  const TemporaryFolder folder;
+  std::ostringstream csv;
+  csv << "sequence,x,label\n";
+  for (int s = 0; s < 40; ++s) csv << s << ',' << s % 2 << ',' << s % 2 << '\n';
+  write_file(folder / "mine.csv", csv.str());
+  REQUIRE(call(folder, {"train", "--task", "csv", "--data", folder / "mine.csv", "--hidden", "3",
+                        "--epochs", "1", "--out", folder / "run"})
+              .code == 0);
+  write_file(folder / "network", "an older file");
+  fs::remove(folder / "mine.csv");
+  const Words words{"export", folder / "run", "--storage", "int8", "--out", folder / "network"};
+  const Outcome refused = call(folder, words);
+  CHECK(refused.code == 2);
+  check_mentions(refused.errors, {"mine.csv"});
+  CHECK(text_in(folder / "network") == "an older file");
+  write_file(folder / "mine.csv", csv.str());
+  check_mentions(call(folder, words).text, {"as trained", "as stored"});
 }
