@@ -1,5 +1,8 @@
 // Streams in chunks: truncated backpropagation through time with the state carried along.
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -175,7 +178,73 @@ TEST_CASE("streams that do not fit are errors") {
   Trainer other(answering, optimizer, {});
   check_mentions(error_of([&] { other.fit_streams(source, 0); }), {"at least one step", "got 0"});
 
+  streams.input.timing.lengths = {0, 0, 0};
+  check_mentions(error_of([&] { StreamsInMemory<double>{streams}; }), {"one valid step"});
+  streams.input.timing.lengths.clear();
   streams.targets.values = Matrix<double>::Zero(batch, 1);
   check_mentions(error_of([&] { StreamsInMemory<double>{streams}; }),
                  {"target for every step", "[3,1]"});
+}
+
+TEST_CASE("a chunk of streams that is not what was asked for is an error") {
+  // Spoils what streams in memory give.
+  class Spoiled final : public StreamSource<double> {
+   public:
+    std::function<void(SequenceBatch<double>&)> spoil;
+    Index steps() const override { return streams_.steps() + 7; }
+    void load(Index first, Index count, LabelledBatch<double>& chunk) const override {
+      streams_.load(std::min(first, steps() - 7 - count), count, chunk);
+      spoil(chunk.input);
+    }
+
+   private:
+    StreamsInMemory<double> streams_{make_streams(false, false)};
+  };
+  Spoiled source;
+  auto network = make_network<GaussianGate<double>>();
+  Sgd<double> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+  Trainer trainer(network, optimizer, {});
+  const auto check_refused = [&](std::initializer_list<std::string> mentioned) {
+    check_mentions(error_of([&] { evaluate_streams(network, source, 10); }), mentioned);
+    check_mentions(error_of([&] { trainer.fit_streams(source, 10); }), mentioned);
+  };
+  source.spoil = [](SequenceBatch<double>& chunk) { chunk.timing.timestamps.resize(0, 0); };
+  check_refused({"from step 10 on", "timestamps"});
+  source.spoil = [](SequenceBatch<double>& chunk) { chunk.timing.lengths = {0, 0, 0}; };
+  check_refused({"end before step", "30 steps"});
+  source.spoil = [](SequenceBatch<double>& chunk) {
+    const SequenceBatch<double> whole = chunk;
+    copy_steps(whole, 0, 9, chunk);
+  };
+  check_refused({"10 steps", "got 9"});
+}
+
+TEST_CASE("padding behind the longest stream is no step of the streams") {
+  LabelledBatch<double> padded = make_streams(true, false);
+  padded.input.timing.lengths = {11, 9, 0};
+  CHECK(StreamsInMemory<double>(padded).steps() == 11);
+  auto network = make_network<GaussianGate<double>>();
+  Sgd<double> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+  CHECK(Trainer(network, optimizer, {}).fit_streams(StreamsInMemory<double>(padded), 5).step == 3);
+}
+
+TEST_CASE("the share of updates that a controller keeps is that of whole streams") {
+  // Nearly all windows are in the first quarter: no single chunk has the share of all.
+  const Index length = 200;
+  LabelledBatch<double> data = make_streams(false, false, length);
+  data.input.timing.timestamps.resize(0, 0);
+  const StreamsInMemory<double> streams(data);
+  GLstm<double> network(
+      {.inputs = 2, .hidden = {20}, .outputs = 1, .readout = Readout::every_step});
+  Rng rng(5);
+  network.initialize({.gates = {.end = length / 4, .open_share = 0.8}}, rng);
+  const auto share = [&] { return evaluate_streams(network, streams, 10).work.update_share(); };
+  const double before = share();
+  Adam<double> optimizer(network.layout(), {.learning_rate = 1e-3, .time_gate_learning_rate = 0.1});
+  BudgetController controller({.target_share = 0.1});
+  Trainer trainer(network, optimizer, {.epochs = 60});
+  trainer.control(controller).fit_streams(streams, 10);
+  CAPTURE(before, share());
+  CHECK(before > 0.15);
+  CHECK(share() == Approx(0.1).epsilon(0.1));
 }

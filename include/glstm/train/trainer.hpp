@@ -92,7 +92,8 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
 }
 
 /// The evaluation of a network over streams, in chunks of so many steps with the state carried from
-/// one to the next: the same figures, to rounding, as in one piece.
+/// one to the next: the same figures, to rounding, as in one piece. Throws Error where load_chunk
+/// and Network::evaluate do.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Scalar>& streams,
                             Index chunk_steps) {
@@ -103,7 +104,7 @@ Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Sca
   NetworkState<Scalar> state;
   EvaluationSum sum;
   for (Index first = 0; first < streams.steps(); first += chunk_steps) {
-    streams.load(first, std::min(chunk_steps, streams.steps() - first), chunk);
+    load_chunk(streams, first, std::min(chunk_steps, streams.steps() - first), chunk);
     if (first == 0) state = network.zero_state(chunk.input.batch());
     sum.add(network.evaluate(chunk, tape, Path::scheduled, &state));
     state.swap(tape.final_states);
@@ -177,6 +178,7 @@ class Trainer {
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
     carried_.reset();
+    observed_.assign(1, Work());
     std::vector<Index> order;
     return run(
         training.size() / batch_size,
@@ -209,17 +211,20 @@ class Trainer {
                     "streams are answered step by step: the network needs Readout::every_step");
     detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
     detail::require(training.steps() >= 1, "there are no steps to train on");
-    return run((training.steps() + chunk_steps - 1) / chunk_steps, [&](Index) { carried_.reset(); },
-               [&](Index s) {
-                 const Index first = s * chunk_steps;
-                 training.load(first, std::min(chunk_steps, training.steps() - first), batch_);
-                 if (!carried_) carried_ = network_.zero_state(batch_.input.batch());
-               },
-               [&](EpochReport& report) {
-                 if (validation == nullptr) return;
-                 report.validation = with_average(
-                     [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
-               });
+    const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
+    observed_.assign(static_cast<std::size_t>(chunks), Work());
+    return run(
+        chunks, [&](Index) { carried_.reset(); },
+        [&](Index s) {
+          const Index first = s * chunk_steps;
+          load_chunk(training, first, std::min(chunk_steps, training.steps() - first), batch_);
+          if (!carried_) carried_ = network_.zero_state(batch_.input.batch());
+        },
+        [&](EpochReport& report) {
+          if (validation == nullptr) return;
+          report.validation = with_average(
+              [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
+        });
   }
 
  private:
@@ -312,8 +317,16 @@ class Trainer {
       if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     }
     if (average_ != nullptr) average_->observe(report.step, network_.parameters);
-    if (controller_ != nullptr) controller_->observe(report.batch.work.update_share());
+    if (controller_ != nullptr) observe(step, report.batch.work);
     return report;
+  }
+
+  /// Tells the controller the share of updates of the last steps.
+  void observe(Index step, const Work& work) {
+    observed_[static_cast<std::size_t>(step) % observed_.size()] = work;
+    Work sum;
+    for (const Work& one : observed_) sum += one;
+    controller_->observe(sum.update_share());
   }
 
   /// The gradient on batch_, at parameters with noise. They are without it again after, also when
@@ -370,6 +383,7 @@ class Trainer {
   BatchWorkers<Gate> workers_;
   LabelledBatch<Scalar> batch_;
   std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
+  std::vector<Work> observed_;  // of the last steps: one of batches, a pass of chunks of streams
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
