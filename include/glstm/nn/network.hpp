@@ -461,7 +461,7 @@ Network<GaussianGate<Scalar>> add_time_gates(
     const Network<AlwaysOpen<Scalar>>& network, double first, double last,
     const typename GaussianGate<Scalar>::Options& options = {}, double least_openness = 0.99) {
   using Gate = GaussianGate<Scalar>;
-  detail::check_spread({.start = first, .end = last});
+  GateSpread{.start = first, .end = last}.check();
   detail::require(least_openness > 0 && least_openness < 1 && least_openness >= options.threshold,
                   "least_openness must lie between the closing threshold and 1, got ",
                   least_openness);

@@ -39,15 +39,34 @@ struct GateSpread {
   Placement placement = Placement::even;
 
   double duration() const { return end - start; }
+
+  /// Throws Error unless the span is finite and not empty, and open_share lies in (0, 1].
+  void check() const {
+    detail::require(std::isfinite(start) && std::isfinite(end) && start < end,
+                    "time gates need a span of time to spread over, got ", start, " to ", end);
+    detail::require(open_share > 0 && open_share <= 1, "open_share must lie in (0, 1], got ",
+                    open_share);
+  }
+
+  /// Where in the span neuron j of `count` belongs, in [0, 1]: evenly, or drawn from `rng`.
+  double place(Index j, Index count, Rng& rng) const {
+    if (placement == Placement::random) return rng.uniform();
+    return (static_cast<double>(j) + 0.5) / static_cast<double>(count);
+  }
 };
 
-/// What a layer asks of a time gate. A gate is a value that owns the parameters of `size()`
-/// neurons; all times are relative to the layer's time origin.
+/// What a layer asks of a time gate. A gate is a value, cheap to make from the parameters of its
+/// neurons, and never changed after; all times are relative to the layer's time origin. It has the
+/// types Scalar, Real (the same for float and double) and Options, all of which have defaults, and
 ///
-///     Gate(parameters [H,P], options)   P = parameter_names.size(); throws Error if unusable
+///     parameter_names                   a std::array of P names, one for each parameter
+///     Gate(parameters [H,P], options)   throws Error if one of them is unusable. A layer tries
+///                                       options with parameters that are all 1: that must do
+///     size()                            H
 ///     is_open(j, t)                     whether neuron j may update at time t
 ///     openness(j, t)                    k in [0, 1]; exactly 0 where the gate is closed
-///     openness_gradient(j, t)           dk / d parameter p; exactly 0 where the gate is closed
+///     openness_gradient(j, t)           a std::array of dk / d parameter p; exactly 0 where the
+///                                       gate is closed
 ///     next_window(j, t)                 the first window of j that closes at or after t; it may
 ///                                       be off by rounding, is_open decides at the edges
 ///     initialize(spread, options, rng, parameters)
@@ -55,6 +74,9 @@ struct GateSpread {
 ///     limit_step(before, after, options)
 ///                                       mends parameters [H,P] that an optimiser step has made
 ///                                       unusable (static)
+///
+/// check_gate_parameters, GateSpread::check, GateSpread::place and limit_scale_step help to write
+/// one; examples/custom_gate.cpp is one, with its checks.
 template <class Gate>
 concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
                             typename Gate::Options options,
@@ -81,12 +103,15 @@ inline void check_threshold(double threshold) {
           threshold);
 }
 
-/// Checks that `parameters` is [H,P] and finite, and that the columns named in `nonzero` have no
-/// zero.
+}  // namespace detail
+
+/// For the constructor of a time gate: throws Error unless `parameters` is [H,P] and finite, and
+/// the columns with the numbers `nonzero` have no zero.
 template <class Scalar, std::size_t P>
 void check_gate_parameters(const Matrix<Scalar>& parameters,
                            const std::array<const char*, P>& names,
                            std::initializer_list<Index> nonzero) {
+  using detail::require;
   using std::isfinite;
   require(parameters.cols() == static_cast<Index>(P), "time-gate parameters must be [H,", P,
           "], got [", parameters.rows(), ",", parameters.cols(), "]");
@@ -104,19 +129,6 @@ void check_gate_parameters(const Matrix<Scalar>& parameters,
   }
 }
 
-inline void check_spread(const GateSpread& spread) {
-  require(std::isfinite(spread.start) && std::isfinite(spread.end) && spread.start < spread.end,
-          "time gates need a span of time to spread over, got ", spread.start, " to ", spread.end);
-  require(spread.open_share > 0 && spread.open_share <= 1, "open_share must lie in (0, 1], got ",
-          spread.open_share);
-}
-
-/// The place of neuron j of `count` in the unit interval.
-inline double place(const GateSpread& spread, Index j, Index count, Rng& rng) {
-  if (spread.placement == GateSpread::Placement::random) return rng.uniform();
-  return (static_cast<double>(j) + 0.5) / static_cast<double>(count);
-}
-
 /// Keeps a scale parameter away from zero across one optimiser step: `after` keeps the sign of
 /// `before`, and is at least half of it and at least `floor` in magnitude; a magnitude that was
 /// below `floor` already is the user's and is not widened.
@@ -127,8 +139,6 @@ Scalar limit_scale_step(Scalar before, Scalar after, double floor) {
   const Scalar least = min(abs(before), max(abs(before) / Scalar(2), Scalar(floor)));
   return sign * max(sign * after, least);
 }
-
-}  // namespace detail
 
 /// No gate: k = 1 at all times. A layer with it is a plain LSTM.
 template <class Scalar_>
@@ -142,7 +152,7 @@ class AlwaysOpen {
   /// `parameters` is [H,0].
   explicit AlwaysOpen(const Matrix<Scalar>& parameters, const Options& = {})
       : size_(parameters.rows()) {
-    detail::check_gate_parameters(parameters, parameter_names, {});
+    check_gate_parameters(parameters, parameter_names, {});
   }
 
   Index size() const { return size_; }
@@ -183,7 +193,7 @@ class GaussianGate {
         threshold_(static_cast<Real>(options.threshold)),
         half_width_(static_cast<Real>(std::sqrt(-std::log(options.threshold)))) {
     detail::check_threshold(options.threshold);
-    detail::check_gate_parameters(parameters, parameter_names, {1});
+    check_gate_parameters(parameters, parameter_names, {1});
   }
 
   Index size() const { return parameters_.rows(); }
@@ -220,11 +230,11 @@ class GaussianGate {
   /// threshold 0, whose windows are endless, the width is the one that threshold 0.01 would get.
   static void initialize(const GateSpread& spread, const Options& options, Rng& rng,
                          Matrix<Scalar>& parameters) {
-    detail::check_spread(spread);
+    spread.check();
     const double threshold = options.threshold > 0 ? options.threshold : Options{}.threshold;
     const double reach = std::sqrt(-std::log(std::min(threshold, 0.99)));  // 1 has no width
     for (Index j = 0; j < parameters.rows(); ++j) {
-      const double place = detail::place(spread, j, parameters.rows(), rng);
+      const double place = spread.place(j, parameters.rows(), rng);
       parameters(j, 0) = Scalar(spread.start + place * spread.duration());
       parameters(j, 1) = Scalar(spread.open_share * spread.duration() / (2 * reach));
     }
@@ -234,7 +244,7 @@ class GaussianGate {
   static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
                          const Options& options) {
     for (Index j = 0; j < after.rows(); ++j) {
-      after(j, 1) = detail::limit_scale_step(before(j, 1), after(j, 1), options.min_width);
+      after(j, 1) = limit_scale_step(before(j, 1), after(j, 1), options.min_width);
     }
   }
 
@@ -278,7 +288,7 @@ class PhasedGate {
     detail::check_threshold(options.threshold);
     detail::require(options.leak >= 0 && std::isfinite(options.leak),
                     "a leak must be finite and not negative, got ", options.leak);
-    detail::check_gate_parameters(parameters, parameter_names, {0, 2});
+    check_gate_parameters(parameters, parameter_names, {0, 2});
   }
 
   Index size() const { return parameters_.rows(); }
@@ -339,9 +349,9 @@ class PhasedGate {
   /// them so), random shifts within a period, r_on = open_share.
   static void initialize(const GateSpread& spread, const Options&, Rng& rng,
                          Matrix<Scalar>& parameters) {
-    detail::check_spread(spread);
+    spread.check();
     for (Index j = 0; j < parameters.rows(); ++j) {
-      const double place = detail::place(spread, j, parameters.rows(), rng);
+      const double place = spread.place(j, parameters.rows(), rng);
       const double period = spread.duration() * std::pow(10.0, place - 1);
       parameters(j, 0) = Scalar(period);
       parameters(j, 1) = Scalar(spread.start + rng.uniform() * period);
@@ -353,8 +363,8 @@ class PhasedGate {
   static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
                          const Options& options) {
     for (Index j = 0; j < after.rows(); ++j) {
-      after(j, 0) = detail::limit_scale_step(before(j, 0), after(j, 0), options.min_period);
-      after(j, 2) = detail::limit_scale_step(before(j, 2), after(j, 2), options.min_r_on);
+      after(j, 0) = limit_scale_step(before(j, 0), after(j, 0), options.min_period);
+      after(j, 2) = limit_scale_step(before(j, 2), after(j, 2), options.min_r_on);
     }
   }
 
