@@ -1,0 +1,135 @@
+// A time gate of one's own: a raised cosine, which opens and closes without a jump. Its gradient
+// and its windows are checked, then it is trained on the adding task beside the Gaussian gate.
+#include <chrono>
+#include <iostream>
+#include <numbers>
+
+#include "glstm/glstm.hpp"
+#include "glstm/testing/gradient_check.hpp"
+
+namespace {
+
+using namespace glstm;
+
+/// The raised cosine:
+///
+///     k = (1 + cos(pi u)) / 2 for |u| < 1, else 0 (closed),   u = (t - mu) / reach
+///
+/// Parameters [H,2]: the centre mu and the reach, both in the unit of the timestamps. Where a
+/// window ends, k and its derivatives by both parameters are 0.
+template <class Scalar_>
+class RaisedCosineGate {
+ public:
+  using Scalar = Scalar_;
+  using Real = Scalar;
+  struct Options {
+    double min_reach = 0.5;  ///< training shrinks no |reach| below this, in the unit of time
+  };
+  static constexpr std::array<const char*, 2> parameter_names{"mu", "reach"};
+
+  explicit RaisedCosineGate(const Matrix<Scalar>& parameters, const Options& = {})
+      : parameters_(parameters) {
+    check_gate_parameters(parameters, parameter_names, /*nonzero=*/{1});
+  }
+
+  Index size() const { return parameters_.rows(); }
+
+  bool is_open(Index j, Scalar t) const { return std::abs(place(j, t)) < 1; }
+
+  Scalar openness(Index j, Scalar t) const {
+    return is_open(j, t) ? (1 + std::cos(pi * place(j, t))) / 2 : 0;
+  }
+
+  /// { dk/dmu, dk/dreach } = pi sin(pi u) / (2 reach) { 1, u }.
+  std::array<Scalar, 2> openness_gradient(Index j, Scalar t) const {
+    if (!is_open(j, t)) return {0, 0};
+    const Scalar u = place(j, t);
+    const Scalar dmu = pi * std::sin(pi * u) / (2 * parameters_(j, 1));
+    return {dmu, dmu * u};
+  }
+
+  /// The only window of neuron j, unless it has closed before t.
+  Window<Real> next_window(Index j, Real t) const {
+    const Real mu = parameters_(j, 0), reach = std::abs(parameters_(j, 1));
+    return mu + reach < t ? Window<Real>::never() : Window<Real>{mu - reach, mu + reach};
+  }
+
+  /// Centres over the span, windows that are open_share of the span long.
+  static void initialize(const GateSpread& spread, const Options&, Rng& rng,
+                         Matrix<Scalar>& parameters) {
+    spread.check();
+    for (Index j = 0; j < parameters.rows(); ++j) {
+      const double place = spread.place(j, parameters.rows(), rng);
+      parameters(j, 0) = static_cast<Scalar>(spread.start + place * spread.duration());
+      parameters(j, 1) = static_cast<Scalar>(spread.open_share * spread.duration() / 2);
+    }
+  }
+
+  /// No reach changes sign or shrinks to less than half in one step, nor below min_reach.
+  static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
+                         const Options& options) {
+    for (Index j = 0; j < after.rows(); ++j) {
+      after(j, 1) = limit_scale_step(before(j, 1), after(j, 1), options.min_reach);
+    }
+  }
+
+ private:
+  static constexpr Scalar pi = std::numbers::pi_v<Scalar>;
+
+  /// u, which is in (-1, 1) while neuron j is open.
+  Scalar place(Index j, Scalar t) const { return (t - parameters_(j, 0)) / parameters_(j, 1); }
+
+  Matrix<Scalar> parameters_;
+};
+
+constexpr Index steps = 200;
+
+/// The openness' gradient against central differences: about 1e-8 when it is right.
+double gradient_error() {
+  Matrix<double> parameters(3, 2);  // of three neurons
+  parameters << 10, 4, 25, -12, 40, 0.7;
+  std::vector<double> times;
+  for (int n = 0; n < 500; ++n) times.push_back(0.1 * n + 0.03);
+  return testing::check_gate<RaisedCosineGate<double>>(parameters, {}, times);
+}
+
+/// The largest difference between the answers of a network that computes what its windows say and
+/// one that asks is_open of every neuron at every step: rounding, when next_window is right.
+double window_error() {
+  Network<RaisedCosineGate<double>> network({.inputs = 2, .hidden = {20}, .outputs = 1});
+  Rng rng(1);
+  network.initialize({.gates = {.end = steps, .open_share = 0.1}}, rng);
+  const AddingTask<double> task(steps, 4, /*seed=*/3);
+  const Index samples[] = {0, 1, 2, 3};
+  LabelledBatch<double> batch;
+  task.load(samples, batch);
+  NetworkTape<double> windows, every_step;
+  const Matrix<double>& by_windows = network.predict(batch.input, windows);
+  const Matrix<double>& by_steps = network.predict(batch.input, every_step, Path::reference);
+  return (by_windows - by_steps).cwiseAbs().maxCoeff();
+}
+
+/// Trains a network of 40 such neurons on the adding task.
+template <TimeGate Gate>
+void train(const char* name) {
+  const AddingTask<float> training(steps, 5'000, /*seed=*/1), test(steps, 1'000, /*seed=*/2);
+  Network<Gate> network({.inputs = 2, .hidden = {40}, .outputs = 1});
+  Rng rng(1);
+  network.initialize({.gates = {.end = steps, .open_share = 0.1}}, rng);
+  Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.2});
+  BudgetController controller({.target_share = 0.1});
+  const EpochReport last =
+      Trainer(network, optimizer, {.batch = 50, .epochs = 20}).control(controller).fit(training);
+  const Evaluation result = evaluate(network, test, 500);
+  std::cout << name << ": error " << result.task.loss
+            << " (answering 0: " << AddingTask<float>::target_variance << "), "
+            << 100 * result.work.update_share() << " % of the updates, " << last.seconds << " s\n";
+}
+
+}  // namespace
+
+int main() {
+  std::cout << "gradient off by " << gradient_error() << ", answers by " << window_error() << "\n";
+  train<RaisedCosineGate<float>>("raised cosine");
+  train<GaussianGate<float>>("Gaussian");
+}
