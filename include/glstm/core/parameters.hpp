@@ -71,6 +71,7 @@ Eigen::Map<const Matrix<Scalar>> block_view(const Vector<Scalar>& flat,
                                             const ParameterBlock& block) {
   return {flat.data() + block.offset, block.rows, block.cols};
 }
+/// Likewise, to be written to.
 template <class Scalar>
 Eigen::Map<Matrix<Scalar>> block_view(Vector<Scalar>& flat, const ParameterBlock& block) {
   return {flat.data() + block.offset, block.rows, block.cols};

@@ -5,22 +5,28 @@
 
 namespace glstm {
 
+/// Sizes and places in matrices and vectors; signed.
 using Index = Eigen::Index;
 
+/// [rows, columns], column-major, of any size.
 template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
+/// A column of any length.
 template <class Scalar>
 using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
-/// Read-only and writable matrix arguments; any block of a Matrix binds without a copy.
+/// A read-only matrix argument; any block of a Matrix binds without a copy.
 template <class Scalar>
 using ConstMatrixRef = Eigen::Ref<const Matrix<Scalar>>;
+/// Likewise, to be written to.
 template <class Scalar>
 using MatrixRef = Eigen::Ref<Matrix<Scalar>>;
 
+/// A read-only vector argument.
 template <class Scalar>
 using ConstVectorRef = Eigen::Ref<const Vector<Scalar>>;
+/// Likewise, to be written to.
 template <class Scalar>
 using VectorRef = Eigen::Ref<Vector<Scalar>>;
 

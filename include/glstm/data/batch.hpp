@@ -52,6 +52,7 @@ struct Targets {
   std::vector<int> labels;
 };
 
+/// A batch and what a network should answer to it.
 template <class Scalar>
 struct LabelledBatch {
   SequenceBatch<Scalar> input;

@@ -26,13 +26,14 @@
 
 namespace glstm {
 
+/// How a network becomes a header.
 struct HeaderOptions {
   std::string name_space = "model";  ///< of everything in the header; may be nested: "my::model"
   WeightStorage storage = WeightStorage::full;  ///< of the weights of layers and readout
 };
 
-/// The network as the text of a C++17 header that needs <cmath>, <cstdint> and <cstring> alone and
-/// neither allocates nor throws:
+/// The network as the text of a C++17 header that needs `<cmath>`, `<cstdint>` and `<cstring>`
+/// alone and neither allocates nor throws:
 ///
 ///     model::Model network;
 ///     const float* y = network.step(x, t);  // x [I] happens at time t; y [O]

@@ -19,6 +19,7 @@
 
 namespace glstm {
 
+/// Which part of a data set.
 enum class Split { train, test };
 
 namespace detail {

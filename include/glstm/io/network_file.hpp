@@ -34,6 +34,7 @@ namespace glstm {
 template <class Gate>
 struct GateFormat;
 
+/// How files name plain LSTMs.
 template <class Scalar>
 struct GateFormat<AlwaysOpen<Scalar>> {
   using Options = typename AlwaysOpen<Scalar>::Options;
@@ -41,6 +42,7 @@ struct GateFormat<AlwaysOpen<Scalar>> {
   static constexpr std::array<std::pair<const char*, double Options::*>, 0> options{};
 };
 
+/// How files name g-LSTMs.
 template <class Scalar>
 struct GateFormat<GaussianGate<Scalar>> {
   using Options = typename GaussianGate<Scalar>::Options;
@@ -49,6 +51,7 @@ struct GateFormat<GaussianGate<Scalar>> {
       {{"threshold", &Options::threshold}, {"min_width", &Options::min_width}}};
 };
 
+/// How files name Phased LSTMs.
 template <class Scalar>
 struct GateFormat<PhasedGate<Scalar>> {
   using Options = typename PhasedGate<Scalar>::Options;

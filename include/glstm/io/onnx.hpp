@@ -25,6 +25,7 @@ static_assert(std::endian::native == std::endian::little,
               "ONNX tensors are little-endian and glstm copies its numbers as they are, so it "
               "writes them on little-endian processors only");
 
+/// How a network becomes an ONNX model.
 struct OnnxOptions {
   /// The model gets a third input, `lengths`: how many steps of each sample are valid.
   bool ragged = false;

@@ -14,6 +14,8 @@ namespace glstm {
 template <class Scalar>
 class Dense {
  public:
+  /// Adds the blocks to `layout`, their names starting with `prefix`. Throws Error if a size is not
+  /// positive.
   Dense(ParameterLayout& layout, const std::string& prefix, Index inputs, Index outputs)
       : inputs_(inputs), outputs_(outputs) {
     detail::require(inputs >= 1 && outputs >= 1, "a readout needs at least one input and output, ",

@@ -83,12 +83,14 @@ class Layer {
   const GateOptions& gate_options() const { return gate_options_; }
   double time_origin() const { return time_origin_; }
 
+  /// Views of the layer's weights in the flat vector `parameters`.
   LstmWeights<Scalar> weights(const Vector<Scalar>& parameters) const {
     const Scalar* data = parameters.data();
     return {{data + wx_, 4 * hidden_, inputs_},
             {data + wh_, 4 * hidden_, hidden_},
             {data + b_, 4 * hidden_}};
   }
+  /// Writable views of the layer's blocks in a vector of the same layout.
   LstmGradients<Scalar> gradients(Vector<Scalar>& gradient) const {
     Scalar* data = gradient.data();
     return {{data + wx_, 4 * hidden_, inputs_},

@@ -13,6 +13,7 @@
 
 namespace glstm {
 
+/// What training makes small; see evaluate_loss.
 enum class Loss { mean_squared_error, softmax_cross_entropy };
 
 /// The value of a loss over a batch and, for labels, the number of right answers among `count`

@@ -22,6 +22,7 @@ namespace glstm {
 /// Which hidden states the readout sees: the one after each sample's last valid step, or all.
 enum class Readout { last_step, every_step };
 
+/// The sizes of a network, what it answers, and its time gates.
 template <TimeGate Gate>
 struct NetworkOptions {
   Index inputs = 1;
@@ -79,6 +80,7 @@ struct MeanCounts {
 /// Adds up evaluations of batches, or of the parts of one; the mean weighs every answer the same.
 class EvaluationSum {
  public:
+  /// Adds the evaluation of a batch or a part of one.
   void add(const Evaluation& batch) {
     const double count = static_cast<double>(batch.task.count);
     sum_.task.loss += count * batch.task.loss;
@@ -86,6 +88,7 @@ class EvaluationSum {
     sum_.task.count += batch.task.count;
     sum_.work += batch.work;
   }
+  /// The evaluation of everything that was added.
   Evaluation mean() const {
     Evaluation result = sum_;
     if (sum_.task.count > 0) result.task.loss /= static_cast<double>(sum_.task.count);
@@ -199,6 +202,7 @@ class Network {
     return options_.readout == Readout::every_step ? timing.steps : 1;
   }
 
+  /// What the means in the loss on a batch with this timing are over.
   MeanCounts mean_counts(const Timing& timing) const {
     return {count_answers(timing, answers_per_sample(timing)), timing.valid_steps()};
   }
@@ -480,12 +484,13 @@ Network<GaussianGate<Scalar>> add_time_gates(
   return gated;
 }
 
-/// A plain LSTM, the Gaussian-gated LSTM (arXiv:1901.07334), and the Phased LSTM
-/// (arXiv:1610.09513).
+/// A plain LSTM.
 template <class Scalar>
 using Lstm = Network<AlwaysOpen<Scalar>>;
+/// The Gaussian-gated LSTM (arXiv:1901.07334).
 template <class Scalar>
 using GLstm = Network<GaussianGate<Scalar>>;
+/// The Phased LSTM (arXiv:1610.09513).
 template <class Scalar>
 using PhasedLstm = Network<PhasedGate<Scalar>>;
 

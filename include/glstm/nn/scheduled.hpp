@@ -32,6 +32,7 @@ struct Work {
   double tape_bytes = 0, dense_tape_bytes = 0;  ///< memory kept for the backward pass
   double openness = 0;                          ///< sum of k over the updates
 
+  /// The share of neuron updates that were computed, in [0, 1].
   double update_share() const { return dense_updates > 0 ? updates / dense_updates : 0; }
 
   Work& operator+=(const Work& other) {

@@ -794,10 +794,13 @@ class StreamingCell {
   Index frozen_count_ = 0;  // closed slots whose h is not 0
 };
 
+/// A StreamingCell of a plain LSTM.
 template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
 using LstmCell = StreamingCell<AlwaysOpen<Scalar>, Inputs, Hidden>;
+/// A StreamingCell of a g-LSTM.
 template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
 using GLstmCell = StreamingCell<GaussianGate<Scalar>, Inputs, Hidden>;
+/// A StreamingCell of a Phased LSTM.
 template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>
 using PhasedLstmCell = StreamingCell<PhasedGate<Scalar>, Inputs, Hidden>;
 

@@ -146,6 +146,7 @@ class AlwaysOpen {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
+  /// There is nothing to choose.
   struct Options {};
   static constexpr std::array<const char*, 0> parameter_names{};
 
@@ -180,6 +181,7 @@ class GaussianGate {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
+  /// What is not learnt.
   struct Options {
     double threshold = 0.01;  ///< closing threshold theta in [0, 1]; 0 never closes
     double min_width = 1e-6;  ///< training shrinks no |sigma| below this, in the unit of time
@@ -271,6 +273,7 @@ class PhasedGate {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
+  /// What is not learnt.
   struct Options {
     double threshold = 0.01;   ///< closing threshold in [0, 1]; 0 never closes
     double leak = 0;           ///< slope of k outside the open phase, >= 0

@@ -137,8 +137,8 @@ class RuleOptimizer final : public Optimizer<Scalar> {
   OptimizerState<Scalar> state_;
 };
 
-/// In all options: `learning_rate` is for weights and biases; `time_gate_learning_rate` is for
-/// time-gate parameters. Those are in the user's unit of time, so no default can suit them: it
+/// Of Sgd. In all options: `learning_rate` is for weights and biases; `time_gate_learning_rate` is
+/// for time-gate parameters. Those are in the user's unit of time, so no default can suit them: it
 /// must be set when there are any, 0 to keep them fixed.
 struct SgdOptions {
   double learning_rate = 1e-2;
@@ -147,6 +147,7 @@ struct SgdOptions {
   bool nesterov = false;  ///< needs a momentum
 };
 
+/// Of RmsProp. The learning rates are as in SgdOptions.
 struct RmsPropOptions {
   double learning_rate = 1e-2;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -154,6 +155,7 @@ struct RmsPropOptions {
   double epsilon = 1e-8;  ///< positive
 };
 
+/// Of Adam. The learning rates are as in SgdOptions.
 struct AdamOptions {
   double learning_rate = 1e-3;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -162,6 +164,7 @@ struct AdamOptions {
   double epsilon = 1e-8;  ///< positive
 };
 
+/// Of AdamW: as AdamOptions, and the decay.
 struct AdamWOptions {
   double learning_rate = 1e-3;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -287,12 +290,16 @@ struct AdamRule {
   double beta1, beta2, correction1, correction2, epsilon;
 };
 
+/// SGD with momentum.
 template <class Scalar>
 using Sgd = RuleOptimizer<Scalar, SgdRule>;
+/// RMSprop.
 template <class Scalar>
 using RmsProp = RuleOptimizer<Scalar, RmsPropRule>;
+/// Adam.
 template <class Scalar>
 using Adam = RuleOptimizer<Scalar, AdamRule<AdamOptions>>;
+/// Adam with weight decay apart from the gradient.
 template <class Scalar>
 using AdamW = RuleOptimizer<Scalar, AdamRule<AdamWOptions>>;
 

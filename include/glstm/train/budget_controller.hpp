@@ -8,6 +8,7 @@
 
 namespace glstm {
 
+/// What a BudgetController aims at, and how hard.
 struct BudgetControllerOptions {
   double target_share = 0.1;  ///< of neuron updates, in (0, 1]
   double integral_gain = 0.05, proportional_gain = 50;

@@ -56,6 +56,7 @@ struct TrainingSnapshot {
   const Vector<Scalar>& evaluated() const { return average != nullptr ? *average : parameters; }
 };
 
+/// Whether training is to go on.
 enum class Continue { yes, no };
 
 /// A listener. A trainer stops after the step or epoch for which any listener answers no.
@@ -96,6 +97,7 @@ inline bool is_best(double error, double least) {
 template <class Scalar>
 class ProgressBar final : public Callback<Scalar> {
  public:
+  /// Writes to `out`, which it refers to; `terminal` says whether a line there can be redrawn.
   ProgressBar(std::ostream& out, bool terminal, Loss loss)
       : out_(out), terminal_(terminal), loss_(loss) {}
 
@@ -197,6 +199,7 @@ class CsvLog final : public Callback<Scalar> {
 template <class Scalar>
 class EarlyStop final : public Callback<Scalar> {
  public:
+  /// `loss` is the network's: the share of wrong answers is watched where there are labels.
   EarlyStop(Index patience, Loss loss) : patience_(patience), loss_(loss) {
     detail::require(patience >= 1, "patience must be at least one report, got ", patience);
   }
@@ -235,6 +238,7 @@ class KeepBest final : public Callback<Scalar> {
     return Continue::yes;
   }
 
+  /// Whether there was a report with a finite error; the other functions are about the best.
   bool has_parameters() const { return parameters_.size() > 0; }
   const Vector<Scalar>& parameters() const { return parameters_; }
   double error() const { return error_; }

@@ -12,6 +12,7 @@
 
 namespace glstm {
 
+/// When and how far the windows of a TemporalCurriculum widen.
 struct TemporalCurriculumOptions {
   Index first_step = 0, last_step = 0;     ///< between them the windows widen
   double first_width = 0, last_width = 0;  ///< sigma at these steps, in the unit of the timestamps
@@ -59,6 +60,7 @@ class TemporalCurriculum {
     return narrow * std::pow(wide / narrow, progress * progress * progress);
   }
 
+  /// Widens the sigmas in `parameters` [P] that are below least_width(step).
   void operator()(Index step, Vector<Scalar>& parameters) const {
     const Scalar least = static_cast<Scalar>(least_width(step));
     for (const auto& [offset, size] : sigmas_) {

@@ -35,6 +35,7 @@ namespace glstm {
 template <class Scalar>
 using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)>;
 
+/// How a Trainer trains.
 struct TrainerOptions {
   Index batch = 100;
   Index epochs = 1;

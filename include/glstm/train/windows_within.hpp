@@ -30,6 +30,7 @@ class WindowsWithin {
                     "windows must be kept within a span of time, got ", first, " to ", last);
   }
 
+  /// Moves the centres in `parameters` [P] that are too near to an end.
   void operator()(Index, Vector<Scalar>& parameters) const {
     const Scalar half_span = (last_ - first_) / 2;
     for (const Layer<GaussianGate<Scalar>>& layer : layers_) {
