@@ -33,3 +33,4 @@
 #include "glstm/train/temporal_curriculum.hpp"
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
+#include "glstm/version.hpp"

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #if defined(__SSE2__) || defined(_M_X64)
-#include <immintrin.h>
+#include <xmmintrin.h>
 #endif
 
 namespace glstm {

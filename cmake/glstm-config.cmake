@@ -1,0 +1,68 @@
+# find_package(glstm [version] CONFIG [REQUIRED] [COMPONENTS io mpi]) defines
+#
+#   glstm::glstm  always; it needs Eigen and threads
+#   glstm::io     by the component io; it needs nlohmann_json, zlib and libpng
+#   glstm::mpi    by the component mpi; it needs MPI for C++
+#
+# Without COMPONENTS there is glstm::io too if all it needs is found. MPI is looked for on request
+# only, because that runs compilers. What a component needs is looked for here and now, so it does
+# not matter what the machine had on which the package was made.
+include(CMakeFindDependencyMacro)
+if(NOT TARGET Eigen3::Eigen)
+  find_dependency(Eigen3 3.4 NO_MODULE)
+endif()
+find_dependency(Threads)
+include("${CMAKE_CURRENT_LIST_DIR}/glstm-targets.cmake")
+
+set(glstm_components ${glstm_FIND_COMPONENTS})
+if(NOT glstm_components)
+  set(glstm_components io)
+endif()
+foreach(glstm_component IN LISTS glstm_components)
+  set(glstm_missing)
+  if(glstm_component STREQUAL "io")
+    foreach(glstm_library nlohmann_json ZLIB PNG)
+      if(NOT TARGET ${glstm_library}::${glstm_library})
+        find_package(${glstm_library} QUIET)
+      endif()
+      if(NOT TARGET ${glstm_library}::${glstm_library})
+        list(APPEND glstm_missing ${glstm_library})
+      endif()
+    endforeach()
+    set(glstm_libraries nlohmann_json::nlohmann_json ZLIB::ZLIB PNG::PNG)
+  elseif(glstm_component STREQUAL "mpi")
+    if(NOT TARGET MPI::MPI_CXX)
+      find_package(MPI QUIET COMPONENTS CXX)
+    endif()
+    if(NOT TARGET MPI::MPI_CXX)
+      set(glstm_missing "MPI for C++")
+    endif()
+    set(glstm_libraries MPI::MPI_CXX)
+  else()
+    set(glstm_missing unknown)
+  endif()
+
+  set(glstm_${glstm_component}_FOUND FALSE)
+  if(NOT glstm_missing)
+    set(glstm_${glstm_component}_FOUND TRUE)
+    if(NOT TARGET glstm::${glstm_component})
+      add_library(glstm::${glstm_component} INTERFACE IMPORTED)
+      target_link_libraries(glstm::${glstm_component} INTERFACE glstm::glstm ${glstm_libraries})
+    endif()
+  elseif(glstm_FIND_REQUIRED_${glstm_component})
+    set(glstm_FOUND FALSE)
+    if(glstm_missing STREQUAL "unknown")
+      set(glstm_missing "glstm has no component ${glstm_component}, only io and mpi.")
+    else()
+      list(JOIN glstm_missing ", " glstm_missing)
+      set(glstm_missing
+          "glstm's component ${glstm_component} needs what was not found: ${glstm_missing}.")
+    endif()
+    string(APPEND glstm_NOT_FOUND_MESSAGE "${glstm_missing} ")
+  endif()
+endforeach()
+unset(glstm_components)
+unset(glstm_component)
+unset(glstm_library)
+unset(glstm_libraries)
+unset(glstm_missing)
