@@ -31,9 +31,9 @@ TEMPLATE_TEST_CASE("the plain LSTM of a finished curriculum goes out through all
     save_network(folder / "network", plain);
     check(load_network<AlwaysOpen<Scalar>>(folder / "network"));
     write_safetensors(folder / "pytorch", to_pytorch(plain));
-    check(from_pytorch<Scalar>(read_safetensors(folder / "pytorch")));
+    check(load_pytorch<Scalar>(folder / "pytorch"));
     write_safetensors(folder / "keras", to_keras(plain));
-    check(from_keras<Scalar>(read_safetensors(folder / "keras")));
+    check(load_keras<Scalar>(folder / "keras"));
     if (bidirectional) continue;
     save_rtneural(folder / "rtneural", plain);
     check(load_rtneural<Scalar>(folder / "rtneural", {}));

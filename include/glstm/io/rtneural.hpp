@@ -136,10 +136,9 @@ std::string to_rtneural(const Network<Gate>& network) {
         {json_matrix(weights.Wx.transpose(), where), json_matrix(weights.Wh.transpose(), where),
          json_vector(weights.b, where)});
   }
-  const auto w = block_view(network.parameters, network.layout().find("readout.w"));
-  const auto b = block_view(network.parameters, network.layout().find("readout.b"));
-  add("dense", "", w.rows(),
-      {json_matrix(w.transpose(), "the readout"), json_vector(b.col(0), "the readout")});
+  add("dense", "", network.options().outputs,
+      {json_matrix(network.readout_weights().transpose(), "the readout"),
+       json_vector(network.readout_bias(), "the readout")});
   const Json model = {{"in_shape", {nullptr, nullptr, network.options().inputs}},
                       {"layers", std::move(layers)}};
   return model.dump();
