@@ -9,7 +9,8 @@
 
 #include "catch.hpp"
 #include "io/changed_tensors.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
@@ -75,7 +76,8 @@ TEST_CASE("weights in Keras' layout are the same function by Keras' equations") 
   const Lstm<float> network =
       random_network<AlwaysOpen<float>>({.inputs = 2, .hidden = {4}, .outputs = 3}, 1);
   const Safetensors file = to_keras(network);
-  const auto batch = random_batch<float>(2, 3);
+  Rng rng(3);
+  const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
   Lstm<float>::Tape tape;
   const Matrix<float>& y = network.predict(batch, tape);
   std::vector<std::vector<double>> steps;
@@ -117,7 +119,8 @@ TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
   file.tensors.erase("dense.kernel");
   const Lstm<float> alone = from_keras<float>(file);
   CHECK(alone.options().outputs == 4);
-  const auto batch = random_batch<float>(2, 3);
+  Rng rng(3);
+  const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
   Lstm<float>::Tape tape, with_readout;
   const Matrix<float> states = alone.predict(batch, tape);
   expected.predict(batch, with_readout);

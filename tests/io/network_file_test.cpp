@@ -16,7 +16,8 @@
 #include "catch.hpp"
 #include "glstm/io/checkpoint.hpp"
 #include "glstm/train/parameter_average.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;

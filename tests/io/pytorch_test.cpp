@@ -10,7 +10,8 @@
 #include "catch.hpp"
 #include "io/changed_tensors.hpp"
 #include "io/pytorch_case.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
@@ -103,7 +104,8 @@ TEST_CASE("an nn.LSTM alone answers with its hidden states") {
     CHECK(file.tensors.size() == 16);
     const Lstm<float> alone = from_pytorch<float>(file, {.lstm = prefix, .readout = ""});
     CHECK(alone.options().outputs == 6);
-    const auto batch = random_batch<float>(2, 3);
+    Rng rng(3);
+    const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
     Lstm<float>::Tape tape, with_readout;
     const Matrix<float> states = alone.predict(batch, tape);
     network.predict(batch, with_readout);

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
