@@ -49,3 +49,12 @@ inline void check_mentions(const std::string& message, std::initializer_list<std
     CHECK(mentioned);
   }
 }
+
+/// Checks that `message` begins with the name of the file it is about and has it nowhere else.
+inline void check_names_once(const std::string& message, const std::string& file) {
+  INFO("looked for \"" << file << "\" once in \"" << message << "\"");
+  const bool first = message.find(file) == 0;
+  CHECK(first);
+  const bool once = message.find(file, 1) == std::string::npos;
+  CHECK(once);
+}

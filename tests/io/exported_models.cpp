@@ -13,6 +13,7 @@
 #include "glstm/core/random.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/export_header.hpp"
+#include "io/exported_networks.hpp"
 #include "io/random_network.hpp"
 
 namespace {
@@ -26,21 +27,17 @@ class ExportedModels {
     program_.precision(17);
   }
 
-  /// `turned`: the first layer has negative widths or periods.
   template <TimeGate Gate>
-  void add(const std::string& name, const NetworkOptions<Gate>& options,
-           WeightStorage storage = WeightStorage::full, bool turned = false) {
+  void add(const ExportedNetwork<Gate>& exported, WeightStorage storage = WeightStorage::full) {
+    const std::string& name = exported.name;
+    const NetworkOptions<Gate>& options = exported.options;
     using Scalar = typename Gate::Scalar;
     constexpr bool gated = !std::is_same_v<Gate, AlwaysOpen<Scalar>>;
     constexpr bool gaussian = std::is_same_v<Gate, GaussianGate<Scalar>>;
     constexpr bool is_float = std::is_same_v<Scalar, float>;
     const Index T = 60, I = options.inputs, O = options.outputs;
     Rng rng(count_ + 1);
-    Network<Gate> network = random_network(options, rng);
-    if (turned) {
-      const Index scale = gaussian ? 1 : 0;  // sigma or period
-      network.layers()[0].gate_parameters(network.parameters).col(scale) *= Scalar(-1);
-    }
+    Network<Gate> network = exported.network(rng);
     export_header(network, folder_ / (name + ".hpp"), {.name_space = name, .storage = storage});
     network = as_stored(std::move(network), storage);
 
@@ -121,48 +118,19 @@ class ExportedModels {
 };
 
 void add_all(ExportedModels& models) {
-  constexpr Readout every = Readout::every_step;
-  constexpr double far = 1.7e9;  // seconds since 1970
-  constexpr WeightStorage full = WeightStorage::full;
-  using Plain = NetworkOptions<AlwaysOpen<float>>;
-  using PlainDouble = NetworkOptions<AlwaysOpen<double>>;
-  using Gaussian = NetworkOptions<GaussianGate<float>>;
-  using GaussianDouble = NetworkOptions<GaussianGate<double>>;
-  using Phased = NetworkOptions<PhasedGate<float>>;
-  using PhasedDouble = NetworkOptions<PhasedGate<double>>;
-
-  models.add("plain", Plain{.inputs = 3, .hidden = {7}, .outputs = 2});
-  models.add("plain_stack",
-             Plain{.inputs = 2, .hidden = {6, 5, 4}, .outputs = 3, .readout = every});
-  models.add("plain_double", PlainDouble{.inputs = 2, .hidden = {8, 3}, .outputs = 2});
-  models.add("smallest", Gaussian{.inputs = 1, .hidden = {1}, .outputs = 1});
-  models.add("gaussian", Gaussian{.inputs = 3, .hidden = {15}, .outputs = 2});
-  models.add("gaussian_stack", Gaussian{.inputs = 2,
-                                        .hidden = {12, 9},
-                                        .outputs = 3,
-                                        .readout = every,
-                                        .gates = {{.threshold = 0.05}, {.threshold = 0.001}},
-                                        .time_origin = far});
-  models.add("gaussian_double",
-             GaussianDouble{.inputs = 2, .hidden = {12, 8, 5}, .outputs = 2, .time_origin = far});
-  models.add("gaussian_never_closed",
-             Gaussian{.inputs = 2, .hidden = {6}, .outputs = 1, .gates = {{.threshold = 0}}});
-  models.add("gaussian_negative_width", GaussianDouble{.inputs = 1, .hidden = {9}, .outputs = 1},
-             full, true);
-  models.add("phased", Phased{.inputs = 2, .hidden = {9, 6}, .outputs = 2});
-  models.add("phased_leak", PhasedDouble{.inputs = 2,
-                                         .hidden = {9},
-                                         .outputs = 2,
-                                         .gates = {{.threshold = 0.02, .leak = 0.03}},
-                                         .time_origin = far});
-  models.add("phased_negative_period", PhasedDouble{.inputs = 2, .hidden = {7}, .outputs = 1}, full,
-             true);
+  for_each_exported_network([&]<TimeGate Gate>(const ExportedNetwork<Gate>& exported) {
+    if (!exported.options.bidirectional) models.add(exported);
+  });
   for (const WeightStorage storage : {WeightStorage::float16, WeightStorage::int8}) {
     const std::string suffix = storage == WeightStorage::int8 ? "_int8" : "_float16";
-    models.add("plain" + suffix, Plain{.inputs = 3, .hidden = {7, 5}, .outputs = 2}, storage);
-    models.add("gaussian" + suffix, Gaussian{.inputs = 3, .hidden = {14, 9}, .outputs = 2},
+    models.add(ExportedNetwork<AlwaysOpen<float>>{"plain" + suffix,
+                                                  {.inputs = 3, .hidden = {7, 5}, .outputs = 2}},
                storage);
-    models.add("phased_double" + suffix, PhasedDouble{.inputs = 1, .hidden = {8}, .outputs = 1},
+    models.add(ExportedNetwork<GaussianGate<float>>{"gaussian" + suffix,
+                                                    {.inputs = 3, .hidden = {14, 9}, .outputs = 2}},
+               storage);
+    models.add(ExportedNetwork<PhasedGate<double>>{"phased_double" + suffix,
+                                                   {.inputs = 1, .hidden = {8}, .outputs = 1}},
                storage);
   }
 }

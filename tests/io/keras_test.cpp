@@ -2,15 +2,18 @@
 
 #include <cmath>
 #include <cstdint>
-#include <functional>
+#include <filesystem>
 #include <limits>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "catch.hpp"
-#include "io/random_networks.hpp"
+#include "io/changed_tensors.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
+#include "temporary_folder.hpp"
 
+namespace fs = std::filesystem;
 using namespace glstm;
 
 namespace {
@@ -18,13 +21,6 @@ namespace {
 Lstm<float> small_lstm(bool bidirectional = false) {
   return random_network<AlwaysOpen<float>>(
       {.inputs = 2, .hidden = {3, 4}, .outputs = 2, .bidirectional = bidirectional}, 1);
-}
-
-/// The message with which the changed weights of small_lstm() are refused.
-std::string error_after(const std::function<void(Safetensors&)>& change) {
-  Safetensors file = to_keras(small_lstm());
-  change(file);
-  return error_of([&] { from_keras<float>(file); });
 }
 
 /// What Keras documents of its LSTM layer: z = x kernel + h recurrent_kernel + bias, in the order
@@ -80,7 +76,8 @@ TEST_CASE("weights in Keras' layout are the same function by Keras' equations") 
   const Lstm<float> network =
       random_network<AlwaysOpen<float>>({.inputs = 2, .hidden = {4}, .outputs = 3}, 1);
   const Safetensors file = to_keras(network);
-  const auto batch = random_batch<float>(2, 3);
+  Rng rng(3);
+  const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
   Lstm<float>::Tape tape;
   const Matrix<float>& y = network.predict(batch, tape);
   std::vector<std::vector<double>> steps;
@@ -122,7 +119,8 @@ TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
   file.tensors.erase("dense.kernel");
   const Lstm<float> alone = from_keras<float>(file);
   CHECK(alone.options().outputs == 4);
-  const auto batch = random_batch<float>(2, 3);
+  Rng rng(3);
+  const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
   Lstm<float>::Tape tape, with_readout;
   const Matrix<float> states = alone.predict(batch, tape);
   expected.predict(batch, with_readout);
@@ -130,42 +128,42 @@ TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
 }
 
 TEST_CASE("weights that are not those of LSTM layers and a Dense layer are refused") {
-  const auto floats = [](std::vector<Index> shape) {
-    Index size = 1;
-    for (const Index extent : shape) size *= extent;
-    return Tensor{shape, std::vector<float>(static_cast<std::size_t>(size))};
-  };
-  const auto set = [&](const char* name, const Tensor& tensor) {
-    return error_after([&](Safetensors& file) { file.tensors[name] = tensor; });
-  };
-  const auto erase = [](const char* name) {
-    return error_after([&](Safetensors& file) { file.tensors.erase(name); });
-  };
-  check_mentions(error_after([](Safetensors& file) { file.tensors.clear(); }),
+  const ChangedTensors file(to_keras(small_lstm()),
+                            [](const fs::path& path) { load_keras<float>(path); });
+  check_mentions(file.after([](Safetensors& tensors) { tensors.tensors.clear(); }),
                  {"\"layer0.kernel\""});
-  check_mentions(erase("layer0.kernel"), {"\"layer0.kernel\""});
-  check_mentions(erase("layer1.recurrent_kernel"), {"\"layer1.recurrent_kernel\""});
-  check_mentions(erase("layer1.kernel"), {"\"dense.kernel\"", "[3,any]", "[4,2]"});
-  check_mentions(erase("dense.kernel"), {"\"dense.bias\"", "none of them"});
-  check_mentions(set("layer0.backward.kernel", floats({2, 12})),
+  check_mentions(file.without("layer0.kernel"), {"\"layer0.kernel\""});
+  check_mentions(file.without("layer1.recurrent_kernel"), {"\"layer1.recurrent_kernel\""});
+  check_mentions(file.without("layer1.kernel"), {"\"dense.kernel\"", "[3,any]", "[4,2]"});
+  check_mentions(file.without("dense.kernel"), {"\"dense.bias\"", "none of them"});
+  check_mentions(file.with("layer0.backward.kernel", zeros({2, 12})),
                  {"\"layer0.backward.recurrent_kernel\""});
-  check_mentions(set("layer1.backward.kernel", floats({2, 12})),
+  check_mentions(file.with("layer1.backward.kernel", zeros({2, 12})),
                  {"\"layer1.backward.kernel\"", "none of them"});
-  check_mentions(set("layer3.kernel", floats({4, 4})), {"\"layer3.kernel\"", "2 LSTM layers"});
-  check_mentions(set("conv.kernel", floats({4, 4})), {"\"conv.kernel\"", "none of them"});
-  check_mentions(set("layer0.kernel", floats({12, 2})), {"\"layer0.kernel\"", "four gates"});
-  check_mentions(set("layer0.kernel", floats({24})), {"\"layer0.kernel\"", "[any,any]", "[24]"});
-  check_mentions(set("layer0.kernel", floats({0, 12})), {"\"layer0.kernel\"", "[0,12]"});
-  check_mentions(set("layer0.recurrent_kernel", floats({4, 12})), {"[3,12]", "[4,12]"});
-  check_mentions(set("layer0.bias", floats({2, 12})), {"\"layer0.bias\"", "[12]", "[2,12]"});
-  check_mentions(set("layer1.kernel", floats({4, 16})), {"\"layer1.kernel\"", "[3,any]"});
-  check_mentions(set("dense.bias", {{2}, std::vector<std::uint8_t>{1, 2}}),
+  check_mentions(file.with("layer3.kernel", zeros({4, 4})), {"\"layer3.kernel\"", "2 LSTM layers"});
+  check_mentions(file.with("conv.kernel", zeros({4, 4})), {"\"conv.kernel\"", "none of them"});
+  check_mentions(file.with("layer0.kernel", zeros({12, 2})), {"\"layer0.kernel\"", "four gates"});
+  check_mentions(file.with("layer0.kernel", zeros({24})),
+                 {"\"layer0.kernel\"", "[any,any]", "[24]"});
+  check_mentions(file.with("layer0.kernel", zeros({0, 12})), {"\"layer0.kernel\"", "[0,12]"});
+  check_mentions(file.with("layer0.recurrent_kernel", zeros({4, 12})), {"[3,12]", "[4,12]"});
+  check_mentions(file.with("layer0.bias", zeros({2, 12})), {"\"layer0.bias\"", "[12]", "[2,12]"});
+  check_mentions(file.with("layer1.kernel", zeros({4, 16})), {"\"layer1.kernel\"", "[3,any]"});
+  check_mentions(file.with("dense.bias", {{2}, std::vector<std::uint8_t>{1, 2}}),
                  {"\"dense.bias\"", "floating-point", "U8"});
-  check_mentions(error_after([](Safetensors& file) {
-                   std::get<std::vector<float>>(file.tensors.at("layer1.bias").values)[3] =
-                       std::numeric_limits<float>::quiet_NaN();
-                 }),
+  check_mentions(file.with_number("layer1.bias", std::numeric_limits<float>::quiet_NaN()),
                  {"\"layer1.bias\"", "finite", "nan"});
+}
+
+TEST_CASE("a file of Keras' weights is read, or an error names it once") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "model.safetensors";
+  check_names_once(error_of([&] { load_keras<float>(path); }), path.string());
+  const Lstm<float> network = small_lstm();
+  write_safetensors(path, to_keras(network));
+  const Lstm<float> back = load_keras<float>(path, {.readout = Readout::every_step});
+  CHECK(same_bits(back.parameters, network.parameters));
+  CHECK(back.options().readout == Readout::every_step);
 }
 
 TEST_CASE("numbers that are not finite are not exported to Keras") {

@@ -7,7 +7,8 @@
 #include "glstm/io/network_file.hpp"
 #include "glstm/io/pytorch.hpp"
 #include "glstm/io/rtneural.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 using namespace glstm;
@@ -31,9 +32,9 @@ TEMPLATE_TEST_CASE("the plain LSTM of a finished curriculum goes out through all
     save_network(folder / "network", plain);
     check(load_network<AlwaysOpen<Scalar>>(folder / "network"));
     write_safetensors(folder / "pytorch", to_pytorch(plain));
-    check(from_pytorch<Scalar>(read_safetensors(folder / "pytorch")));
+    check(load_pytorch<Scalar>(folder / "pytorch"));
     write_safetensors(folder / "keras", to_keras(plain));
-    check(from_keras<Scalar>(read_safetensors(folder / "keras")));
+    check(load_keras<Scalar>(folder / "keras"));
     if (bidirectional) continue;
     save_rtneural(folder / "rtneural", plain);
     check(load_rtneural<Scalar>(folder / "rtneural", {}));
@@ -43,7 +44,7 @@ TEMPLATE_TEST_CASE("the plain LSTM of a finished curriculum goes out through all
 TEST_CASE("an imported LSTM becomes a g-LSTM that is nearly the same function") {
   const auto network = random_network<AlwaysOpen<float>>({.inputs = 2, .hidden = {4, 4}}, 4);
   const Lstm<float> imported = from_pytorch<float>(to_pytorch(network));
-  const GLstm<float> gated = add_time_gates(imported, 0, 8, {}, 0.999);
+  const GLstm<float> gated = add_time_gates(imported, 0, 2 * time_span, {}, 0.999);
   CHECK(difference(imported, gated) < 1e-2);
   CHECK(difference(imported, gated) > 0);
 }

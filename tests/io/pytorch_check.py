@@ -35,11 +35,14 @@ GOLDEN = dict(
 
 
 def write(path, tensors, metadata={}):
-    """A safetensors file of float32 and int64 tensors."""
+    """A safetensors file."""
     header, data = {"__metadata__": metadata}, b""
+    codes = {torch.int64: ("q", "I64"), torch.float64: ("d", "F64"), torch.float32: ("f", "F32"),
+             torch.float16: ("e", "F16"), torch.bfloat16: ("h", "BF16"), torch.int8: ("b", "I8")}
     for name, tensor in tensors.items():
-        code, dtype = {torch.int64: ("q", "I64"), torch.float32: ("f", "F32")}[tensor.dtype]
-        numbers = struct.pack(f"<{tensor.numel()}{code}", *tensor.flatten().tolist())
+        code, dtype = codes[tensor.dtype]
+        bits = tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
+        numbers = struct.pack(f"<{tensor.numel()}{code}", *bits.flatten().tolist())
         header[name] = dict(dtype=dtype, shape=list(tensor.shape),
                             data_offsets=[len(data), len(data) + len(numbers)])
         data += numbers
@@ -105,6 +108,17 @@ def check(condition, what):
         sys.exit(f"failed: {what}")
 
 
+def check_types(read, folder):
+    """The function of the documentation knows all types of weights."""
+    written = {str(dtype): torch.tensor([[0, 1.5, -2], [3, -0.25, 100]]).to(dtype)
+               for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16,
+                             torch.int8)}
+    write(folder / "types.safetensors", written)
+    tensors, _ = read(folder / "types.safetensors")
+    for name, tensor in written.items():
+        check(tensors[name].dtype == tensor.dtype and torch.equal(tensors[name], tensor), name)
+
+
 def check_storage(read, folder, full):
     """The weights of the float16 and int8 files, against those of the full one."""
     half, metadata = read(folder / "float16.safetensors")
@@ -135,6 +149,8 @@ def main():
     namespace = {}
     exec(shown.group(1), namespace)
     read = namespace["read"]
+    with tempfile.TemporaryDirectory() as name:
+        check_types(read, pathlib.Path(name))
 
     largest = {"glstm, weights of PyTorch": 0, "PyTorch, weights exported by glstm": 0,
                "PyTorch, weights of a glstm file": 0}

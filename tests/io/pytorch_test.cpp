@@ -2,15 +2,17 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <limits>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "catch.hpp"
+#include "io/changed_tensors.hpp"
 #include "io/pytorch_case.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
+#include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
 using namespace glstm;
@@ -22,12 +24,10 @@ Lstm<float> small_lstm(bool bidirectional = false) {
       {.inputs = 2, .hidden = {3, 3}, .outputs = 2, .bidirectional = bidirectional}, 1);
 }
 
-/// The message with which the changed weights of small_lstm() are refused.
-std::string error_after(const std::function<void(Safetensors&)>& change,
-                        const PyTorchNames& names = {}) {
-  Safetensors file = to_pytorch(small_lstm());
-  change(file);
-  return error_of([&] { from_pytorch<float>(file, names); });
+/// The weights of small_lstm(), and how they are refused once they have been changed.
+ChangedTensors changed_lstm(const PyTorchNames& names = {}) {
+  return {to_pytorch(small_lstm()),
+          [=](const fs::path& path) { load_pytorch<float>(path, names); }};
 }
 
 }  // namespace
@@ -104,7 +104,8 @@ TEST_CASE("an nn.LSTM alone answers with its hidden states") {
     CHECK(file.tensors.size() == 16);
     const Lstm<float> alone = from_pytorch<float>(file, {.lstm = prefix, .readout = ""});
     CHECK(alone.options().outputs == 6);
-    const auto batch = random_batch<float>(2, 3);
+    Rng rng(3);
+    const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
     Lstm<float>::Tape tape, with_readout;
     const Matrix<float> states = alone.predict(batch, tape);
     network.predict(batch, with_readout);
@@ -147,70 +148,72 @@ TEST_CASE("other floating-point numbers are converted, other modules left alone"
 TEST_CASE("weights that are not those of an nn.LSTM and an nn.Linear are refused") {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   constexpr float max = std::numeric_limits<float>::max();
-  const auto floats = [](std::vector<Index> shape) {
-    Index size = 1;
-    for (const Index extent : shape) size *= extent;
-    return Tensor{shape, std::vector<float>(static_cast<std::size_t>(size))};
-  };
-  const auto set = [&](const char* name, const Tensor& tensor) {
-    return error_after([&](Safetensors& file) { file.tensors[name] = tensor; });
-  };
-  const auto erase = [](const char* name) {
-    return error_after([&](Safetensors& file) { file.tensors.erase(name); });
-  };
-  const auto first = [](const char* name, float value) {
-    return error_after([&](Safetensors& file) {
-      std::get<std::vector<float>>(file.tensors.at(name).values)[0] = value;
-    });
-  };
+  const ChangedTensors file = changed_lstm();
+  const auto unchanged = [](Safetensors&) {};
   // missing
-  check_mentions(error_after([](Safetensors& file) { file.tensors.clear(); }),
+  check_mentions(file.after([](Safetensors& tensors) { tensors.tensors.clear(); }),
                  {"\"lstm.weight_ih_l0\""});
-  check_mentions(erase("lstm.weight_ih_l0"), {"\"lstm.weight_ih_l0\""});
-  check_mentions(erase("lstm.weight_hh_l1"), {"\"lstm.weight_hh_l1\""});
-  check_mentions(erase("lstm.bias_hh_l0"), {"\"lstm.bias_hh_l0\""});
-  check_mentions(erase("lstm.bias_ih_l1"), {"\"lstm.bias_ih_l1\""});
-  check_mentions(erase("fc.weight"), {"\"fc.weight\""});
-  check_mentions(error_after([](Safetensors&) {}, {.lstm = "rnn."}), {"\"rnn.weight_ih_l0\""});
-  check_mentions(error_after([](Safetensors&) {}, {.readout = "head."}), {"\"head.weight\""});
+  check_mentions(file.without("lstm.weight_ih_l0"), {"\"lstm.weight_ih_l0\""});
+  check_mentions(file.without("lstm.weight_hh_l1"), {"\"lstm.weight_hh_l1\""});
+  check_mentions(file.without("lstm.bias_hh_l0"), {"\"lstm.bias_hh_l0\""});
+  check_mentions(file.without("lstm.bias_ih_l1"), {"\"lstm.bias_ih_l1\""});
+  check_mentions(file.without("fc.weight"), {"\"fc.weight\""});
+  check_mentions(changed_lstm({.lstm = "rnn."}).after(unchanged), {"\"rnn.weight_ih_l0\""});
+  check_mentions(changed_lstm({.readout = "head."}).after(unchanged), {"\"head.weight\""});
   // too many; without its layer 1, the rest of it is
-  check_mentions(erase("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 layers"});
-  check_mentions(set("lstm.weight_ih_l0_reverse", floats({12, 2})),
+  check_mentions(file.without("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 layers"});
+  check_mentions(file.with("lstm.weight_ih_l0_reverse", zeros({12, 2})),
                  {"\"lstm.weight_hh_l0_reverse\""});
-  check_mentions(set("lstm.weight_ih_l1_reverse", floats({12, 2})),
+  check_mentions(file.with("lstm.weight_ih_l1_reverse", zeros({12, 2})),
                  {"\"lstm.weight_ih_l1_reverse\"", "none of them"});
-  check_mentions(set("lstm.weight_ih_l3", floats({12, 2})), {"\"lstm.weight_ih_l3\"", "2 layers"});
-  check_mentions(set("fc.weight_g", floats({1})), {"\"fc.weight_g\"", "none of them"});
+  check_mentions(file.with("lstm.weight_ih_l3", zeros({12, 2})),
+                 {"\"lstm.weight_ih_l3\"", "2 layers"});
+  check_mentions(file.with("fc.weight_g", zeros({1})), {"\"fc.weight_g\"", "none of them"});
   // projections
-  check_mentions(set("lstm.weight_hr_l0", floats({2, 3})),
+  check_mentions(file.with("lstm.weight_hr_l0", zeros({2, 3})),
                  {"\"lstm.\"", "projections", "proj_size"});
-  check_mentions(set("lstm.weight_hr_l1", floats({2, 3})),
+  check_mentions(file.with("lstm.weight_hr_l1", zeros({2, 3})),
                  {"\"lstm.weight_hr_l1\"", "projections"});
   // shapes
-  check_mentions(set("lstm.weight_ih_l0", floats({13, 2})), {"_ih_l0\"", "four gates", "13"});
-  check_mentions(set("lstm.weight_ih_l0", floats({16, 2})), {"_hh_l0\"", "[16,4]", "[12,3]"});
-  check_mentions(set("lstm.weight_ih_l0", floats({24})), {"_ih_l0\"", "[any,any]", "[24]"});
-  check_mentions(set("lstm.weight_ih_l0", floats({12, 0})), {"_ih_l0\"", "[any,any]", "[12,0]"});
-  check_mentions(set("lstm.weight_ih_l0", floats({0, 2})), {"_ih_l0\"", "[any,any]", "[0,2]"});
-  check_mentions(set("lstm.weight_hh_l0", floats({3, 12})), {"_hh_l0\"", "[12,3]", "[3,12]"});
-  check_mentions(set("lstm.weight_ih_l1", floats({12, 4})), {"_ih_l1\"", "[12,3]", "[12,4]"});
-  check_mentions(set("lstm.weight_ih_l1", floats({16, 3})), {"_ih_l1\"", "[12,3]", "[16,3]"});
-  check_mentions(set("lstm.bias_ih_l0", floats({12, 1})), {"bias_ih_l0\"", "[12]", "[12,1]"});
-  check_mentions(set("fc.weight", floats({2, 6})), {"\"fc.weight\"", "[any,3]", "[2,6]"});
-  check_mentions(set("fc.bias", floats({3})), {"\"fc.bias\"", "[2]", "[3]"});
+  check_mentions(file.with("lstm.weight_ih_l0", zeros({13, 2})), {"_ih_l0\"", "four gates", "13"});
+  check_mentions(file.with("lstm.weight_ih_l0", zeros({16, 2})), {"_hh_l0\"", "[16,4]", "[12,3]"});
+  check_mentions(file.with("lstm.weight_ih_l0", zeros({24})), {"_ih_l0\"", "[any,any]", "[24]"});
+  check_mentions(file.with("lstm.weight_ih_l0", zeros({12, 0})),
+                 {"_ih_l0\"", "[any,any]", "[12,0]"});
+  check_mentions(file.with("lstm.weight_ih_l0", zeros({0, 2})), {"_ih_l0\"", "[any,any]", "[0,2]"});
+  check_mentions(file.with("lstm.weight_hh_l0", zeros({3, 12})), {"_hh_l0\"", "[12,3]", "[3,12]"});
+  check_mentions(file.with("lstm.weight_ih_l1", zeros({12, 4})), {"_ih_l1\"", "[12,3]", "[12,4]"});
+  check_mentions(file.with("lstm.weight_ih_l1", zeros({16, 3})), {"_ih_l1\"", "[12,3]", "[16,3]"});
+  check_mentions(file.with("lstm.bias_ih_l0", zeros({12, 1})), {"bias_ih_l0\"", "[12]", "[12,1]"});
+  check_mentions(file.with("fc.weight", zeros({2, 6})), {"\"fc.weight\"", "[any,3]", "[2,6]"});
+  check_mentions(file.with("fc.bias", zeros({3})), {"\"fc.bias\"", "[2]", "[3]"});
   // numbers
-  check_mentions(set("fc.bias", {{2}, std::vector<std::int64_t>{1, 2}}),
+  check_mentions(file.with("fc.bias", {{2}, std::vector<std::int64_t>{1, 2}}),
                  {"\"fc.bias\"", "floating-point", "I64"});
-  check_mentions(set("fc.bias", {{2}, std::vector<std::int8_t>{1, 2}}), {"\"fc.bias\"", "I8"});
-  check_mentions(set("fc.bias", {{2}, std::vector<double>{1, 1e300}}),
+  check_mentions(file.with("fc.bias", {{2}, std::vector<std::int8_t>{1, 2}}),
+                 {"\"fc.bias\"", "I8"});
+  check_mentions(file.with("fc.bias", {{2}, std::vector<double>{1, 1e300}}),
                  {"\"fc.bias\"", "finite", "inf"});
-  check_mentions(first("lstm.weight_hh_l0", nan), {"\"lstm.weight_hh_l0\"", "finite", "nan"});
-  check_mentions(error_after([&](Safetensors& file) {
-                   for (const char* name : {"lstm.bias_ih_l1", "lstm.bias_hh_l1"}) {
-                     file.tensors.at(name).values = std::vector<float>(12, max);
-                   }
-                 }),
+  check_mentions(file.with_number("lstm.weight_hh_l0", nan),
+                 {"\"lstm.weight_hh_l0\"", "finite", "nan"});
+  check_mentions(file.after([&](Safetensors& tensors) {
+    for (const char* name : {"lstm.bias_ih_l1", "lstm.bias_hh_l1"}) {
+      tensors.tensors.at(name).values = std::vector<float>(12, max);
+    }
+  }),
                  {"biases", "layer 1"});
+}
+
+TEST_CASE("a file of PyTorch's weights is read, or an error names it once") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "model.safetensors";
+  check_names_once(error_of([&] { load_pytorch<float>(path); }), path.string());
+  const Lstm<float> network = small_lstm();
+  write_safetensors(path, to_pytorch(network, {.readout = "head."}));
+  const Lstm<float> back =
+      load_pytorch<float>(path, {.readout = "head."}, {.readout = Readout::every_step});
+  CHECK(same_bits(back.parameters, network.parameters));
+  CHECK(back.options().readout == Readout::every_step);
 }
 
 TEST_CASE("what an nn.LSTM cannot be is not exported") {

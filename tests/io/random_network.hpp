@@ -1,5 +1,8 @@
-// Random networks and sequences for what is compared with another implementation.
+// Random networks and sequences for what is compared with another implementation or written to
+// files.
 #pragma once
+
+#include <cstdint>
 
 #include "glstm/core/random.hpp"
 #include "glstm/nn/network.hpp"
@@ -7,19 +10,27 @@
 /// The span of time over which the windows of random_network are spread, relative to its origin.
 inline constexpr double time_span = 30;
 
-/// Weights and biases in -0.8..0.8; time gates that open and close within the time span.
+/// Weights and biases in -0.8..0.8; time gates that open and close within the time span, no two of
+/// them alike.
 template <glstm::TimeGate Gate>
 glstm::Network<Gate> random_network(const glstm::NetworkOptions<Gate>& options, glstm::Rng& rng) {
   using Scalar = typename Gate::Scalar;
   glstm::Network<Gate> network(options);
   network.initialize({.gates = {.start = 0, .end = time_span, .open_share = 0.3}}, rng);
   for (const glstm::ParameterBlock& block : network.layout().blocks()) {
-    if (block.role == glstm::ParameterRole::time_gate) continue;
-    for (glstm::Index i = 0; i < block.size(); ++i) {
-      network.parameters(block.offset + i) = static_cast<Scalar>(rng.uniform(-0.8, 0.8));
+    const bool gate = block.role == glstm::ParameterRole::time_gate;
+    for (Scalar& parameter : block_view(network.parameters, block).reshaped()) {
+      parameter = static_cast<Scalar>(gate ? static_cast<double>(parameter) + rng.uniform(0.01, 0.1)
+                                           : rng.uniform(-0.8, 0.8));
     }
   }
   return network;
+}
+template <glstm::TimeGate Gate>
+glstm::Network<Gate> random_network(const glstm::NetworkOptions<Gate>& options,
+                                    std::uint64_t seed) {
+  glstm::Rng rng(seed);
+  return random_network(options, rng);
 }
 
 /// Sequences with the same irregular timestamps, some of them equal, from the origin on over about

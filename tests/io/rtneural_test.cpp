@@ -1,13 +1,18 @@
 #include "glstm/io/rtneural.hpp"
 
+#include <zlib.h>
+
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "catch.hpp"
-#include "io/random_networks.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
@@ -199,6 +204,26 @@ TEST_CASE("a model file that cannot be read is an error that names it") {
   std::ofstream(path) << "{";
   check_mentions(error_of([&] { load_rtneural<float>(path); }), {path.string(), "valid JSON"});
   check_mentions(error_of([&] { load_rtneural<float>(folder.path()); }), {folder.path().string()});
+
+  // Refused by its size, before memory is taken.
+  std::error_code error;
+  fs::resize_file(path, (std::uintmax_t{1} << 30) + 1, error);
+  if (error) return;  // a file system without sparse files
+  const std::string message = error_of([&] { load_rtneural<float>(path); });
+  check_names_once(message, path.string());
+  check_mentions(message, {"at most 1073741824 bytes", "got 1073741825"});
+}
+
+TEST_CASE("a compressed model is not unpacked, whatever its size would be") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "model.json.gz";
+  const gzFile file = gzopen(path.string().c_str(), "wb");
+  REQUIRE(file != nullptr);
+  gzwrite(file, model.data(), static_cast<unsigned>(model.size()));
+  REQUIRE(gzclose(file) == Z_OK);
+  const std::string message = error_of([&] { load_rtneural<float>(path); });
+  check_names_once(message, path.string());
+  check_mentions(message, {"valid JSON"});
 }
 
 TEST_CASE("what RTNeural cannot be is not exported, and the older file stays") {

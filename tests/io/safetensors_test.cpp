@@ -444,7 +444,10 @@ TEST_CASE("what the format cannot hold is not written") {
   const auto error_with = [&](const std::string& name, const Tensor& tensor) {
     Safetensors file = awkward_file();
     file.tensors[name] = tensor;
-    return error_of([&] { write_safetensors(path, file); });
+    const std::string message = error_of([&] { write_safetensors(path, file); });
+    check_names_once(message, path.string());
+    check_mentions(error_of([&] { format_safetensors(file); }), {"safetensors: "});
+    return message;
   };
   SECTION("values do not fill the shape") {
     check_mentions(error_with("w", {{2, 2}, std::vector<float>(3)}),
@@ -464,7 +467,9 @@ TEST_CASE("what the format cannot hold is not written") {
   SECTION("metadata") {
     Safetensors file;
     file.metadata["key"] = "\xff";
-    check_mentions(error_of([&] { write_safetensors(path, file); }), {"UTF-8"});
+    const std::string message = error_of([&] { write_safetensors(path, file); });
+    check_names_once(message, path.string());
+    check_mentions(message, {"UTF-8"});
   }
   check_same(read_safetensors(path), awkward_file());
 }

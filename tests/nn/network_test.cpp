@@ -318,6 +318,30 @@ TEST_CASE("initial weights are as documented") {
   CHECK(other.parameters != network.parameters);
 }
 
+TEST_CASE("a network gives views of its readout, and the halves of its layers") {
+  const bool bidirectional = GENERATE(false, true);
+  GLstm<float> network(
+      {.inputs = 2, .hidden = {3, 4}, .outputs = 5, .bidirectional = bidirectional});
+  network.parameters.setRandom();
+  const Index D = network.directions();
+  const auto w = network.readout_weights();
+  const auto b = network.readout_bias();
+  CHECK(w.rows() == 5);
+  CHECK(w.cols() == 4 * D);
+  CHECK(b.size() == 5);
+  CHECK(w == block_view(network.parameters, network.layout().find("readout.w")));
+  CHECK(b == block_view(network.parameters, network.layout().find("readout.b")));
+  network.parameters.setConstant(7);  // a view, no copy
+  CHECK(w(4, 3) == 7);
+  CHECK(b(4) == 7);
+  for (std::size_t l = 0; l < 2; ++l) {
+    for (Index d = 0; d < D; ++d) {
+      CHECK(&network.half(l, d) ==
+            &network.layers()[l * static_cast<std::size_t>(D) + static_cast<std::size_t>(d)]);
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("chrono initialisation spreads the memories of the neurons", "", Lstm<double>,
                    GLstm<double>, GLstm<float>) {
   using Scalar = typename TestType::Scalar;

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "glstm/core/error.hpp"
-#include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/exportable.hpp"
@@ -560,9 +559,8 @@ class HeaderWriter {
   }
 
   void add_readout() {
-    const ParameterLayout& layout = network_.layout();
-    const auto W = block_view(network_.parameters, layout.find("readout.w"));
-    const auto b = block_view(network_.parameters, layout.find("readout.b"));
+    const auto W = network_.readout_weights();
+    const auto b = network_.readout_bias();
     text_ += text_of("/// The linear readout of the last layer.\nstruct Readout {\n",
                      "  static constexpr int inputs = ", W.cols(), ", outputs = ", W.rows(), ";\n");
     add_weights("w", "[outputs]", {W.rows()}, W);

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
+#include <filesystem>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/lstm_weights.hpp"
-#include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/nn/network.hpp"
 
 namespace glstm {
@@ -38,79 +37,71 @@ Safetensors to_keras(const Network<Gate>& network);
 template <class Scalar>
 Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options = {});
 
+/// The network with the weights in the file `path`, which read_safetensors reads; errors name it.
+template <class Scalar>
+Lstm<Scalar> load_keras(const std::filesystem::path& path, const ImportOptions& options = {});
+
 template <TimeGate Gate>
 Safetensors to_keras(const Network<Gate>& network) {
   using Scalar = typename Gate::Scalar;
+  using detail::add_weight;
   detail::require_plain<Gate>();
   network.layout().check(network.parameters, "the parameters of a network");
   Safetensors file;
-  const auto add = [&](const std::string& name, const auto& matrix, std::vector<Index> shape) {
-    file.tensors[name] =
-        detail::to_tensor(matrix, std::move(shape), "the weight that becomes \"" + name + "\"");
-  };
-  const auto directions = static_cast<std::size_t>(network.directions());
-  for (std::size_t i = 0; i < network.layers().size(); ++i) {
-    const Layer<Gate>& layer = network.layers()[i];
-    const Index H = layer.hidden();
-    const LstmWeights<Scalar> weights = layer.weights(network.parameters);
-    const std::string prefix =
-        detail::text_of("layer", i / directions, i % directions == 1 ? ".backward." : ".");
-    add(prefix + "kernel", weights.Wx.transpose(), {layer.inputs(), 4 * H});
-    add(prefix + "recurrent_kernel", weights.Wh.transpose(), {H, 4 * H});
-    add(prefix + "bias", weights.b, {4 * H});
+  for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
+    for (Index direction = 0; direction < network.directions(); ++direction) {
+      const Layer<Gate>& half = network.half(l, direction);
+      const Index H = half.hidden();
+      const LstmWeights<Scalar> weights = half.weights(network.parameters);
+      const std::string prefix = detail::text_of("layer", l, direction == 1 ? ".backward." : ".");
+      add_weight(file, prefix + "kernel", weights.Wx.transpose(), {half.inputs(), 4 * H});
+      add_weight(file, prefix + "recurrent_kernel", weights.Wh.transpose(), {H, 4 * H});
+      add_weight(file, prefix + "bias", weights.b, {4 * H});
+    }
   }
-  const auto w = block_view(network.parameters, network.layout().find("readout.w"));
-  const auto b = block_view(network.parameters, network.layout().find("readout.b"));
-  add("dense.kernel", w.transpose(), {w.cols(), w.rows()});
-  add("dense.bias", b, {b.rows()});
+  const auto w = network.readout_weights();
+  add_weight(file, "dense.kernel", w.transpose(), {w.cols(), w.rows()});
+  add_weight(file, "dense.bias", network.readout_bias(), {w.rows()});
   return file;
 }
 
 template <class Scalar>
 Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options) {
   using detail::any_extent;
-  std::set<std::string> known;
-  const auto has = [&](const std::string& name) { return file.tensors.contains(name); };
-  const auto matrix = [&](const std::string& name, Index rows, Index cols) {
-    known.insert(name);
-    return detail::read_matrix<Scalar>(file, name, rows, cols);
-  };
-  const auto bias = [&](const std::string& name, Index size) -> Vector<Scalar> {
-    known.insert(name);
-    if (!has(name)) return Vector<Scalar>::Zero(size);
-    return detail::read_vector<Scalar>(file, name, size);
-  };
-
+  detail::TensorReader<Scalar> reader(file);
   detail::LstmParts<Scalar> parts;
-  parts.bidirectional = has("layer0.backward.kernel");
+  parts.bidirectional = reader.has("layer0.backward.kernel");
   Index inputs = any_extent;
-  for (Index l = 0; l == 0 || has(detail::text_of("layer", l, ".kernel")); ++l) {
+  for (Index l = 0; l == 0 || reader.has(detail::text_of("layer", l, ".kernel")); ++l) {
     Index gates = any_extent;  // 4H, the same in both directions
     for (const char* direction : {".", ".backward."}) {
       const std::string prefix = detail::text_of("layer", l, direction);
       const std::string kernel = prefix + "kernel";
       detail::LstmHalf<Scalar> half;
-      half.w_ih = matrix(kernel, inputs, gates).transpose();
+      half.w_ih = reader.matrix(kernel, inputs, gates).transpose();
       inputs = half.w_ih.cols();
       gates = half.w_ih.rows();
-      const Index hidden = detail::quarter(gates, "tensor \"" + kernel + "\"");
-      half.w_hh = matrix(prefix + "recurrent_kernel", hidden, gates).transpose();
-      half.b = bias(prefix + "bias", gates);
+      const Index hidden = detail::quarter(gates, detail::tensor_called(kernel));
+      half.w_hh = reader.matrix(prefix + "recurrent_kernel", hidden, gates).transpose();
+      half.b = reader.bias(prefix + "bias", gates);
       parts.halves.push_back(std::move(half));
       if (!parts.bidirectional) break;
     }
     inputs = parts.states();
   }
-  if (has("dense.kernel")) {
-    parts.readout_w = matrix("dense.kernel", parts.states(), any_extent).transpose();
-    parts.readout_b = bias("dense.bias", parts.readout_w.rows());
+  if (reader.has("dense.kernel")) {
+    parts.readout_w = reader.matrix("dense.kernel", parts.states(), any_extent).transpose();
+    parts.readout_b = reader.bias("dense.bias", parts.readout_w.rows());
   }
-  for (const auto& [name, tensor] : file.tensors) {
-    detail::require(known.contains(name), "tensor \"", name, "\": expected those of ",
-                    parts.halves.size() / (parts.bidirectional ? 2 : 1),
-                    " LSTM layers and a Dense layer only, it is none of them");
-  }
+  reader.require_no_other(detail::text_of(parts.layers(), " LSTM layers and a Dense layer"),
+                          [](const std::string&) { return true; });
   return detail::assemble(parts, options);
+}
+
+template <class Scalar>
+Lstm<Scalar> load_keras(const std::filesystem::path& path, const ImportOptions& options) {
+  const Safetensors file = read_safetensors(path);
+  return detail::naming_source(path.string(), [&] { return from_keras<Scalar>(file, options); });
 }
 
 }  // namespace glstm

@@ -1,7 +1,9 @@
 // Plain LSTMs from and for other libraries: what their formats have in common.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -52,10 +54,13 @@ struct LstmParts {
   Matrix<Scalar> readout_w;  // [O, states of the last layer]; empty: there is no readout
   Vector<Scalar> readout_b;  // [O]
 
+  std::size_t directions() const { return bidirectional ? 2 : 1; }
+  std::size_t layers() const { return halves.size() / directions(); }
+
   /// The states of the last layer so far.
   Index states() const {
     if (halves.empty()) return any_extent;
-    return (bidirectional ? 2 : 1) * halves.back().w_hh.cols();
+    return static_cast<Index>(directions()) * halves.back().w_hh.cols();
   }
 };
 
@@ -68,7 +73,7 @@ Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, const ImportOptions& impor
   NetworkOptions<AlwaysOpen<Scalar>> options;
   options.inputs = parts.halves.front().w_ih.cols();
   options.hidden.clear();
-  for (std::size_t i = 0; i < parts.halves.size(); i += parts.bidirectional ? 2 : 1) {
+  for (std::size_t i = 0; i < parts.halves.size(); i += parts.directions()) {
     options.hidden.push_back(parts.halves[i].w_hh.cols());
   }
   options.outputs = identity ? parts.states() : parts.readout_w.rows();
@@ -80,7 +85,7 @@ Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, const ImportOptions& impor
   for (std::size_t i = 0; i < parts.halves.size(); ++i) {
     const LstmHalf<Scalar>& half = parts.halves[i];
     require(half.b.allFinite(), "expected biases whose sums are finite, got others in layer ",
-            i / (parts.bidirectional ? 2 : 1));
+            i / parts.directions());
     LstmGradients<Scalar> blocks = network.layers()[i].gradients(network.parameters);  // views
     blocks.dWx = half.w_ih;
     blocks.dWh = half.w_hh;
@@ -111,31 +116,71 @@ std::vector<Scalar> read_reals(const Tensor& tensor, const std::string& where) {
   return tensor.as<Scalar>();
 }
 
-/// The tensor `name` as a matrix [rows, cols].
+/// Takes the tensors of a file as matrices and vectors, and knows which it has taken.
 template <class Scalar>
-Matrix<Scalar> read_matrix(const Safetensors& file, const std::string& name, Index rows,
-                           Index cols) {
-  const std::string where = "tensor \"" + name + "\"";
-  const Tensor& tensor = file.find(name);
-  const std::vector<Index>& shape = tensor.shape;
-  require(shape.size() == 2 && (rows == any_extent ? shape[0] > 0 : shape[0] == rows) &&
-              (cols == any_extent ? shape[1] > 0 : shape[1] == cols),
-          where, ": expected shape [", extent_text(rows), ",", extent_text(cols), "], got ",
-          Json(shape));
-  Matrix<Scalar> matrix(shape[0], shape[1]);
-  read_numbers(read_reals<Scalar>(tensor, where), where, matrix.leftCols(shape[1]));
-  return matrix;
-}
+class TensorReader {
+ public:
+  /// Keeps a reference to `file`.
+  explicit TensorReader(const Safetensors& file) : file_(file) {}
 
-/// The tensor `name` as a vector [size].
-template <class Scalar>
-Vector<Scalar> read_vector(const Safetensors& file, const std::string& name, Index size) {
-  const std::string where = "tensor \"" + name + "\"";
-  const Tensor& tensor = file.find(name);
-  require_shape(tensor, {size}, where);
-  Vector<Scalar> vector(size);
-  read_numbers(read_reals<Scalar>(tensor, where), where, vector.leftCols(1));
-  return vector;
+  bool has(const std::string& name) const { return file_.tensors.contains(name); }
+
+  /// The tensor `name` as a matrix [rows, cols].
+  Matrix<Scalar> matrix(const std::string& name, Index rows, Index cols) {
+    const std::string where = tensor_called(name);
+    const Tensor& tensor = take(name);
+    const std::vector<Index>& shape = tensor.shape;
+    require(shape.size() == 2 && (rows == any_extent ? shape[0] > 0 : shape[0] == rows) &&
+                (cols == any_extent ? shape[1] > 0 : shape[1] == cols),
+            where, ": expected shape [", extent_text(rows), ",", extent_text(cols), "], got ",
+            Json(shape));
+    Matrix<Scalar> matrix(shape[0], shape[1]);
+    read_numbers(read_reals<Scalar>(tensor, where), where, matrix.leftCols(shape[1]));
+    return matrix;
+  }
+
+  /// The tensor `name` as a vector [size].
+  Vector<Scalar> vector(const std::string& name, Index size) {
+    const std::string where = tensor_called(name);
+    const Tensor& tensor = take(name);
+    require_shape(tensor, {size}, where);
+    Vector<Scalar> vector(size);
+    read_numbers(read_reals<Scalar>(tensor, where), where, vector.leftCols(1));
+    return vector;
+  }
+
+  /// Likewise, but zero where the file has none.
+  Vector<Scalar> bias(const std::string& name, Index size) {
+    if (!has(name)) return Vector<Scalar>::Zero(size);
+    return vector(name, size);
+  }
+
+  /// Throws Error, which says that `expected` was, if a tensor has not been taken whose name
+  /// ours(name) holds for.
+  template <class Ours>
+  void require_no_other(const std::string& expected, Ours&& ours) const {
+    for (const auto& [name, tensor] : file_.tensors) {
+      require(!ours(name) || taken_.contains(name), tensor_called(name), ": expected those of ",
+              expected, " only, it is none of them");
+    }
+  }
+
+ private:
+  const Tensor& take(const std::string& name) {
+    taken_.insert(name);
+    return file_.find(name);
+  }
+
+  const Safetensors& file_;
+  std::set<std::string> taken_;
+};
+
+/// Adds a matrix or vector to `file`, of `shape` in row-major order.
+template <class Derived>
+void add_weight(Safetensors& file, const std::string& name,
+                const Eigen::MatrixBase<Derived>& weight, std::vector<Index> shape) {
+  file.tensors[name] =
+      to_tensor(weight, std::move(shape), "the weight that becomes \"" + name + "\"");
 }
 
 /// The neurons of a layer of which four times as many make `extent`.

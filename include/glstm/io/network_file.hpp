@@ -20,6 +20,7 @@
 #include "glstm/core/types.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/loss.hpp"
@@ -271,16 +272,6 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
   return info;
 }
 
-/// What `callable` returns; `source` comes first in the message of an Error.
-template <class Callable>
-auto naming_source(const std::string& source, Callable&& callable) {
-  try {
-    return callable();
-  } catch (const Error& error) {
-    throw Error(source + ": " + error.what());
-  }
-}
-
 /// The numbers of a matrix, row-major.
 template <class Derived>
 std::vector<typename Derived::Scalar> row_major(const Eigen::MatrixBase<Derived>& matrix) {
@@ -303,20 +294,17 @@ Tensor rounded_tensor(const Eigen::Map<const Matrix<Scalar>>& weights, const Par
 
 /// Throws Error if a time gate is unusable.
 template <TimeGate Gate>
-void check_gates(const Network<Gate>& network, const std::string& source) {
-  naming_source(source, [&] {
-    for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);
-  });
+void check_gates(const Network<Gate>& network) {
+  for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);
 }
 
 template <TimeGate Gate>
 Safetensors network_tensors(const Network<Gate>& network, WeightStorage storage,
-                            const std::map<std::string, std::string>& metadata,
-                            const std::string& source) {
+                            const std::map<std::string, std::string>& metadata) {
   network.layout().check(network.parameters, "the parameters of a network");
   Safetensors file;
   for (const ParameterBlock& block : network.layout().blocks()) {
-    const std::string where = tensor_in(source, block.name);
+    const std::string where = tensor_called(block.name);
     const auto matrix = block_view(network.parameters, block);
     Tensor tensor = to_tensor(matrix, tensor_shape(block), where);  // checks the numbers
     if (block.role == ParameterRole::weight && storage != WeightStorage::full) {
@@ -324,11 +312,11 @@ Safetensors network_tensors(const Network<Gate>& network, WeightStorage storage,
     }
     file.tensors.emplace(block.name, std::move(tensor));
   }
-  check_gates(network, source);
+  check_gates(network);
   file.metadata = metadata;
   const Json configuration = configuration_of(network, storage);
-  require(file.metadata.emplace(network_key, configuration.dump()).second, source,
-          ": the metadata \"", network_key, "\" is the network's, it cannot be given");
+  require(file.metadata.emplace(network_key, configuration.dump()).second, "the metadata \"",
+          network_key, "\" is the network's, it cannot be given");
   return file;
 }
 
@@ -394,7 +382,7 @@ Network<Gate> network_from(const Safetensors& file, const std::string& source) {
     read_numbers(stored_numbers<Scalar>(file, source, info, block), tensor_in(source, block.name),
                  block_view(network.parameters, block));
   }
-  check_gates(network, source);
+  naming_source(source, [&] { check_gates(network); });
   return network;
 }
 
@@ -408,7 +396,9 @@ std::map<std::string, std::string> network_metadata(const Network<Gate>& network
 template <TimeGate Gate>
 void save_network(const std::filesystem::path& path, const Network<Gate>& network,
                   WeightStorage storage, const std::map<std::string, std::string>& metadata) {
-  write_safetensors(path, detail::network_tensors(network, storage, metadata, path.string()));
+  write_safetensors(path, detail::naming_source(path.string(), [&] {
+                      return detail::network_tensors(network, storage, metadata);
+                    }));
 }
 
 template <TimeGate Gate>

@@ -284,11 +284,6 @@ class NetworkGraph {
   static_assert(gated || std::is_same_v<Gate, AlwaysOpen<Scalar>>,
                 "ONNX export knows the time gates AlwaysOpen, GaussianGate and PhasedGate");
 
-  const Layer<Gate>& half(std::size_t l, Index direction) const {
-    return network_.layers()[l * static_cast<std::size_t>(network_.directions()) +
-                             static_cast<std::size_t>(direction)];
-  }
-
   void add_inputs() {
     const NetworkOptions<Gate>& sizes = network_.options();
     graph_.input("x", scalar_type, {"T", "B", std::to_string(sizes.inputs)}, "the sequences");
@@ -353,12 +348,13 @@ class NetworkGraph {
   std::string lstm_operator(std::size_t l, const std::string& name, const std::string& sequence,
                             bool hands_on) {
     using Rows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    const Index D = network_.directions(), H = half(l, 0).hidden(), I = half(l, 0).inputs();
+    const Index D = network_.directions(), H = network_.half(l, 0).hidden(),
+                I = network_.half(l, 0).inputs();
     constexpr std::array<Index, 4> order{0, 3, 1, 2};  // ONNX's gates are i, o, f, g
     Rows W(4 * H * D, I), R(4 * H * D, H), B(D, 8 * H);
     B.setZero();  // the second 4H are a bias for the recurrent part
     for (Index d = 0; d < D; ++d) {
-      const LstmWeights<Scalar> weights = half(l, d).weights(network_.parameters);
+      const LstmWeights<Scalar> weights = network_.half(l, d).weights(network_.parameters);
       for (Index q = 0; q < 4; ++q) {
         const Index from = order[static_cast<std::size_t>(q)] * H, to = (4 * d + q) * H;
         W.middleRows(to, H) = weights.Wx.middleRows(from, H);
@@ -387,9 +383,10 @@ class NetworkGraph {
   /// A layer as a Scan for each direction; the result as of lstm_operator.
   std::string scans(std::size_t l, const std::string& name, const std::string& sequence,
                     bool hands_on) {
-    const std::string forward = scan(half(l, 0), name + ".", sequence, hands_on, false);
+    const std::string forward = scan(network_.half(l, 0), name + ".", sequence, hands_on, false);
     if (!network_.options().bidirectional) return forward;
-    const std::string reverse = scan(half(l, 1), name + ".reverse.", sequence, hands_on, true);
+    const std::string reverse =
+        scan(network_.half(l, 1), name + ".reverse.", sequence, hands_on, true);
     return graph_.compute(name + ".both", "Concat", {forward, reverse},
                           {attribute("axis", hands_on ? 2 : 1)});
   }
@@ -512,9 +509,8 @@ class NetworkGraph {
   }
 
   void add_readout(const std::string& states, bool every_step) {
-    const ParameterLayout& layout = network_.layout();
-    const auto W = block_view(network_.parameters, layout.find("readout.w"));
-    const auto b = block_view(network_.parameters, layout.find("readout.b"));
+    const auto W = network_.readout_weights();
+    const auto b = network_.readout_bias();
     graph_.tensor("readout.W", {W.cols(), W.rows()}, W.data());
     graph_.tensor("readout.b", {b.rows()}, b.data());
     graph_.compute("readout.product", "MatMul", {states, "readout.W"});

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,8 +10,8 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/lstm_weights.hpp"
-#include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/nn/network.hpp"
 
 namespace glstm {
@@ -48,9 +48,15 @@ template <class Scalar>
 Lstm<Scalar> from_pytorch(const Safetensors& file, const PyTorchNames& names = {},
                           const ImportOptions& options = {});
 
+/// The network with the weights in the file `path`, which read_safetensors reads; errors name it.
+template <class Scalar>
+Lstm<Scalar> load_pytorch(const std::filesystem::path& path, const PyTorchNames& names = {},
+                          const ImportOptions& options = {});
+
 template <TimeGate Gate>
 Safetensors to_pytorch(const Network<Gate>& network, const PyTorchNames& names) {
   using Scalar = typename Gate::Scalar;
+  using detail::add_weight;
   detail::require_plain<Gate>();
   network.layout().check(network.parameters, "the parameters of a network");
   const std::vector<Index>& hidden = network.options().hidden;
@@ -60,27 +66,22 @@ Safetensors to_pytorch(const Network<Gate>& network, const PyTorchNames& names) 
   }
   Safetensors file;
   file.metadata = {{"format", "pt"}};
-  const auto add = [&](const std::string& name, const auto& matrix, std::vector<Index> shape) {
-    file.tensors[name] =
-        detail::to_tensor(matrix, std::move(shape), "the weight that becomes \"" + name + "\"");
-  };
-  const auto directions = static_cast<std::size_t>(network.directions());
-  for (std::size_t i = 0; i < network.layers().size(); ++i) {
-    const Layer<Gate>& layer = network.layers()[i];
-    const Index H = layer.hidden();
-    const LstmWeights<Scalar> weights = layer.weights(network.parameters);
-    const std::string end =
-        detail::text_of("_l", i / directions, i % directions == 1 ? "_reverse" : "");
-    add(names.lstm + "weight_ih" + end, weights.Wx, {4 * H, layer.inputs()});
-    add(names.lstm + "weight_hh" + end, weights.Wh, {4 * H, H});
-    add(names.lstm + "bias_ih" + end, weights.b, {4 * H});
-    add(names.lstm + "bias_hh" + end, Vector<Scalar>::Zero(4 * H), {4 * H});
+  for (std::size_t l = 0; l < hidden.size(); ++l) {
+    for (Index direction = 0; direction < network.directions(); ++direction) {
+      const Layer<Gate>& half = network.half(l, direction);
+      const Index H = half.hidden();
+      const LstmWeights<Scalar> weights = half.weights(network.parameters);
+      const std::string end = detail::text_of("_l", l, direction == 1 ? "_reverse" : "");
+      add_weight(file, names.lstm + "weight_ih" + end, weights.Wx, {4 * H, half.inputs()});
+      add_weight(file, names.lstm + "weight_hh" + end, weights.Wh, {4 * H, H});
+      add_weight(file, names.lstm + "bias_ih" + end, weights.b, {4 * H});
+      add_weight(file, names.lstm + "bias_hh" + end, Vector<Scalar>::Zero(4 * H), {4 * H});
+    }
   }
   if (!names.readout.empty()) {
-    const auto w = block_view(network.parameters, network.layout().find("readout.w"));
-    const auto b = block_view(network.parameters, network.layout().find("readout.b"));
-    add(names.readout + "weight", w, {w.rows(), w.cols()});
-    add(names.readout + "bias", b, {b.rows()});
+    const auto w = network.readout_weights();
+    add_weight(file, names.readout + "weight", w, {w.rows(), w.cols()});
+    add_weight(file, names.readout + "bias", network.readout_bias(), {w.rows()});
   }
   return file;
 }
@@ -88,58 +89,53 @@ Safetensors to_pytorch(const Network<Gate>& network, const PyTorchNames& names) 
 template <class Scalar>
 Lstm<Scalar> from_pytorch(const Safetensors& file, const PyTorchNames& names,
                           const ImportOptions& options) {
-  using detail::any_extent, detail::require;
-  std::set<std::string> known;
-  const auto has = [&](const std::string& name) { return file.tensors.contains(name); };
-  const auto matrix = [&](const std::string& name, Index rows, Index cols) {
-    known.insert(name);
-    return detail::read_matrix<Scalar>(file, name, rows, cols);
-  };
-  const auto vector = [&](const std::string& name, Index size) {
-    known.insert(name);
-    return detail::read_vector<Scalar>(file, name, size);
-  };
-
-  require(!has(names.lstm + "weight_hr_l0"), "the nn.LSTM \"", names.lstm,
-          "\" has projections (proj_size), which a layer of glstm has not");
+  using detail::any_extent;
+  detail::TensorReader<Scalar> reader(file);
+  detail::require(!reader.has(names.lstm + "weight_hr_l0"), "the nn.LSTM \"", names.lstm,
+                  "\" has projections (proj_size), which a layer of glstm has not");
   detail::LstmParts<Scalar> parts;
-  parts.bidirectional = has(names.lstm + "weight_ih_l0_reverse");
+  parts.bidirectional = reader.has(names.lstm + "weight_ih_l0_reverse");
   Index inputs = any_extent, gates = any_extent;  // gates: 4H
-  for (Index l = 0; l == 0 || has(detail::text_of(names.lstm, "weight_ih_l", l)); ++l) {
+  for (Index l = 0; l == 0 || reader.has(detail::text_of(names.lstm, "weight_ih_l", l)); ++l) {
     for (const char* direction : {"", "_reverse"}) {
       const std::string end = detail::text_of("_l", l, direction);
       const std::string weight_ih = names.lstm + "weight_ih" + end;
       detail::LstmHalf<Scalar> half;
-      half.w_ih = matrix(weight_ih, gates, inputs);
+      half.w_ih = reader.matrix(weight_ih, gates, inputs);
       inputs = half.w_ih.cols();
       gates = half.w_ih.rows();
-      half.w_hh = matrix(names.lstm + "weight_hh" + end, gates,
-                         detail::quarter(gates, "tensor \"" + weight_ih + "\""));
+      half.w_hh = reader.matrix(names.lstm + "weight_hh" + end, gates,
+                                detail::quarter(gates, detail::tensor_called(weight_ih)));
       const std::string bias_ih = names.lstm + "bias_ih" + end;
       const std::string bias_hh = names.lstm + "bias_hh" + end;
       half.b.setZero(gates);
-      if (has(bias_ih) || has(bias_hh)) half.b = vector(bias_ih, gates) + vector(bias_hh, gates);
+      if (reader.has(bias_ih) || reader.has(bias_hh)) {
+        half.b = reader.vector(bias_ih, gates) + reader.vector(bias_hh, gates);
+      }
       parts.halves.push_back(std::move(half));
       if (!parts.bidirectional) break;
     }
     inputs = parts.states();
   }
   if (!names.readout.empty()) {
-    parts.readout_w = matrix(names.readout + "weight", any_extent, parts.states());
-    const Index outputs = parts.readout_w.rows();
-    parts.readout_b.setZero(outputs);
-    const std::string bias = names.readout + "bias";
-    if (has(bias)) parts.readout_b = vector(bias, outputs);
+    parts.readout_w = reader.matrix(names.readout + "weight", any_extent, parts.states());
+    parts.readout_b = reader.bias(names.readout + "bias", parts.readout_w.rows());
   }
-  for (const auto& [name, tensor] : file.tensors) {
-    const bool ours =
-        name.starts_with(names.lstm) || (!names.readout.empty() && name.starts_with(names.readout));
-    require(!ours || known.contains(name), "tensor \"", name,
-            "\": expected those of an nn.LSTM of ",
-            parts.halves.size() / (parts.bidirectional ? 2 : 1),
-            " layers without projections and of an nn.Linear only, it is none of them");
-  }
+  reader.require_no_other(detail::text_of("an nn.LSTM of ", parts.layers(),
+                                          " layers without projections and of an nn.Linear"),
+                          [&](const std::string& name) {
+                            return name.starts_with(names.lstm) ||
+                                   (!names.readout.empty() && name.starts_with(names.readout));
+                          });
   return detail::assemble(parts, options);
+}
+
+template <class Scalar>
+Lstm<Scalar> load_pytorch(const std::filesystem::path& path, const PyTorchNames& names,
+                          const ImportOptions& options) {
+  const Safetensors file = read_safetensors(path);
+  return detail::naming_source(path.string(),
+                               [&] { return from_pytorch<Scalar>(file, names, options); });
 }
 
 }  // namespace glstm

@@ -3,18 +3,16 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
-#include "glstm/io/file_bytes.hpp"
 #include "glstm/io/lstm_weights.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -43,7 +41,7 @@ template <class Scalar>
 Lstm<Scalar> from_rtneural(std::string_view json, const std::string& source,
                            const ImportOptions& options = {.readout = Readout::every_step});
 
-/// The network of the model in the file `path`, of up to a gibibyte.
+/// The network of the model in the file `path`, of up to a gibibyte and not compressed.
 template <class Scalar>
 Lstm<Scalar> load_rtneural(const std::filesystem::path& path,
                            const ImportOptions& options = {.readout = Readout::every_step});
@@ -138,10 +136,9 @@ std::string to_rtneural(const Network<Gate>& network) {
         {json_matrix(weights.Wx.transpose(), where), json_matrix(weights.Wh.transpose(), where),
          json_vector(weights.b, where)});
   }
-  const auto w = block_view(network.parameters, network.layout().find("readout.w"));
-  const auto b = block_view(network.parameters, network.layout().find("readout.b"));
-  add("dense", "", w.rows(),
-      {json_matrix(w.transpose(), "the readout"), json_vector(b.col(0), "the readout")});
+  add("dense", "", network.options().outputs,
+      {json_matrix(network.readout_weights().transpose(), "the readout"),
+       json_vector(network.readout_bias(), "the readout")});
   const Json model = {{"in_shape", {nullptr, nullptr, network.options().inputs}},
                       {"layers", std::move(layers)}};
   return model.dump();
@@ -211,14 +208,13 @@ Lstm<Scalar> from_rtneural(std::string_view json, const std::string& source,
     parts.halves.push_back(std::move(half));
   }
   require(!parts.halves.empty(), source, ": expected lstm layers, got none");
-  return detail::assemble(parts, options);
+  return detail::naming_source(source, [&] { return detail::assemble(parts, options); });
 }
 
 template <class Scalar>
 Lstm<Scalar> load_rtneural(const std::filesystem::path& path, const ImportOptions& options) {
-  const std::vector<std::uint8_t> bytes = read_file_bytes(path);
-  return from_rtneural<Scalar>({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                               path.string(), options);
+  detail::SourceFile file(path);
+  return from_rtneural<Scalar>(detail::read_whole(file, 1 << 30), file.name(), options);
 }
 
 }  // namespace glstm

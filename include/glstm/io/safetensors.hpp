@@ -7,13 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <new>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -22,6 +20,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
 namespace glstm {
@@ -80,7 +79,8 @@ Safetensors read_safetensors(const std::filesystem::path& path);
 /// values do not fill its shape or a text is not UTF-8.
 std::string format_safetensors(const Safetensors& file);
 
-/// Writes the file, all or nothing; throws like format_safetensors and write_file_atomically.
+/// Writes the file, all or nothing; throws like format_safetensors and write_file_atomically, with
+/// the path in the message.
 void write_safetensors(const std::filesystem::path& path, const Safetensors& file);
 
 template <class T>
@@ -125,8 +125,10 @@ struct DataRange {
   auto operator<=>(const DataRange&) const = default;
 };
 
+inline std::string tensor_called(const std::string& name) { return "tensor \"" + name + "\""; }
+
 inline std::string tensor_in(const std::string& source, const std::string& name) {
-  return source + ": tensor \"" + name + "\"";
+  return source + ": " + tensor_called(name);
 }
 
 /// A shape with `item` bytes for each number takes `actual` bytes.
@@ -273,8 +275,7 @@ Safetensors read_safetensors_from(std::uintmax_t size, Read&& read, const std::s
 
 /// Appends the numbers to `data` and the tensor's entry to `header`.
 inline void append_tensor(const std::string& name, const Tensor& tensor, Json& header,
-                          std::string& data) {
-  const std::string where = tensor_in("safetensors", name);
+                          std::string& data, const std::string& where) {
   require(name != metadata_key, where, ": expected another name, the format reserves this one");
   const std::size_t begin = data.size();
   const auto append = [&]<class T>(const std::vector<T>& values) {
@@ -285,6 +286,33 @@ inline void append_tensor(const std::string& name, const Tensor& tensor, Json& h
   std::visit(append, tensor.values);
   header[name] = {
       {"dtype", tensor.dtype()}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+}
+
+/// format_safetensors, whose errors name `source`.
+inline std::string format_safetensors_as(const Safetensors& file, const std::string& source) {
+  Json header = Json::object();  // keeps its keys sorted
+  if (!file.metadata.empty()) header[metadata_key] = file.metadata;
+  std::string data;
+  // One data type after the other, the widest first, so that every tensor is aligned: PyTorch
+  // uses them where they lie in the file.
+  for (std::size_t type = 0; type < std::variant_size_v<Tensor::Values>; ++type) {
+    for (const auto& [name, tensor] : file.tensors) {
+      if (tensor.values.index() != type) continue;
+      append_tensor(name, tensor, header, data, tensor_in(source, name));
+    }
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception& error) {
+    throw Error(source + ": expected names and metadata in UTF-8, got " + error.what());
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');
+  check_header_size(text.size(), source);
+  const std::uint64_t length = text.size();
+  std::string bytes(sizeof length, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  return bytes + text + data;
 }
 
 }  // namespace detail
@@ -299,48 +327,17 @@ inline Safetensors parse_safetensors(std::string_view bytes, const std::string& 
 }
 
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
-  using detail::require;
-  const std::string source = path.string();
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);  // fails for folders, pipes, devices
-  require(!error, source, ": expected a readable file: ", error.message());
-  std::ifstream stream(path, std::ios::binary);
-  require(stream.is_open(), source, ": expected a readable file, cannot open it");
-  const auto read = [&](char* to, std::size_t count) {
-    stream.read(to, static_cast<std::streamsize>(count));
-    require(stream.good(), source, ": expected ", size, " bytes, got fewer");
-  };
-  return detail::read_safetensors_from(size, read, source);
+  detail::SourceFile file(path);
+  const auto read = [&](char* to, std::size_t count) { file.read(to, count); };
+  return detail::read_safetensors_from(file.size(), read, file.name());
 }
 
 inline std::string format_safetensors(const Safetensors& file) {
-  detail::Json header = detail::Json::object();  // keeps its keys sorted
-  if (!file.metadata.empty()) header[detail::metadata_key] = file.metadata;
-  std::string data;
-  // One data type after the other, the widest first, so that every tensor is aligned: PyTorch
-  // uses them where they lie in the file.
-  for (std::size_t type = 0; type < std::variant_size_v<Tensor::Values>; ++type) {
-    for (const auto& [name, tensor] : file.tensors) {
-      if (tensor.values.index() == type) detail::append_tensor(name, tensor, header, data);
-    }
-  }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const detail::Json::exception& error) {
-    throw Error(std::string("safetensors: expected names and metadata in UTF-8, got ") +
-                error.what());
-  }
-  text.append((8 - text.size() % 8) % 8, ' ');
-  detail::check_header_size(text.size(), "safetensors");
-  const std::uint64_t length = text.size();
-  std::string bytes(sizeof length, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  return bytes + text + data;
+  return detail::format_safetensors_as(file, "safetensors");
 }
 
 inline void write_safetensors(const std::filesystem::path& path, const Safetensors& file) {
-  write_file_atomically(path, format_safetensors(file));
+  write_file_atomically(path, detail::format_safetensors_as(file, path.string()));
 }
 
 }  // namespace glstm

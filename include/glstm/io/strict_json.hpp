@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -20,41 +21,98 @@ namespace glstm::detail {
 
 using Json = nlohmann::json;
 
-/// The JSON object that `text` is. It is refused while it is being parsed when objects and arrays
-/// nest deeper than `levels`, or when it repeats a key, of which nlohmann::json would silently keep
-/// one. Throws Error, which says that in `source` a `what` ("a header", say) was expected.
+/// Goes through a text without keeping its values: throws Error unless it is JSON whose objects and
+/// arrays nest no deeper than `levels` and which repeats no key.
+class JsonCheck : public nlohmann::json_sax<Json> {
+ public:
+  /// `what` and `source` are for the messages, as of parse_json_object.
+  JsonCheck(int levels, std::string what, std::string source)
+      : levels_(levels), what_(std::move(what)), source_(std::move(source)) {}
+
+  /// How many values there were, objects and arrays among them.
+  std::size_t values() const { return values_; }
+
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t) override { return value(); }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t&) override { return value(); }
+  bool binary(binary_t&) override { return value(); }
+
+  bool start_object(std::size_t) override {
+    enter();
+    keys_.emplace_back();
+    return value();
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    --level_;
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    enter();
+    return value();
+  }
+  bool end_array() override {
+    --level_;
+    return true;
+  }
+  bool key(string_t& key) override {
+    if (keys_.size() == 1) entry_ = key;
+    require(keys_.back().insert(key).second, source_, ": expected unique keys, got \"", key,
+            "\" twice in ", what_, ", at \"", entry_, "\"");
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    throw Error(source_ + ": expected " + what_ + " of valid JSON, got " + error.what());
+  }
+
+ private:
+  bool value() {
+    ++values_;
+    return true;
+  }
+  void enter() {
+    require(level_ < levels_, source_, ": expected ", what_, " of at most ", levels_,
+            " levels, got more at \"", entry_, "\"");
+    ++level_;
+  }
+
+  int levels_, level_ = 0;
+  std::string what_, source_, entry_;
+  std::size_t values_ = 0;
+  std::vector<std::set<std::string>> keys_;  // of the objects not yet complete, outermost first
+};
+
+/// The JSON object that `text` is. It is refused, before anything of it is kept, when objects and
+/// arrays nest deeper than `levels`, when it repeats a key, of which nlohmann::json would silently
+/// keep one, or when memory cannot hold it. Throws Error, which says that in `source` a `what` ("a
+/// header", say) was expected.
 inline Json parse_json_object(std::string_view text, int levels, const std::string& what,
                               const std::string& source) {
   // Checked here because nlohmann::json takes a NUL for the end.
   require(text.find('\0') == text.npos, source, ": expected ", what,
           " of valid JSON, got a NUL byte at ", text.find('\0'));
-  std::vector<std::set<std::string>> keys;  // of the objects not yet complete, outermost first
-  std::string entry;
-  const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      require(depth < levels, source, ": expected ", what, " of at most ", levels,
-              " levels, got more at \"", entry, "\"");
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const std::string key = parsed.get<std::string>();
-      if (keys.size() == 1) entry = key;
-      require(keys.back().insert(key).second, source, ": expected unique keys, got \"", key,
-              "\" twice in ", what, ", at \"", entry, "\"");
-    }
-    return true;
-  };
-  Json parsed;
   try {
-    parsed = Json::parse(text, check);
+    // A pass of its own, not a callback of the parser, which looks through all elements of an array
+    // again whenever one of them, an object, ends.
+    JsonCheck check(levels, what, source);
+    Json::sax_parse(text, &check);
+    // nlohmann::json takes memory even to destroy an array, so one that runs out of it half-way
+    // ends the program. Hence more than it can need is asked for before: values take up to 152
+    // bytes, while an array of {} grows and is destroyed, beside the characters of strings.
+    ::operator delete(::operator new(256 * check.values() + 4 * text.size()));
+    Json parsed = Json::parse(text);
+    require(parsed.is_object(), source, ": expected ", what, " that is a JSON object, got another ",
+            "value");
+    return parsed;
   } catch (const Json::exception& error) {
     throw Error(source + ": expected " + what + " of valid JSON, got " + error.what());
+  } catch (const std::bad_alloc&) {
+    throw Error(source + ": expected " + what + " that memory can hold, got " +
+                std::to_string(text.size()) + " bytes");
   }
-  require(parsed.is_object(), source, ": expected ", what, " that is a JSON object, got another ",
-          "value");
-  return parsed;
 }
 
 /// The names of an enumeration's values.

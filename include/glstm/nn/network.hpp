@@ -151,6 +151,19 @@ class Network {
   const std::vector<Layer<Gate>>& layers() const { return layers_; }
   /// Halves of a layer: 2 when the network is bidirectional.
   Index directions() const { return options_.bidirectional ? 2 : 1; }
+  /// The half of layer l, counted from the input on, that reads forward (direction 0) or back (1).
+  const Layer<Gate>& half(std::size_t l, Index direction) const {
+    return layers_[place(l, static_cast<std::size_t>(direction))];
+  }
+
+  /// The readout's matrix [O,D*H], for H neurons in the last layer and D directions, and its bias
+  /// [O]: views of the parameters, which must be as many as layout() says.
+  Eigen::Map<const Matrix<Scalar>> readout_weights() const {
+    return block_view(parameters, layout_.find("readout.w"));
+  }
+  Eigen::Map<const Vector<Scalar>> readout_bias() const {
+    return {parameters.data() + layout_.find("readout.b").offset, options_.outputs};
+  }
 
   /// Draws all parameters: input weights and readout by Glorot, recurrent weights orthogonal per
   /// gate, biases zero but for the forget gate's, time gates as the gate itself prescribes.
@@ -301,7 +314,7 @@ class Network {
   std::size_t depth() const { return options_.hidden.size(); }
 
   /// The place in layers() of a half of layer l.
-  std::size_t half(std::size_t l, std::size_t direction) const {
+  std::size_t place(std::size_t l, std::size_t direction) const {
     return static_cast<std::size_t>(directions()) * l + direction;
   }
 
@@ -335,8 +348,8 @@ class Network {
     if (options_.bidirectional && options_.readout == Readout::last_step) {
       const Index H = options_.hidden.back();
       tape.final_hidden.resize(input.batch(), 2 * H);
-      tape.final_hidden << tape.final_states[half(depth() - 1, 0)].h,
-          tape.final_states[half(depth() - 1, 1)].h;
+      tape.final_hidden << tape.final_states[place(depth() - 1, 0)].h,
+          tape.final_states[place(depth() - 1, 1)].h;
     }
     readout_->forward(parameters, read_states(tape), tape.readout);
   }
@@ -345,13 +358,13 @@ class Network {
                          Keep keep, Path path) const {
     const bool every_step = hands_on_every_step(l);
     for (const std::size_t direction : {0u, 1u}) {
-      const std::size_t place = half(l, direction);
-      const Layer<Gate>& layer = layers_[place];
+      const std::size_t here = place(l, direction);
+      const Layer<Gate>& layer = layers_[here];
       if (direction == 1) detail::reverse_steps<Scalar>(x, layer.inputs(), timing, tape.reversed);
       layer.forward(parameters, direction == 0 ? x : tape.reversed,
                     direction == 0 ? timing : tape.reversed_timing, nullptr,
-                    tape.final_states[place], every_step ? &tape.halves[direction] : nullptr,
-                    tape.layers[place], keep, path);
+                    tape.final_states[here], every_step ? &tape.halves[direction] : nullptr,
+                    tape.layers[here], keep, path);
     }
     if (!every_step) return;
     detail::reverse_steps<Scalar>(tape.halves[1], options_.hidden[l], timing, tape.reversed);
@@ -372,8 +385,8 @@ class Network {
       return;
     }
     for (const std::size_t direction : {1u, 0u}) {
-      const std::size_t place = half(l, direction);
-      const Layer<Gate>& layer = layers_[place];
+      const std::size_t here = place(l, direction);
+      const Layer<Gate>& layer = layers_[here];
       State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, H);
       Matrix<Scalar>& doutputs = tape.halves[0];
       if (!every_step) {
@@ -385,7 +398,7 @@ class Network {
         detail::reverse_steps<Scalar>(tape.reversed, H, timing, doutputs);
       }
       Matrix<Scalar>& dx = direction == 0 ? tape.halves[1] : tape.reversed;
-      layer.backward(parameters, direction == 0 ? timing : tape.reversed_timing, tape.layers[place],
+      layer.backward(parameters, direction == 0 ? timing : tape.reversed_timing, tape.layers[here],
                      every_step ? &doutputs : nullptr, budget_gradient, adjoint,
                      l > 0 ? &dx : nullptr, gradient);
       if (l == 0) continue;
