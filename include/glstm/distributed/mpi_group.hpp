@@ -73,10 +73,32 @@ class MpiGroup final : public ProcessGroup {
   template <class Scalar>
   void sum_in_pieces(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {
     if (size_ == 1) return;
-    constexpr std::size_t most = std::size_t{1} << 28;
+    constexpr std::size_t most = std::size_t{1} << 28;  // of values
+    if (values.size() <= 1024) {
+      sum_few(values, memory, type);
+      return;
+    }
     for (std::size_t first = 0; first < values.size(); first += most) {
       sum_piece(values.subspan(first, std::min(most, values.size() - first)), memory, type);
     }
+  }
+
+  /// One message less: all get the values of all, and add them up.
+  template <class Scalar>
+  void sum_few(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {
+    const int count = static_cast<int>(values.size());
+    memory.resize(static_cast<std::size_t>(size_) * values.size());
+    MPI_Allgather(values.data(), count, type, memory.data(), count, type, communicator_);
+    add_slices(memory, count);
+    std::copy_n(memory.data(), count, values.data());
+  }
+
+  template <class Scalar>
+  void add_slices(std::vector<Scalar>& memory, Index count) const {
+    const auto slice = [&](Index rank) {
+      return Eigen::Map<Vector<Scalar>>(memory.data() + rank * count, count);
+    };
+    add_in_halves(0, size_, [&](Index to, Index from) { slice(to) += slice(from); });
   }
 
   /// An all-reduce whose order does not depend on MPI's choice of algorithm: process r gets slice r
@@ -103,10 +125,7 @@ class MpiGroup final : public ProcessGroup {
     memory.resize(static_cast<std::size_t>(size_) * static_cast<std::size_t>(own));
     MPI_Alltoallv(values.data(), slices.data(), offsets.data(), type, memory.data(),
                   own_counts.data(), own_offsets.data(), type, communicator_);
-    const auto slice = [&](Index rank) {
-      return Eigen::Map<Vector<Scalar>>(memory.data() + rank * own, own);
-    };
-    add_in_halves(0, size_, [&](Index to, Index from) { slice(to) += slice(from); });
+    add_slices(memory, own);
     std::copy_n(memory.data(), own, values.data() + begin(rank_));
     MPI_Allgatherv(MPI_IN_PLACE, 0, type, values.data(), slices.data(), offsets.data(), type,
                    communicator_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -290,9 +291,11 @@ class Trainer {
         for (Callback<Scalar>* callback : callbacks_) {
           stop |= callback->on_step(step) == Continue::no;
         }
-        seconds = group().from_first(seconds);
-        stop |= seconds >= options_.max_seconds || step.step >= options_.max_steps;
-        stop = group().any(stop);
+        stop |= step.step >= options_.max_steps;
+        std::array<double, 2> shared{group().rank() == 0 ? seconds : 0, stop ? 1.0 : 0.0};
+        group().sum(shared);
+        seconds = shared[0];
+        stop = shared[1] > 0 || seconds >= options_.max_seconds;
         if (!stop && !is_reported(s + 1)) continue;
         require_same_state();
         report.epochs = static_cast<double>(step.step) / static_cast<double>(steps_per_epoch);
