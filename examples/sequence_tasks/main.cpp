@@ -1,12 +1,14 @@
 // sequence_tasks: trains recurrent networks that skip updates, and plain ones, on tasks with long
 // sequences; measures and draws what came of it.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <new>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "exporting.hpp"
@@ -15,6 +17,9 @@
 #include "results_table.hpp"
 #include "settings.hpp"
 #include "training.hpp"
+#if GLSTM_SEQUENCE_TASKS_MPI
+#include "glstm/distributed/mpi_group.hpp"
+#endif
 
 namespace {
 
@@ -56,23 +61,23 @@ struct Command {
   std::vector<fs::path> runs;
 };
 
-void train(const Command& command) {
+void train(const Command& command, glstm::ProcessGroup& group, std::ostream& out) {
   const RunFolder folder{command.out};
-  if (command.resume && folder.has_run()) {
+  if (group.any(group.rank() == 0 && command.resume && folder.has_run())) {
     const Settings saved = read_settings(folder);
     check(command.settings);
     check_same(*command.app, command.settings, read_given_settings(folder), saved,
                folder.path.string());
     const bool threads = command.app->get_option("--threads")->count() > 0;
-    resume_run(folder, threads ? command.settings.threads : saved.threads, std::cout);
+    resume_run(folder, threads ? command.settings.threads : saved.threads, group, out);
   } else {
-    start_run(command.settings, folder, std::cout);
+    start_run(command.settings, folder, group, out);
   }
-  print_results({folder}, std::cout);
+  if (group.rank() == 0) print_results({folder}, out);
 }
 
 /// The first of MNIST, Fashion-MNIST and the adding task that can be had.
-void choose_task(Settings& settings) {
+void choose_task(Settings& settings, std::ostream& out) {
   for (const char* task : {"mnist", "fashion"}) {
     Settings tried = settings;
     tried.task = task;
@@ -81,13 +86,13 @@ void choose_task(Settings& settings) {
       settings = tried;
       return;
     } catch (const glstm::Error& error) {
-      std::cout << "Not used: " << error.what() << "\n";
+      out << "Not used: " << error.what() << "\n";
     }
   }
   settings.task = "adding";
 }
 
-void compare(Command command) {
+void compare(Command command, glstm::ProcessGroup& group, std::ostream& out) {
   Settings& settings = command.settings;
   const auto is_given = [&](const char* option) {
     return command.app->get_option(option)->count() > 0;
@@ -99,7 +104,7 @@ void compare(Command command) {
   if (!is_given("--task")) {
     glstm::detail::require(!is_given("--data"),
                            "--data: expected --task too, which says what the data are");
-    choose_task(settings);
+    choose_task(settings, out);
   }
   if (is_given("--epochs") && !is_given("--seconds")) settings.seconds = 0;
   settings.model = "glstm";
@@ -113,17 +118,21 @@ void compare(Command command) {
 
   const RunFolder gated{command.out / "g-LSTM"}, plain{command.out / "LSTM"};
   // Nothing goes before it is sure that something comes in its place.
-  for (const Settings& checked : {settings, lstm}) check_run(checked);
-  for (const RunFolder& folder : {gated, plain}) {
-    if (!command.fresh) require_free(folder, "--fresh removes it");
+  for (const Settings& checked : {settings, lstm}) check_run(checked, group);
+  if (group.rank() == 0) {
+    for (const RunFolder& folder : {gated, plain}) {
+      if (!command.fresh) require_free(folder, "--fresh removes it");
+    }
+    if (command.fresh) remove_runs({gated, plain});
   }
-  if (command.fresh) remove_runs({gated, plain});
-  start_run(settings, gated, std::cout);
+  start_run(settings, gated, group, out);
+  group.wait_for_all();  // until the metrics are written
   lstm.seconds = read_metrics(gated).at("training_seconds").get<double>();
-  std::cout << "\n";
-  start_run(lstm, plain, std::cout);
-  print_results({gated, plain}, std::cout);
-  write_report({gated.path, plain.path}, command.out, {}, std::cout);
+  out << "\n";
+  start_run(lstm, plain, group, out);
+  if (group.rank() > 0) return;
+  print_results({gated, plain}, out);
+  write_report({gated.path, plain.path}, command.out, {}, out);
 }
 
 bool has_command(const CLI::App& app, const std::string& name) {
@@ -132,7 +141,7 @@ bool has_command(const CLI::App& app, const std::string& name) {
   return !commands.empty();
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, glstm::ProcessGroup& group) {
   CLI::App app(about, "sequence_tasks");
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default();
@@ -201,8 +210,11 @@ int run(int argc, char** argv) {
     throw glstm::Error(line.substr(0, line.find('\n')) + " (--help lists what there is)");
   }
 
-  if (trained.app->parsed()) train(trained);
-  if (compared.app->parsed()) compare(compared);
+  std::ostream silent(nullptr);
+  std::ostream& out = group.rank() == 0 ? std::cout : silent;
+  if (trained.app->parsed()) train(trained, group, out);
+  if (compared.app->parsed()) compare(compared, group, out);
+  if (group.rank() > 0) return 0;  // all else is the work of one process
   std::vector<RunFolder> folders;
   for (const fs::path& run : evaluated.runs) {
     folders.push_back({run});
@@ -215,16 +227,40 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+/// Says on one line what went wrong, and returns the exit status.
+int tell(const std::exception& error) {
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  std::cerr << "sequence_tasks: " << (memory ? "there is not enough memory for that" : error.what())
+            << "\n";
+  return 2;
+}
+
+#if GLSTM_SEQUENCE_TASKS_MPI
+/// Runs in all the processes that mpirun has started, and ends them all when one fails.
+int run_in_processes(int argc, char** argv) {
+  const glstm::MpiSession session(argc, argv);
+  glstm::MpiGroup group;
+  try {
+    return run(argc, argv, group);
+  } catch (const std::exception& error) {
+    // What all of them meet is to be told once: the first process ends the others meanwhile.
+    if (group.rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (group.rank() > 0) std::cerr << "process " << group.rank() << ": ";
+    glstm::MpiSession::abort(tell(error));
+  }
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
+#if GLSTM_SEQUENCE_TASKS_MPI
+  if (glstm::MpiSession::is_launched()) return run_in_processes(argc, argv);
+#endif
   try {
-    return run(argc, argv);
-  } catch (const std::bad_alloc&) {
-    std::cerr << "sequence_tasks: there is not enough memory for that\n";
-    return 2;
+    glstm::ProcessGroup alone;
+    return run(argc, argv, alone);
   } catch (const std::exception& error) {
-    std::cerr << "sequence_tasks: " << error.what() << "\n";
-    return 2;
+    return tell(error);
   }
 }

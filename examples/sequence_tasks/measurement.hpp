@@ -43,9 +43,11 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   return test;
 }
 
-/// Seconds of a training step, from a few that leave the network as it is.
+/// Seconds of a training step of a group, from a few that leave the network as it is. The processes
+/// are told the same, by the clock of the first.
 template <glstm::TimeGate Gate>
-double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Settings& settings) {
+double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Settings& settings,
+                        glstm::ProcessGroup& group) {
   using glstm::Continue, glstm::StepReport;
   struct Times final : glstm::Callback<float> {
     Continue on_step(const StepReport& report) override {
@@ -61,11 +63,12 @@ double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Se
                        {.batch = *settings.batch,
                         .epochs = 50,
                         .threads = settings.threads,
-                        .shards = settings.shards})
+                        .shards = settings.shards},
+                       &group)
       .listen(times)
       .fit(*task.training);
-  return (times.seconds.back() - times.seconds.front()) /
-         static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1));
+  return group.from_first((times.seconds.back() - times.seconds.front()) /
+                          static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1)));
 }
 
 /// Loss and accuracy; null where answers are not right or wrong.
@@ -80,6 +83,7 @@ inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const
 template <glstm::TimeGate Gate>
 void add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
               nlohmann::ordered_json& metrics) {
+  glstm::ProcessGroup alone;
   const double sequences = static_cast<double>(task.test->size());
   const Test test = test_network(network, *task.test);
   metrics["test"] = json_of(test.mean, task);
@@ -89,7 +93,7 @@ void add_test(const glstm::Network<Gate>& network, const Task& task, const Setti
   metrics["dense_macs_per_sequence"] = test.mean.work.dense_macs / sequences;
   metrics["inference_ms_per_sequence"] = 1e3 * test.seconds / sequences;
   metrics["training_ms_per_sequence"] =
-      1e3 * seconds_per_step(network, task, settings) / static_cast<double>(*settings.batch);
+      1e3 * seconds_per_step(network, task, settings, alone) / static_cast<double>(*settings.batch);
   metrics["layers"] = nlohmann::ordered_json::array();
   for (std::size_t l = 0; l < test.layers.size(); ++l) {
     metrics["layers"].push_back({{"hidden", settings.hidden[l]},

@@ -7,9 +7,12 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <optional>
 #include <sstream>
 #include <system_error>
+#include <vector>
 
 #include "glstm/glstm.hpp"
 #include "glstm/io/atomic_file.hpp"
@@ -70,16 +73,16 @@ void check_curriculum(const Settings& settings, const Task& task) {
 }
 
 /// How many steps fit into the seconds that the settings name; tried out on a copy of the network.
-double steps_in_time(const Settings& settings, const Task& task) {
+double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& group) {
   const double seconds = with_network(settings, task, [&](auto network) {
     initialize(settings, task, network);
-    return seconds_per_step(std::move(network), task, settings);
+    return seconds_per_step(std::move(network), task, settings, group);
   });
   return settings.seconds / seconds;
 }
 
 /// The complete settings and the data of a run. Whatever can be refused is refused here.
-std::pair<Settings, Task> prepare(const Settings& given) {
+std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   check(given);
   check_used(given);
   Settings settings = given;
@@ -88,7 +91,7 @@ std::pair<Settings, Task> prepare(const Settings& given) {
   set_steps(settings, task, *settings.epochs * epoch_steps(settings, task));
   check(settings);
   with_network(settings, task, [&](auto network) { initialize(settings, task, network); });
-  if (settings.seconds > 0) set_steps(settings, task, steps_in_time(settings, task));
+  if (settings.seconds > 0) set_steps(settings, task, steps_in_time(settings, task, group));
   if (!settings.reports) {
     settings.reports = std::clamp<Index>(std::llround(10 / *settings.epochs), 1, 10'000);
   }
@@ -160,13 +163,13 @@ CheckpointMetadata load(const fs::path& file, const Settings& settings, Network<
 /// saved, and those from then on.
 template <TimeGate Gate>
 void begin(const Settings& settings, const Task& task, const RunFolder& folder,
-           Network<Gate>& network) {
-  if (fs::exists(folder.first())) {
-    load(folder.first(), settings, network);
-    return;
+           Network<Gate>& network, ProcessGroup& group) {
+  if (group.rank() == 0 && !fs::exists(folder.first())) {
+    initialize(settings, task, network);
+    save_network(folder.first(), network, WeightStorage::full, {{"config", identity(settings)}});
   }
-  initialize(settings, task, network);
-  save_network(folder.first(), network, WeightStorage::full, {{"config", identity(settings)}});
+  group.wait_for_all();
+  load(folder.first(), settings, network);
 }
 
 /// Loads the best parameters, or the last where none was eligible. Returns the metadata.
@@ -214,8 +217,9 @@ Json measure(const Network<Gate>& network, const Settings& settings, const Task&
 /// Trains `network` from its initial values, or from the folder's last checkpoint.
 template <TimeGate Gate>
 Json train(Network<Gate> network, const Settings& settings, const Task& task,
-           const RunFolder& folder, std::ostream& out) {
-  begin(settings, task, folder, network);
+           const RunFolder& folder, ProcessGroup& group, std::ostream& out) {
+  const bool is_first = group.rank() == 0;
+  begin(settings, task, folder, network, group);
   std::ostringstream windows;
   windows.precision(9);
   windows << windows_header;
@@ -247,8 +251,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                     ": expected the best checkpoint so far, found none");
     out << "Resumed after step " << optimizer.state().steps << "\n";
   }
-  const bool append = keep_log_until(folder, optimizer.state().steps);
-  write_file_atomically(folder.windows(), windows.str());
+  if (is_first) write_file_atomically(folder.windows(), windows.str());
 
   const Index warmup = static_cast<Index>(settings.warmup * static_cast<double>(steps));
   Trainer<Gate> trainer(network, optimizer,
@@ -263,7 +266,8 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                          .seed = settings.seed,
                          .seconds_before = seconds_before,
                          .threads = settings.threads,
-                         .shards = settings.shards});
+                         .shards = settings.shards},
+                        &group);
   if (settings.target_share) trainer.control(controller);
   if (*settings.average > 0) trainer.average(average);
   if constexpr (std::is_same_v<Gate, GaussianGate<float>>) {
@@ -278,22 +282,32 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     open_from = options.last_step;
     trainer.after_step(TemporalCurriculum<float>(network.layout(), options));
   }
-  ProgressBar<float> progress(out, &out == &std::cout && isatty(STDOUT_FILENO) != 0, task.loss);
-  CsvLog<float> log(folder.log(), task.loss, append);
-  Checkpoints<float> checkpoints(folder.path, task.loss, metadata_of(settings, network),
-                                 least_error, [&](const EpochReport& report) {
-                                   return report.validation->work.update_share() <= target &&
-                                          report.step >= open_from;
-                                 });
-  SyncFile sync(folder.log());  // a checkpoint must not survive a power cut that its log does not
-  trainer.listen(progress).listen(log).listen(sync).listen(checkpoints);
+  const auto is_eligible = [&](const EpochReport& report) {
+    return report.validation->work.update_share() <= target && report.step >= open_from;
+  };
+  std::vector<std::unique_ptr<Callback<float>>> listeners;
+  if (is_first) {
+    const bool append = keep_log_until(folder, optimizer.state().steps);
+    const bool terminal = group.size() == 1 && &out == &std::cout && isatty(STDOUT_FILENO) != 0;
+    listeners.push_back(std::make_unique<ProgressBar<float>>(out, terminal, task.loss));
+    listeners.push_back(std::make_unique<CsvLog<float>>(folder.log(), task.loss, append));
+    // A checkpoint must not survive a power cut that its log does not.
+    listeners.push_back(std::make_unique<SyncFile>(folder.log()));
+    listeners.push_back(std::make_unique<Checkpoints<float>>(
+        folder.path, task.loss, metadata_of(settings, network), least_error, is_eligible));
+  }
+  for (const auto& listener : listeners) trainer.listen(*listener);
   trainer.fit(*task.training, task.held_out.get());
+  group.wait_for_all();  // until the first has written the last checkpoint
 
   const TrainingProgress last =
       training_progress(load(folder.last(), settings, network), folder.last().string());
   const bool eligible = std::isfinite(last.least_error);
   const TrainingProgress best =
       training_progress(load_best(folder, settings, eligible, network), folder.best().string());
+  const Evaluation validation =
+      evaluate(network, *task.held_out, *settings.batch, settings.threads, &group);
+  if (!is_first) return {};
   append_windows(network, task, "after", windows);
   write_file_atomically(folder.windows(), windows.str());
   Json metrics = {{"task", settings.task},
@@ -305,48 +319,55 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                   {"best_epoch", best.epochs},
                   {"best_is_eligible", eligible},
                   {"training_seconds", last.seconds}};
-  metrics["validation"] =
-      json_of(evaluate(network, *task.held_out, *settings.batch, settings.threads), task);
+  metrics["validation"] = json_of(validation, task);
   return measure(network, settings, task, folder, std::move(metrics));
 }
 
 Json train_in(const RunFolder& folder, const Settings& settings, const Task& task,
-              std::ostream& out) {
+              ProcessGroup& group, std::ostream& out) {
   describe(settings, task, out);
   return with_network(settings, task, [&](auto network) {
-    return train(std::move(network), settings, task, folder, out);
+    return train(std::move(network), settings, task, folder, group, out);
   });
 }
 
 }  // namespace
 
-void check_run(const Settings& settings) { prepare(settings); }
+void check_run(const Settings& settings, ProcessGroup& group) { prepare(settings, group); }
 
-Json start_run(const Settings& given, const RunFolder& folder, std::ostream& out) {
-  require_free(folder);
-  const auto [settings, task] = prepare(given);
-  const Json facts = data_facts(task);
-  std::error_code error;
-  fs::create_directories(folder.path, error);
-  detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());
-  const FolderLock lock(folder);
-  require_free(folder);  // another process may have been faster
-  remove_unfinished_files(folder);
-  write_config(folder, settings, given, facts);
-  return train_in(folder, settings, task, out);
+Json start_run(const Settings& given, const RunFolder& folder, ProcessGroup& group,
+               std::ostream& out) {
+  if (group.rank() == 0) require_free(folder);
+  const auto [settings, task] = prepare(given, group);
+  std::optional<FolderLock> lock;
+  if (group.rank() == 0) {
+    const Json facts = data_facts(task);
+    std::error_code error;
+    fs::create_directories(folder.path, error);
+    detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());
+    lock.emplace(folder);
+    require_free(folder);  // another process may have been faster
+    remove_unfinished_files(folder);
+    write_config(folder, settings, given, facts);
+  }
+  return train_in(folder, settings, task, group, out);
 }
 
-Json resume_run(const RunFolder& folder, Index threads, std::ostream& out) {
-  const FolderLock lock(folder);
+Json resume_run(const RunFolder& folder, Index threads, ProcessGroup& group, std::ostream& out) {
+  std::optional<FolderLock> lock;
+  if (group.rank() == 0) {
+    lock.emplace(folder);
+    remove_unfinished_files(folder);
+  }
+  group.wait_for_all();  // what was read without the lock another process may have changed
   Settings settings = read_settings(folder);
   if (folder.finished()) {
     out << folder.path.string() << ": finished already\n";
     return read_metrics(folder);
   }
   const Task task = same_task(folder, settings);
-  remove_unfinished_files(folder);
   settings.threads = threads;
-  return train_in(folder, settings, task, out);
+  return train_in(folder, settings, task, group, out);
 }
 
 Json evaluate_run(const RunFolder& folder, std::ostream& out) {
@@ -362,6 +383,7 @@ Json evaluate_run(const RunFolder& folder, std::ostream& out) {
 }
 
 void write_gradient_norms(const RunFolder& folder, Index sequences, std::ostream& out) {
+  ProcessGroup alone;
   const FolderLock lock(folder);
   const Settings settings = read_settings(folder);
   const Json metrics = read_metrics(folder);
@@ -375,7 +397,7 @@ void write_gradient_norms(const RunFolder& folder, Index sequences, std::ostream
   csv << "when,step,norm\n";
   const Index chunk = std::max<Index>(1, batch.input.steps() / 200);  // about 200 points to draw
   with_network(settings, task, [&](auto network) {
-    begin(settings, task, folder, network);
+    begin(settings, task, folder, network, alone);
     append_gradient_norms(network, batch, "before", chunk, csv);
     load_best(folder, settings, metrics.at("best_is_eligible").template get<bool>(), network);
     append_gradient_norms(network, batch, "after", chunk, csv);

@@ -1,13 +1,18 @@
-// Threads that work on one batch: it is cut into shards, whose results are put together in order.
+// Threads and processes that work on one batch: it is cut into shards, whose results are put
+// together in an order of their own.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/thread_pool.hpp"
 #include "glstm/data/batch.hpp"
 #include "glstm/nn/network.hpp"
+#include "glstm/train/process_group.hpp"
 
 namespace glstm {
 
@@ -26,60 +31,119 @@ struct ShardCut {
   Index size(Index shard) const { return begin(shard + 1) - begin(shard); }
 };
 
-/// Threads that share the work on a batch. The batch is cut into shards; what is computed depends
-/// on the batch and the number of shards, to the bit, and not on the number of threads. One thread
-/// does the shards one after another, with a tape that is as small as a shard. Every shard has a
-/// gradient of its own. To be used by one caller at a time.
+/// The part of a batch that one process works on: whole shards.
+struct BatchShare {
+  ShardCut cut;                 ///< of the whole batch
+  Index first = 0, shards = 1;  ///< its own are first ... first + shards - 1
+
+  Index begin() const { return cut.begin(first); }  ///< the first sample
+  Index size() const { return cut.begin(first + shards) - begin(); }
+};
+
+/// Gives every process all evaluations, of which it has those from `first` on, `count` of them.
+inline void share_evaluations(ProcessGroup& group, Index first, Index count,
+                              std::span<Evaluation> evaluations) {
+  if (group.size() == 1) return;
+  constexpr std::size_t fields = 11;
+  std::vector<double> values(fields * evaluations.size(), 0.0);  // adding zeros is exact
+  const auto visit = [](auto& e, auto&& f) {
+    f(e.task.loss), f(e.task.right), f(e.task.count), f(e.budget);
+    f(e.work.updates), f(e.work.dense_updates), f(e.work.macs), f(e.work.dense_macs);
+    f(e.work.tape_bytes), f(e.work.dense_tape_bytes), f(e.work.openness);
+  };
+  double* value = values.data() + fields * static_cast<std::size_t>(first);
+  for (const Evaluation& e :
+       evaluations.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))) {
+    visit(e, [&](auto field) { *value++ = static_cast<double>(field); });
+  }
+  group.sum(values);
+  value = values.data();
+  for (Evaluation& e : evaluations) {
+    visit(e, [&]<class Field>(Field& field) { field = static_cast<Field>(*value++); });
+  }
+}
+
+/// Threads, of one process or of several, that share the work on a batch. The batch is cut into
+/// shards, and the gradients of these are added in the order of `add_in_halves`: what is computed
+/// depends on the batch and the number of shards, to the bit, and neither on the number of threads
+/// nor, as long as that is a power of two of which the number of shards is a multiple, on the
+/// number of processes. One thread does the shards one after another, with a tape that is as small
+/// as a shard. Every shard has a gradient of its own. To be used by one caller at a time.
 template <TimeGate Gate>
 class BatchWorkers {
  public:
   using Scalar = typename Gate::Scalar;
 
   /// `shards` 0: one for every 64 samples of a batch, which costs a single thread next to nothing;
-  /// smaller shards cost more, since every shard packs the weights anew. More threads than shards
-  /// have nothing to do. A batch with fewer samples than `shards` has one shard for each.
+  /// smaller shards cost more, since every shard packs the weights anew. At least one for every
+  /// process. More threads than shards have nothing to do. A batch with fewer samples than `shards`
+  /// has one shard for each. A group must live as long; null: this process alone.
   ///
   /// Throws Error unless threads >= 1 and shards >= 0.
-  explicit BatchWorkers(Index threads, Index shards = 0)
-      : shards_(shards), pool_(threads), workers_(static_cast<std::size_t>(threads)) {
+  explicit BatchWorkers(Index threads, Index shards = 0, ProcessGroup* group = nullptr)
+      : group_(group != nullptr ? *group : alone_),
+        shards_(shards),
+        pool_(threads),
+        workers_(static_cast<std::size_t>(threads)) {
     detail::require(shards >= 0, "shards must not be negative, got ", shards);
   }
 
   Index threads() const { return pool_.threads(); }
+  ProcessGroup& group() const { return group_; }
 
   /// How a batch of `batch` samples is cut.
   ShardCut cut(Index batch) const {
-    return {batch, std::min(batch, shards_ > 0 ? shards_ : (batch + 63) / 64)};
+    const Index wanted = shards_ > 0 ? shards_ : (batch + 63) / 64;
+    return {batch, std::min(batch, std::max(wanted, group_.size()))};
+  }
+  /// This process's part of it, which is empty when there are more processes than samples.
+  BatchShare share(Index batch) const {
+    const ShardCut parts = cut(batch);
+    const Index first = parts.shards * group_.rank() / group_.size();
+    return {parts, first, parts.shards * (group_.rank() + 1) / group_.size() - first};
   }
 
-  /// Network::add_gradient, shared by the threads. `carried`, when not null, is the state of the
-  /// whole batch, before the first step on entry and after the last on return. Throws Error, before
-  /// anything is written, where Network::add_gradient does.
+  /// Network::add_gradient, shared by the threads, and by the processes: each gives its part of the
+  /// batch, `share`, which may be left out by a process alone. `carried`, when not null, is the
+  /// state of the part, before the first step on entry and after the last on return. Returns the
+  /// evaluation of the whole batch, of which the gradient is too. Throws Error, before anything is
+  /// written, where Network::add_gradient does.
   Evaluation add_gradient(const Network<Gate>& network, const LabelledBatch<Scalar>& batch,
                           double budget_weight, Vector<Scalar>& gradient,
-                          NetworkState<Scalar>* carried = nullptr) {
+                          NetworkState<Scalar>* carried = nullptr,
+                          const std::optional<BatchShare>& given_share = {}) {
     network.layout().check(gradient, "a gradient");
-    network.check(batch);
-    if (carried != nullptr) network.check_state(*carried, batch.input.batch());
-    const MeanCounts whole = network.mean_counts(batch.input.timing);
-    const ShardCut parts = cut(batch.input.batch());
-    results_.resize(static_cast<std::size_t>(parts.shards));
-    pool_.run(parts.shards, [&](Index shard, Index number) {
-      Worker& worker = workers_[static_cast<std::size_t>(number)];
-      Result& result = results_[static_cast<std::size_t>(shard)];
-      const LabelledBatch<Scalar>& part = shard_of(batch, parts, shard, worker.part);
-      result.gradient.setZero(gradient.size());
-      if (carried != nullptr) take_rows(*carried, parts, shard, worker.initial);
-      result.evaluation =
-          network.add_gradient(part, budget_weight, worker.tape, result.gradient, Path::scheduled,
-                               whole, carried != nullptr ? &worker.initial : nullptr);
-      if (carried != nullptr) put_rows(worker.tape.final_states, parts, shard, *carried);
-    });
-    EvaluationSum sum;
-    for (const Result& result : results_) {
-      gradient += result.gradient;
-      sum.add(result.evaluation);
+    const Index samples = batch.input.batch();
+    if (samples > 0 || !given_share) {
+      network.check(batch);
+      if (carried != nullptr) network.check_state(*carried, samples);
     }
+    const BatchShare part = given_share ? *given_share : share(samples);
+    detail::require(part.size() == samples, "the part of a batch must have ", part.size(),
+                    " samples, got ", samples);
+    const MeanCounts whole = counts_of_all(network, batch.input.timing);
+    gradients_.resize(static_cast<std::size_t>(std::max<Index>(1, part.shards)));
+    evaluations_.resize(static_cast<std::size_t>(part.cut.shards));
+    for (Vector<Scalar>& own : gradients_) own.setZero(gradient.size());
+    pool_.run(part.shards, [&](Index shard, Index number) {
+      Worker& worker = workers_[static_cast<std::size_t>(number)];
+      const Samples rows{part.cut.begin(part.first + shard) - part.begin(),
+                         part.cut.size(part.first + shard)};
+      const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
+      if (carried != nullptr) take_rows(*carried, rows, worker.initial);
+      evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient(
+          shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
+          Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
+      if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
+    });
+    add_in_halves(0, part.shards, [&](Index to, Index from) {
+      gradients_[static_cast<std::size_t>(to)] += gradients_[static_cast<std::size_t>(from)];
+    });
+    group_.sum(std::span<Scalar>(gradients_[0].data(), static_cast<std::size_t>(gradient.size())));
+    gradient += gradients_[0];
+    share_evaluations(group_, part.first, part.shards, evaluations_);
+    EvaluationSum sum;
+    for (const Evaluation& shard : evaluations_) sum.add(shard);
     return sum.mean();
   }
 
@@ -92,9 +156,9 @@ class BatchWorkers {
                    network.options().outputs * network.answers_per_sample(input.timing));
     pool_.run(parts.shards, [&](Index shard, Index number) {
       Worker& worker = workers_[static_cast<std::size_t>(number)];
-      const SequenceBatch<Scalar>& part = shard_of(input, parts, shard, worker.part.input);
-      answers.middleRows(parts.begin(shard), parts.size(shard)) =
-          network.predict(part, worker.tape);
+      const Samples rows{parts.begin(shard), parts.size(shard)};
+      const SequenceBatch<Scalar>& part = rows_of(input, rows, worker.part.input);
+      answers.middleRows(rows.first, rows.count) = network.predict(part, worker.tape);
     });
   }
 
@@ -104,41 +168,54 @@ class BatchWorkers {
     LabelledBatch<Scalar> part;
     NetworkState<Scalar> initial;
   };
-  struct Result {
-    Vector<Scalar> gradient;
-    Evaluation evaluation;
+  struct Samples {
+    Index first, count;
   };
 
-  /// The shard, in `memory` unless it is the whole batch.
+  /// Those samples of the batch, in `memory` unless they are all.
   template <class Batch>
-  static const Batch& shard_of(const Batch& batch, const ShardCut& parts, Index shard,
-                               Batch& memory) {
-    if (parts.shards == 1) return batch;
-    copy_samples(batch, parts.begin(shard), parts.size(shard), memory);
+  static const Batch& rows_of(const Batch& batch, const Samples& rows, Batch& memory) {
+    if (rows.count == batch_size(batch)) return batch;
+    copy_samples(batch, rows.first, rows.count, memory);
     return memory;
   }
+  static Index batch_size(const SequenceBatch<Scalar>& batch) { return batch.batch(); }
+  static Index batch_size(const LabelledBatch<Scalar>& batch) { return batch.input.batch(); }
 
   /// The states of a shard's samples, out of those of the whole batch.
-  static void take_rows(const NetworkState<Scalar>& whole, const ShardCut& parts, Index shard,
+  static void take_rows(const NetworkState<Scalar>& whole, const Samples& rows,
                         NetworkState<Scalar>& part) {
     part.resize(whole.size());
     for (std::size_t l = 0; l < whole.size(); ++l) {
-      part[l].h = whole[l].h.middleRows(parts.begin(shard), parts.size(shard));
-      part[l].c = whole[l].c.middleRows(parts.begin(shard), parts.size(shard));
+      part[l].h = whole[l].h.middleRows(rows.first, rows.count);
+      part[l].c = whole[l].c.middleRows(rows.first, rows.count);
     }
   }
-  static void put_rows(const NetworkState<Scalar>& part, const ShardCut& parts, Index shard,
+  static void put_rows(const NetworkState<Scalar>& part, const Samples& rows,
                        NetworkState<Scalar>& whole) {
     for (std::size_t l = 0; l < whole.size(); ++l) {
-      whole[l].h.middleRows(parts.begin(shard), parts.size(shard)) = part[l].h;
-      whole[l].c.middleRows(parts.begin(shard), parts.size(shard)) = part[l].c;
+      whole[l].h.middleRows(rows.first, rows.count) = part[l].h;
+      whole[l].c.middleRows(rows.first, rows.count) = part[l].c;
     }
   }
 
+  /// What the means in the loss are over, in all processes.
+  MeanCounts counts_of_all(const Network<Gate>& network, const Timing& timing) {
+    const MeanCounts here = timing.batch > 0 ? network.mean_counts(timing) : MeanCounts{};
+    if (group_.size() == 1) return here;
+    std::array<double, 2> counts{static_cast<double>(here.answers),
+                                 static_cast<double>(here.valid_steps)};
+    group_.sum(counts);
+    return {static_cast<Index>(counts[0]), static_cast<Index>(counts[1])};
+  }
+
+  ProcessGroup alone_;
+  ProcessGroup& group_;
   Index shards_;
   ThreadPool pool_;
   std::vector<Worker> workers_;
-  std::vector<Result> results_;  // of the shards
+  std::vector<Vector<Scalar>> gradients_;  // of this process's shards
+  std::vector<Evaluation> evaluations_;    // of all shards
 };
 
 }  // namespace glstm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -26,6 +27,7 @@
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
 #include "glstm/train/parameter_average.hpp"
+#include "glstm/train/process_group.hpp"
 #include "glstm/train/sharding.hpp"
 
 namespace glstm {
@@ -59,10 +61,11 @@ struct TrainerOptions {
 };
 
 /// The evaluation of a network over a whole dataset, in batches, with denormals flushed to zero.
-/// Threads take whole batches; the result is the same to the bit for any number of them.
+/// Threads, and the processes of a group, take whole batches; the result is the same to the bit for
+/// any number of them.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
-                    Index threads = 1) {
+                    Index threads = 1, ProcessGroup* group = nullptr) {
   struct Worker {
     typename Network<Gate>::Tape tape;
     LabelledBatch<Scalar> batch;
@@ -72,13 +75,17 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
   const FlushToZero flush;
   detail::require(threads >= 1, "there must be at least one thread, got ", threads);
   const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
-  ThreadPool pool(std::clamp<Index>(batches, 1, threads));
+  ProcessGroup alone;
+  ProcessGroup& all = group != nullptr ? *group : alone;
+  const Index first_batch = batches * all.rank() / all.size();
+  const Index own_batches = batches * (all.rank() + 1) / all.size() - first_batch;
+  ThreadPool pool(std::clamp<Index>(own_batches, 1, threads));
   std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
   std::vector<Evaluation> found(static_cast<std::size_t>(batches));
   std::mutex loading;  // a dataset need not be fit for two threads
-  pool.run(batches, [&](Index index, Index number) {
+  pool.run(own_batches, [&](Index own, Index number) {
     auto& [tape, batch, samples] = workers[static_cast<std::size_t>(number)];
-    const Index first = index * batch_size;
+    const Index index = first_batch + own, first = index * batch_size;
     samples.resize(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
     std::iota(samples.begin(), samples.end(), first);
     {
@@ -87,6 +94,7 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
     }
     found[static_cast<std::size_t>(index)] = network.evaluate(batch, tape);
   });
+  share_evaluations(all, first_batch, own_batches, found);
   EvaluationSum sum;
   for (const Evaluation& batch : found) sum.add(batch);
   return sum.mean();
@@ -115,17 +123,25 @@ Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Sca
 
 /// Trains a network by gradient descent. Steps are counted by the optimiser, so training goes on
 /// from the step that its state says; the order of samples depends on the seed and the epoch only.
+///
+/// With a group, its processes train one network together: each has the whole of it, does its part
+/// of every batch, and takes the same step (data parallelism); see BatchWorkers for what does not
+/// depend on their number. All need the same options but for threads, the same data, parameters and
+/// optimiser state, and rules that do the same. Listeners may differ: one in a single process can
+/// write files, and any stops all. Seconds are those of process 0.
 template <TimeGate Gate>
 class Trainer {
  public:
   using Scalar = typename Gate::Scalar;
 
-  /// Keeps references to the network and the optimiser. Throws Error if an option is out of range.
-  Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options)
+  /// Keeps references to the network, the optimiser and the group; null: this process alone. Throws
+  /// Error if an option is out of range.
+  Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
+          ProcessGroup* group = nullptr)
       : network_(network),
         optimizer_(optimizer),
         options_(std::move(options)),
-        workers_(options_.threads, options_.shards) {
+        workers_(options_.threads, options_.shards, group) {
     using detail::require;
     require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
     require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
@@ -174,12 +190,14 @@ class Trainer {
   /// Throws Error when the loss, a gradient or a parameter ceases to be finite. It names the step
   /// and the parameter block, and the network is left with the last parameters for which all were;
   /// the optimiser's state is not taken back. Throws Error, before the first step, when the average
-  /// is that of another number of parameters.
+  /// is that of another number of parameters. With a group, throws Error in all of its processes
+  /// when, at the start or a report, they do not have the same parameters.
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
     carried_.reset();
     observed_.assign(1, Work());
+    share_ = workers_.share(batch_size);
     std::vector<Index> order;
     return run(
         training.size() / batch_size,
@@ -188,14 +206,17 @@ class Trainer {
           order = rng.permutation(training.size());
         },
         [&](Index s) {
-          training.load(std::span(order).subspan(static_cast<std::size_t>(s * batch_size),
-                                                 static_cast<std::size_t>(batch_size)),
+          if (share_.size() == 0) return;
+          const Index first = s * batch_size + share_.begin();
+          training.load(std::span(order).subspan(static_cast<std::size_t>(first),
+                                                 static_cast<std::size_t>(share_.size())),
                         batch_);
         },
         [&](EpochReport& report) {
           if (validation == nullptr) return;
-          report.validation = with_average(
-              [&](const auto& n) { return evaluate(n, *validation, 500, options_.threads); });
+          report.validation = with_average([&](const auto& n) {
+            return evaluate(n, *validation, 500, options_.threads, &group());
+          });
         });
   }
 
@@ -218,8 +239,14 @@ class Trainer {
         chunks, [&](Index) { carried_.reset(); },
         [&](Index s) {
           const Index first = s * chunk_steps;
-          load_chunk(training, first, std::min(chunk_steps, training.steps() - first), batch_);
-          if (!carried_) carried_ = network_.zero_state(batch_.input.batch());
+          load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
+          share_ = workers_.share(streams_.input.batch());
+          if (share_.size() == streams_.input.batch()) {
+            std::swap(streams_, batch_);
+          } else if (share_.size() > 0) {
+            copy_samples(streams_, share_.begin(), share_.size(), batch_);
+          }
+          if (!carried_) carried_ = network_.zero_state(share_.size());
         },
         [&](EpochReport& report) {
           if (validation == nullptr) return;
@@ -241,8 +268,9 @@ class Trainer {
     const auto is_reported = [&](Index steps) {  // of an epoch, after as many of its steps
       return steps * parts / steps_per_epoch > (steps - 1) * parts / steps_per_epoch;
     };
+    require_same_state();
     last_good_ = network_.parameters;
-    double seconds = options_.seconds_before;
+    double seconds = group().from_first(options_.seconds_before);
     EpochReport report;
     EvaluationSum sum;  // since the last report
     bool stop = optimizer_.state().steps >= options_.max_steps ||
@@ -264,8 +292,13 @@ class Trainer {
         for (Callback<Scalar>* callback : callbacks_) {
           stop |= callback->on_step(step) == Continue::no;
         }
-        stop |= seconds >= options_.max_seconds || step.step >= options_.max_steps;
+        stop |= step.step >= options_.max_steps;
+        std::array<double, 2> shared{group().rank() == 0 ? seconds : 0, stop ? 1.0 : 0.0};
+        group().sum(shared);
+        seconds = shared[0];
+        stop = shared[1] > 0 || seconds >= options_.max_seconds;
         if (!stop && !is_reported(s + 1)) continue;
+        require_same_state();
         report.epochs = static_cast<double>(step.step) / static_cast<double>(steps_per_epoch);
         report.step = step.step;
         report.seconds = seconds;
@@ -278,9 +311,24 @@ class Trainer {
         for (Callback<Scalar>* callback : callbacks_) {
           stop |= callback->on_epoch(report, now) == Continue::no;
         }
+        stop = group().any(stop);
       }
     }
     return report;
+  }
+
+  ProcessGroup& group() const { return workers_.group(); }
+
+  /// Throws Error, in all processes, unless they have taken as many steps to the same parameters.
+  void require_same_state() {
+    if (group().size() == 1) return;
+    detail::require_same(group(), static_cast<std::uint64_t>(optimizer_.state().steps),
+                         "the number of training steps");
+    detail::require_same(
+        group(),
+        detail::checksum(network_.parameters.data(),
+                         static_cast<std::size_t>(network_.parameters.size()) * sizeof(Scalar)),
+        "the network's parameters");
   }
 
   /// What `measure` says of the network, with the average of the parameters where one is kept.
@@ -335,7 +383,7 @@ class Trainer {
   Evaluation add_noisy_gradient(Index step) {
     NetworkState<Scalar>* carried = carried_ ? &*carried_ : nullptr;
     if (options_.weight_noise == 0) {
-      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried);
+      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_);
     }
     struct Restore {
       Vector<Scalar>& parameters;
@@ -345,7 +393,7 @@ class Trainer {
     without_noise_ = network_.parameters;
     const Restore restore{network_.parameters, without_noise_};
     add_weight_noise(step);
-    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried);
+    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_);
   }
 
   void add_weight_noise(Index step) {
@@ -382,7 +430,8 @@ class Trainer {
   ParameterAverage<Scalar>* average_ = nullptr;
   std::vector<ParameterRule<Scalar>> after_step_;
   BatchWorkers<Gate> workers_;
-  LabelledBatch<Scalar> batch_;
+  BatchShare share_;  // of the batch of a step, the part of this process: batch_
+  LabelledBatch<Scalar> batch_, streams_;
   std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
   std::vector<Work> observed_;  // of the last steps: one of batches, a pass of chunks of streams
   Vector<Scalar> gradient_, last_good_, without_noise_;

@@ -1,0 +1,118 @@
+// The program sequence_tasks in several processes, as mpirun starts them.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "calling.hpp"
+#include "catch.hpp"
+
+namespace {
+
+/// The command for so many processes: more than there are cores, by anybody.
+Words in_processes(int count) {
+  return {GLSTM_MPIRUN, "--allow-run-as-root", "--oversubscribe",
+          "-n",         std::to_string(count), program};
+}
+
+Outcome call_in_processes(const TemporaryFolder& folder, int count, const Words& words) {
+  const fs::path output = folder / "output.txt";
+  return wait_for(start(in_processes(count) + words, output), output);
+}
+
+/// The processes that a process has started.
+std::vector<pid_t> children_of(pid_t parent) {
+  std::istringstream text(
+      text_in("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child = 0; text >> child;) children.push_back(child);
+  return children;
+}
+
+std::ptrdiff_t count_of(const std::string& part, const std::string& text) {
+  std::ptrdiff_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+const Words shared = {"--batch", "24", "--shards", "4", "--target-share", "0.2"};
+
+}  // namespace
+
+TEST_CASE("sequence_tasks: any number of processes trains the same network") {
+  const TemporaryFolder folder;
+  const Outcome alone = call(folder, train(folder / "alone", shared));
+  REQUIRE(alone.code == 0);
+  for (const int count : {1, 2, 4}) {
+    const fs::path run = folder / std::to_string(count);
+    const Outcome done = call_in_processes(folder, count, train(run, shared));
+    INFO(done.text);
+    REQUIRE(done.code == 0);
+    CHECK(count_of("test squared error", done.text) == 1);
+    check_same_tensors(folder / "alone/last.safetensors", run / "last.safetensors");
+    check_same_tensors(folder / "alone/best.safetensors", run / "best.safetensors");
+    CHECK(log_without_seconds(folder / "alone") == log_without_seconds(run));
+    CHECK(fs::exists(run / "metrics.json"));
+  }
+}
+
+TEST_CASE("sequence_tasks: a process that dies ends the job and another number goes on") {
+  const TemporaryFolder folder;
+  const auto into = [&](const char* run) {
+    return train(folder / run, shared + Words{"--epochs", "60", "--reports", "4", "--resume"});
+  };
+  REQUIRE(call(folder, into("whole")).code == 0);
+  int kills = 0;
+  for (int wait = 400; kills < 3; wait += 200) {
+    const fs::path output = folder / "output.txt";
+    const pid_t job = start(in_processes(2 + 2 * (kills % 2)) + into("killed"), output);
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+    const std::vector<pid_t> processes = children_of(job);
+    if (!processes.empty())
+      kill(processes[static_cast<std::size_t>(kills) % processes.size()], SIGKILL);
+    const Outcome outcome = wait_for(job, output);
+    if (outcome.code == 0) break;
+    INFO(outcome.text);
+    check_mentions(outcome.text, {"signal 9"});
+    ++kills;
+  }
+  CHECK(kills >= 1);
+  const Outcome done = call_in_processes(folder, 4, into("killed"));
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  check_same_tensors(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
+  CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
+  check_mentions(call_in_processes(folder, 2, into("killed")).text, {"finished already"});
+}
+
+TEST_CASE("sequence_tasks: what all processes meet is told once") {
+  const TemporaryFolder folder;
+  REQUIRE(call(folder, train(folder / "run")).code == 0);
+  const auto before = content_of(folder / "");
+  for (const auto& [words, named] : std::vector<std::pair<Words, std::string>>{
+           {train(folder / "run"), "holds a run already"},
+           {train(folder / "new", {"--steps", "1"}), "--steps"},
+           {train(folder / "new", {"--bogus"}), "--bogus"}}) {
+    const Outcome refused = call_in_processes(folder, 2, words);
+    INFO(refused.text);
+    CHECK(refused.code == 2);
+    CHECK(count_of("sequence_tasks: ", refused.text) == 1);
+    check_mentions(refused.text, {named});
+  }
+  CHECK(content_of(folder / "") == before);
+}
+
+TEST_CASE("sequence_tasks: compare and what one process does in several") {
+  const TemporaryFolder folder;
+  const Outcome compared = call_in_processes(
+      folder, 2, Words{"compare", "--epochs", "1", "--out", folder / "both"} + tiny);
+  INFO(compared.text);
+  REQUIRE(compared.code == 0);
+  CHECK(fs::exists(folder / "both/index.html"));
+  const Outcome evaluated = call_in_processes(folder, 2, {"evaluate", folder / "both/LSTM"});
+  CHECK(evaluated.code == 0);
+  CHECK(count_of("test squared error", evaluated.text) == 1);
+}
