@@ -1,6 +1,9 @@
 // Processes that train one network together, started by mpirun and connected by MPI.
 #pragma once
 
+// MPI's interface of C is enough; that of C++ was withdrawn, and its headers are full of warnings.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <algorithm>
