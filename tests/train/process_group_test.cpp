@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
+#include "glstm/data/subset.hpp"
 #include "glstm/train/trainer.hpp"
 #include "thread_group.hpp"
 
@@ -139,16 +143,16 @@ TEST_CASE("a group tells its processes what one of them says") {
     detail::require(!group.any(false), "somebody said so");
     detail::require(group.from_first(10.5 + static_cast<double>(group.rank())) == 10.5, "not 10.5");
     group.wait_for_all();
-    detail::require_same(group, ~std::uint64_t{5}, "the number");
-    detail::require_same(group, here ? 1 : 0, "the number");
+    detail::require_same(group, ~std::uint64_t{5}, "number");
+    detail::require_same(group, here ? 1 : 0, "number");
   });
   for (const std::string& error : errors)
-    CHECK(error == "the number of process 2 is not that of process 0");
+    CHECK(error == "processes 0 and 2 do not have the same number");
   ProcessGroup alone;
   CHECK(alone.from_first(3) == 3);
   CHECK(alone.any(true));
   CHECK_FALSE(alone.any(false));
-  CHECK_NOTHROW(detail::require_same(alone, 7, "the number"));
+  CHECK_NOTHROW(detail::require_same(alone, 7, "number"));
 }
 
 TEST_CASE("processes take the steps of one process, to the bit") {
@@ -197,9 +201,8 @@ TEST_CASE("processes that do not have the same network do not train") {
   const RaggedTask task;
   for (const auto& [what, spoil] :
        std::vector<std::pair<std::string, std::function<void(GLstm<float>&, Adam<float>&)>>>{
-           {"the network's parameters",
-            [](GLstm<float>&network, Adam<float>&) { network.parameters(7) += 1; }},
-           {"the number of training steps", [](GLstm<float>&network, Adam<float>&optimizer) {
+           {"parameters", [](GLstm<float>&network, Adam<float>&) { network.parameters(7) += 1; }},
+           {"number of training steps", [](GLstm<float>&network, Adam<float>&optimizer) {
               optimizer.step(network.parameters, Vector<float>::Zero(network.parameters.size()), 0);
             }}}) {
     const auto errors = run_as_processes(3, [&](ProcessGroup& group) {
@@ -209,7 +212,19 @@ TEST_CASE("processes that do not have the same network do not train") {
       Trainer(network, optimizer, {.batch = 8}, &group).fit(task);
     });
     for (const std::string& error : errors)
-      CHECK(error == what + " of process 1 is not that of process 0");
+      CHECK(error == "processes 0 and 1 do not have the same " + what);
+  }
+}
+
+TEST_CASE("processes that do not have the same data do not train") {
+  const auto errors = run_as_processes(2, [&](ProcessGroup& group) {
+    GLstm<float> network = make_network();
+    Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+    const Subset<float> part(std::make_shared<RaggedTask>(), 0, 40 - 16 * group.rank());
+    Trainer(network, optimizer, {.batch = 8}, &group).fit(part);
+  });
+  for (const std::string& error : errors) {
+    CHECK(error == "processes 0 and 1 do not have the same number of steps in an epoch");
   }
 }
 
@@ -224,7 +239,7 @@ TEST_CASE("processes that part ways during training are found out at the next re
     trainer.fit(RaggedTask());
   });
   for (const std::string& error : errors)
-    CHECK(error == "the network's parameters of process 1 is not that of process 0");
+    CHECK(error == "processes 0 and 1 do not have the same parameters");
 }
 
 TEST_CASE("a listener in one process stops all, and the first one's clock is that of all") {

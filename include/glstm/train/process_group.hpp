@@ -71,7 +71,7 @@ inline std::uint64_t checksum(const void* data, std::size_t bytes,
   return before;
 }
 
-/// Throws Error, in all processes, unless all have the same number. `what` they have is named.
+/// Throws Error, in all processes, unless all have the same number, which says `what` they have.
 inline void require_same(ProcessGroup& group, std::uint64_t number, const std::string& what) {
   const auto size = static_cast<std::size_t>(group.size());
   const auto rank = static_cast<std::size_t>(group.rank());
@@ -80,8 +80,8 @@ inline void require_same(ProcessGroup& group, std::uint64_t number, const std::s
   halves[2 * rank + 1] = static_cast<double>(number & 0xffffffff);
   group.sum(halves);
   for (std::size_t other = 1; other < size; ++other) {
-    require(halves[2 * other] == halves[0] && halves[2 * other + 1] == halves[1], what,
-            " of process ", other, " is not that of process 0");
+    require(halves[2 * other] == halves[0] && halves[2 * other + 1] == halves[1],
+            "processes 0 and ", other, " do not have the same ", what);
   }
 }
 

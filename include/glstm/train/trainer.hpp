@@ -268,6 +268,8 @@ class Trainer {
     const auto is_reported = [&](Index steps) {  // of an epoch, after as many of its steps
       return steps * parts / steps_per_epoch > (steps - 1) * parts / steps_per_epoch;
     };
+    detail::require_same(group(), static_cast<std::uint64_t>(steps_per_epoch),
+                         "number of steps in an epoch");
     require_same_state();
     last_good_ = network_.parameters;
     double seconds = group().from_first(options_.seconds_before);
@@ -323,12 +325,12 @@ class Trainer {
   void require_same_state() {
     if (group().size() == 1) return;
     detail::require_same(group(), static_cast<std::uint64_t>(optimizer_.state().steps),
-                         "the number of training steps");
+                         "number of training steps");
     detail::require_same(
         group(),
         detail::checksum(network_.parameters.data(),
                          static_cast<std::size_t>(network_.parameters.size()) * sizeof(Scalar)),
-        "the network's parameters");
+        "parameters");
   }
 
   /// What `measure` says of the network, with the average of the parameters where one is kept.
