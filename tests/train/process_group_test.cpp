@@ -187,13 +187,14 @@ TEST_CASE("processes share an evaluation") {
   const GLstm<float> network = make_network();
   for (const Index batch : {3, 7, 40}) {
     const Evaluation one = evaluate(network, task, batch);
-    run_as_processes(4, [&](ProcessGroup& group) {
+    const auto errors = run_as_processes(4, [&](ProcessGroup& group) {
       const Evaluation all = evaluate(network, task, batch, 1, &group);
       detail::require(all.task.loss == one.task.loss && all.task.count == one.task.count &&
                           all.work.updates == one.work.updates && all.budget == one.budget &&
                           all.work.tape_bytes == one.work.tape_bytes,
                       "not the same");
     });
+    for (const std::string& error : errors) CHECK(error == "");
   }
 }
 

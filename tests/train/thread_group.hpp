@@ -51,7 +51,7 @@ class ThreadGroup final : public glstm::ProcessGroup {
 /// Calls main(group) in `size` threads, each with a group of its own, and returns what came of
 /// them: the message of an Error, or nothing. An error that not all threads meet would leave the
 /// others waiting, as in processes.
-inline std::vector<std::string> run_as_processes(
+[[nodiscard]] inline std::vector<std::string> run_as_processes(
     glstm::Index size, const std::function<void(glstm::ProcessGroup&)>& main) {
   ThreadGroupMemory shared(size);
   std::vector<std::string> errors(static_cast<std::size_t>(size));
