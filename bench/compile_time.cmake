@@ -7,7 +7,7 @@
 # which the compiler has spent on a processor, so that other programs disturb little; where there is
 # no /proc it is the time on the clock. The ratio of glstm.hpp to Eigen is the median of the ratios of
 # neighbours. Fails if it is above LIMIT.
-cmake_minimum_required(VERSION 3.23)
+cmake_minimum_required(VERSION 3.21)
 foreach(setting "REPETITIONS=9" "LIMIT=2.5" "COMPILERS=g++;clang++")
   string(REGEX MATCH "(.+)=(.+)" setting "${setting}")
   if(NOT DEFINED ${CMAKE_MATCH_1})

@@ -42,7 +42,8 @@ void wait_asleep() {
 template <class Gate>
 class Training {
  public:
-  Training(Index steps, double open_share) : task_(steps, 1280, 1), network_(options()) {
+  Training(Index steps, double open_share, Index processes)
+      : task_(steps, 1280 * processes, 1), network_(options()) {
     Rng rng(1);
     network_.initialize({.gates = {.end = static_cast<double>(steps), .open_share = open_share}},
                         rng);
@@ -53,7 +54,7 @@ class Training {
     Network<Gate> network = network_;
     Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 1e-3});
     const Index batch = 128 * group.size();
-    TrainerOptions options{.batch = batch, .epochs = steps, .max_steps = 2};
+    TrainerOptions options{.batch = batch, .epochs = steps + 2, .max_steps = 2};
     Trainer<Gate>(network, optimizer, options, &group).fit(task_);  // memory is there from then on
     options.max_steps = 2 + steps;
     Trainer<Gate> trainer(network, optimizer, options, &group);
@@ -77,7 +78,7 @@ class Training {
 template <class Gate>
 void measure(const char* name, MpiGroup& group, Index sequence, double open_share, Index steps,
              int rounds) {
-  Training<Gate> training(sequence, open_share);
+  Training<Gate> training(sequence, open_share, group.size());
   ProcessGroup alone;
   std::vector<double> together, at_once;  // beside the first process alone
   for (int round = 0; round < rounds; ++round) {

@@ -201,17 +201,17 @@ int run(int argc, char** argv, glstm::ProcessGroup& group) {
                            .append(argv[1])
                            .append(" (--help lists what there is)"));
   }
+  std::ostream silent(nullptr);
+  std::ostream& out = group.rank() == 0 ? std::cout : silent;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
-    return app.exit(help);
+    return app.exit(help, out);
   } catch (const CLI::ParseError& error) {
     std::string line = error.what();
     throw glstm::Error(line.substr(0, line.find('\n')) + " (--help lists what there is)");
   }
 
-  std::ostream silent(nullptr);
-  std::ostream& out = group.rank() == 0 ? std::cout : silent;
   if (trained.app->parsed()) train(trained, group, out);
   if (compared.app->parsed()) compare(compared, group, out);
   if (group.rank() > 0) return 0;  // all else is the work of one process

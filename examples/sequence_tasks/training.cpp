@@ -88,6 +88,8 @@ std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   Settings settings = given;
   Task task = make_task(settings);
   complete(task, settings);
+  const std::string facts = data_facts(task).dump();
+  detail::require_same(group, detail::checksum(facts.data(), facts.size()), "data");
   set_steps(settings, task, *settings.epochs * epoch_steps(settings, task));
   check(settings);
   with_network(settings, task, [&](auto network) { initialize(settings, task, network); });

@@ -1,4 +1,4 @@
-// Trains in several processes, from the installed package.
+// Trains in the processes that there are, with the installed package: one, when mpirun starts none.
 #include <glstm/distributed/mpi_group.hpp>
 #include <glstm/glstm.hpp>
 #include <iostream>

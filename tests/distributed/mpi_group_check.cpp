@@ -36,8 +36,8 @@ void check_sum(MpiGroup& group, std::size_t count) {
 }
 
 int run(int argc, char** argv) {
+  if (!MpiSession::is_launched()) throw std::runtime_error("mpirun starts this program");
   const MpiSession session(argc, argv);
-  if (!MpiSession::is_launched()) return 1;
   MpiGroup group;
   MpiGroup other;  // whose messages are not mixed with the first's
   try {
@@ -45,7 +45,19 @@ int run(int argc, char** argv) {
       check_sum<float>(group, count);
       check_sum<double>(other, count);
     }
-    detail::require_same(group, 7, "the number");
+    detail::require_same(group, 7, "number");
+    // 3 values of each of 5 parts, which are those of process 0, 1, ... in order.
+    std::vector<double> parts(15, -1);
+    for (Index part = group.first_of(5, group.rank()); part < group.first_of(5, group.rank() + 1);
+         ++part) {
+      for (Index i = 3 * part; i < 3 * part + 3; ++i) {
+        parts[static_cast<std::size_t>(i)] = 0.5 * static_cast<double>(i);
+      }
+    }
+    group.gather(parts, 5);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i] != 0.5 * static_cast<double>(i)) throw std::runtime_error("gather");
+    }
     if (!group.any(group.rank() == group.size() - 1)) throw std::runtime_error("any");
     if (group.from_first(static_cast<double>(group.rank())) != 0) throw std::runtime_error("first");
   } catch (const std::exception& error) {
@@ -64,7 +76,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
-  } catch (const std::runtime_error&) {
-    return 0;  // not reached: the session has ended the job
+  } catch (const std::runtime_error& error) {  // of no session: that ends the job
+    std::cerr << error.what() << "\n";
+    return 1;
   }
 }

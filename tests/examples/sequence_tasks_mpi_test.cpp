@@ -62,27 +62,32 @@ TEST_CASE("sequence_tasks: any number of processes trains the same network") {
 TEST_CASE("sequence_tasks: a process that dies ends the job and another number goes on") {
   const TemporaryFolder folder;
   const auto into = [&](const char* run) {
-    return train(folder / run, shared + Words{"--epochs", "60", "--reports", "4", "--resume"});
+    return train(folder / run, shared + Words{"--epochs", "200", "--reports", "1", "--resume"});
   };
   REQUIRE(call(folder, into("whole")).code == 0);
-  int kills = 0;
-  for (int wait = 400; kills < 3; wait += 200) {
-    const fs::path output = folder / "output.txt";
-    const pid_t job = start(in_processes(2 + 2 * (kills % 2)) + into("killed"), output);
-    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
-    const std::vector<pid_t> processes = children_of(job);
-    if (!processes.empty())
-      kill(processes[static_cast<std::size_t>(kills) % processes.size()], SIGKILL);
-    const Outcome outcome = wait_for(job, output);
-    if (outcome.code == 0) break;
+  // Every job is killed after it has written a checkpoint of its own.
+  const fs::path checkpoint = folder / "killed/last.safetensors", output = folder / "output.txt";
+  for (int job = 0; job < 3; ++job) {
+    CAPTURE(job);
+    const std::string before = text_in(checkpoint);
+    const pid_t mpirun = start(in_processes(2 + 2 * (job % 2)) + into("killed"), output);
+    for (int wait = 0; text_in(checkpoint) == before; ++wait) {
+      REQUIRE(wait < 30'000);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    const std::vector<pid_t> processes = children_of(mpirun);
+    REQUIRE(!processes.empty());
+    kill(processes[static_cast<std::size_t>(job) % processes.size()], SIGKILL);
+    const Outcome outcome = wait_for(mpirun, output);
     INFO(outcome.text);
+    CHECK(outcome.code != 0);
     check_mentions(outcome.text, {"signal 9"});
-    ++kills;
+    if (job > 0) check_mentions(outcome.text, {"Resumed after step"});
   }
-  CHECK(kills >= 1);
   const Outcome done = call_in_processes(folder, 4, into("killed"));
   INFO(done.text);
   REQUIRE(done.code == 0);
+  check_mentions(done.text, {"Resumed after step"});
   check_same_tensors(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
   CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
   check_mentions(call_in_processes(folder, 2, into("killed")).text, {"finished already"});
@@ -103,6 +108,9 @@ TEST_CASE("sequence_tasks: what all processes meet is told once") {
     check_mentions(refused.text, {named});
   }
   CHECK(content_of(folder / "") == before);
+  const Outcome help = call_in_processes(folder, 2, {"train", "--help"});
+  CHECK(help.code == 0);
+  CHECK(count_of("--target-share", help.text) == 1);
 }
 
 TEST_CASE("sequence_tasks: compare and what one process does in several") {

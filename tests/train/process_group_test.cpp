@@ -97,8 +97,10 @@ Trained train(ProcessGroup* group, Index shards, bool streams = false, Index bat
                   group);
   trainer.listen(listener).control(controller).average(average);
   if (streams) {
-    const StreamsInMemory<float> all(all_of(task));
-    trainer.fit_streams(all, 5, &all);
+    LabelledBatch<float> first;  // as many streams as a batch has samples
+    copy_samples(all_of(task), 0, batch, first);
+    const StreamsInMemory<float> some(first);
+    trainer.fit_streams(some, 5, &some);
   } else {
     trainer.fit(task, &task);
   }
@@ -217,7 +219,59 @@ TEST_CASE("processes that do not have the same network do not train") {
   }
 }
 
-TEST_CASE("processes that do not have the same data do not train") {
+TEST_CASE("a trainer trains again, with fewer samples than processes") {
+  const auto errors = run_as_processes(3, [&](ProcessGroup& group) {
+    GLstm<float> network = make_network();
+    Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+    Trainer trainer(network, optimizer, {.batch = 12, .epochs = 10}, &group);
+    for (const Index samples : {12, 2, 12}) {
+      const auto task = std::make_shared<RaggedTask>();
+      const Subset<float> some(task, 0, samples);
+      trainer.fit(some);
+      trainer.fit_streams(StreamsInMemory<float>(all_of(some)), 5);
+    }
+  });
+  for (const std::string& error : errors) CHECK(error == "");
+}
+
+TEST_CASE("processes that do not have the same options do not train") {
+  for (const auto& [what, change] :
+       std::vector<std::pair<std::string, std::function<void(TrainerOptions&)>>>{
+           {"number of steps in an epoch", [](TrainerOptions& o) { o.batch = 20; }},
+           {"options", [](TrainerOptions& o) { o.batch = 9; }},
+           {"options", [](TrainerOptions& o) { o.epochs = 2; }},
+           {"options", [](TrainerOptions& o) { o.reports_per_epoch = 2; }},
+           {"options", [](TrainerOptions& o) { o.max_steps = 1; }},
+           {"options", [](TrainerOptions& o) { o.seed = 2; }},
+           {"options", [](TrainerOptions& o) { o.shards = 3; }},
+           {"options", [](TrainerOptions& o) { o.clip_norm = 2; }},
+           {"options", [](TrainerOptions& o) { o.budget_weight = 2; }},
+           {"options", [](TrainerOptions& o) { o.weight_noise = 2; }},
+           {"options", [](TrainerOptions& o) { o.max_seconds = 2; }}}) {
+    const auto errors = run_as_processes(2, [&](ProcessGroup& group) {
+      GLstm<float> network = make_network();
+      Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+      TrainerOptions options{.batch = 10};
+      if (group.rank() == 1) change(options);
+      Trainer(network, optimizer, options, &group)
+          .fit(Subset<float>(std::make_shared<RaggedTask>(), 0, 35));
+    });
+    for (const std::string& error : errors) {
+      CHECK(error == "processes 0 and 1 do not have the same " + what);
+    }
+  }
+  const auto errors = run_as_processes(2, [&](ProcessGroup& group) {
+    GLstm<float> network = make_network();
+    Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
+    const RaggedTask task;
+    Trainer(network, optimizer, {}, &group).fit(task, group.rank() == 1 ? &task : nullptr);
+  });
+  for (const std::string& error : errors) {
+    CHECK(error == "processes 0 and 1 do not have the same validation data");
+  }
+}
+
+TEST_CASE("processes that do not have as many steps in an epoch do not train") {
   const auto errors = run_as_processes(2, [&](ProcessGroup& group) {
     GLstm<float> network = make_network();
     Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});

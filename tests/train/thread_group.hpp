@@ -28,6 +28,15 @@ class ThreadGroup final : public glstm::ProcessGroup {
   glstm::Index size() const override { return static_cast<glstm::Index>(shared_.floats.size()); }
   void sum(std::span<float> values) override { sum_in(shared_.floats, values); }
   void sum(std::span<double> values) override { sum_in(shared_.doubles, values); }
+  void gather(std::span<double> values, glstm::Index parts) override {
+    const auto width = static_cast<glstm::Index>(values.size()) / std::max<glstm::Index>(1, parts);
+    const glstm::Index begin = width * first_of(parts, rank_);
+    const glstm::Index end = width * first_of(parts, rank_ + 1);
+    for (glstm::Index i = 0; i < width * parts; ++i) {  // those of others are still to come
+      if (i < begin || i >= end) values[static_cast<std::size_t>(i)] = 0;
+    }
+    sum(values);
+  }
 
  private:
   template <class Scalar>

@@ -21,14 +21,19 @@ namespace glstm {
 /// Initialises MPI for as long as it lives. To be made once, at the start of main.
 class MpiSession {
  public:
-  /// Throws Error when MPI is running already.
+  /// Throws Error when MPI is running already, or does not work in programs with threads.
   MpiSession(int& argc, char**& argv) {
     int running = 0, level = 0;
     MPI_Initialized(&running);
     detail::require(running == 0, "MPI is initialised already");
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+    if (level < MPI_THREAD_FUNNELED) {
+      MPI_Finalize();
+      throw Error("this MPI does not work in programs with threads");
+    }
   }
-  /// While an exception passes, ends the whole job: the other processes would wait for ever.
+  /// While an exception passes, ends the whole job: the other processes would wait for ever. Its
+  /// message is lost then; catch it where the session lives, print it, and call abort.
   ~MpiSession() {
     if (std::uncaught_exceptions() > 0) abort(1);
     MPI_Finalize();
@@ -70,14 +75,33 @@ class MpiGroup final : public ProcessGroup {
   Index size() const override { return size_; }
   void sum(std::span<float> values) override { sum_in_pieces(values, floats_, MPI_FLOAT); }
   void sum(std::span<double> values) override { sum_in_pieces(values, doubles_, MPI_DOUBLE); }
+  void gather(std::span<double> values, Index parts) override {
+    detail::require(values.size() <= most, "expected at most ", most, " values, got ",
+                    values.size());
+    const Index width = parts > 0 ? static_cast<Index>(values.size()) / parts : 0;
+    cut(parts, width);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DOUBLE, values.data(), counts_.data(), offsets_.data(),
+                   MPI_DOUBLE, communicator_);
+  }
 
  private:
-  /// MPI counts in int.
+  static constexpr std::size_t most = std::size_t{1} << 28;  // MPI counts in int
+
+  /// Where the parts of every process begin, and how many values they are.
+  void cut(Index parts, Index width) {
+    counts_.resize(static_cast<std::size_t>(size_));
+    offsets_.resize(counts_.size());
+    for (int r = 0; r < size_; ++r) {
+      const auto i = static_cast<std::size_t>(r);
+      offsets_[i] = static_cast<int>(width * first_of(parts, r));
+      counts_[i] = static_cast<int>(width * first_of(parts, r + 1)) - offsets_[i];
+    }
+  }
+
   template <class Scalar>
   void sum_in_pieces(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {
     if (size_ == 1) return;
-    constexpr std::size_t most = std::size_t{1} << 28;  // of values
-    if (values.size() <= 1024) {
+    if (values.size() * static_cast<std::size_t>(size_) <= 4096) {
       sum_few(values, memory, type);
       return;
     }
@@ -110,27 +134,18 @@ class MpiGroup final : public ProcessGroup {
   /// "Optimization of collective reduction operations").
   template <class Scalar>
   void sum_piece(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {
-    const Index count = static_cast<Index>(values.size());
-    const auto begin = [&](Index rank) { return static_cast<int>(count * rank / size_); };
-    std::vector<int>& slices = counts_[0];
-    std::vector<int>& offsets = counts_[1];
-    std::vector<int>& own_counts = counts_[2];
-    std::vector<int>& own_offsets = counts_[3];
-    for (std::vector<int>& each : counts_) each.resize(static_cast<std::size_t>(size_));
-    const int own = begin(rank_ + 1) - begin(rank_);
-    for (int r = 0; r < size_; ++r) {
-      const auto i = static_cast<std::size_t>(r);
-      offsets[i] = begin(r);
-      slices[i] = begin(r + 1) - begin(r);
-      own_counts[i] = own;
-      own_offsets[i] = r * own;
-    }
+    cut(static_cast<Index>(values.size()), 1);
+    const int own = counts_[static_cast<std::size_t>(rank_)];
+    const int own_offset = offsets_[static_cast<std::size_t>(rank_)];
+    own_counts_.assign(static_cast<std::size_t>(size_), own);
+    own_offsets_.resize(own_counts_.size());
+    for (int r = 0; r < size_; ++r) own_offsets_[static_cast<std::size_t>(r)] = r * own;
     memory.resize(static_cast<std::size_t>(size_) * static_cast<std::size_t>(own));
-    MPI_Alltoallv(values.data(), slices.data(), offsets.data(), type, memory.data(),
-                  own_counts.data(), own_offsets.data(), type, communicator_);
+    MPI_Alltoallv(values.data(), counts_.data(), offsets_.data(), type, memory.data(),
+                  own_counts_.data(), own_offsets_.data(), type, communicator_);
     add_slices(memory, own);
-    std::copy_n(memory.data(), own, values.data() + begin(rank_));
-    MPI_Allgatherv(MPI_IN_PLACE, 0, type, values.data(), slices.data(), offsets.data(), type,
+    std::copy_n(memory.data(), own, values.data() + own_offset);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, type, values.data(), counts_.data(), offsets_.data(), type,
                    communicator_);
   }
 
@@ -138,7 +153,7 @@ class MpiGroup final : public ProcessGroup {
   int rank_ = 0, size_ = 1;
   std::vector<float> floats_;
   std::vector<double> doubles_;
-  std::vector<int> counts_[4];
+  std::vector<int> counts_, offsets_, own_counts_, own_offsets_;
 };
 
 }  // namespace glstm

@@ -30,6 +30,14 @@ class ProcessGroup {
   virtual void sum(std::span<float>) {}
   virtual void sum(std::span<double>) {}
 
+  /// The values are `parts` equal parts. Every process has filled in its own, and gets the others
+  /// from those who have them.
+  virtual void gather(std::span<double> /*values*/, Index /*parts*/) {}
+
+  /// The first of the parts that a process has when all share `parts` of something; the next one's
+  /// first ends them. As even as possible: a process has none when there are too few.
+  Index first_of(Index parts, Index process) const { return parts * process / size(); }
+
   /// Returns when all processes have called it.
   void wait_for_all() {
     double nothing = 0;
@@ -78,7 +86,7 @@ inline void require_same(ProcessGroup& group, std::uint64_t number, const std::s
   std::vector<double> halves(2 * size, 0.0);  // of 32 bits, which a double holds
   halves[2 * rank] = static_cast<double>(number >> 32);
   halves[2 * rank + 1] = static_cast<double>(number & 0xffffffff);
-  group.sum(halves);
+  group.gather(halves, group.size());
   for (std::size_t other = 1; other < size; ++other) {
     require(halves[2 * other] == halves[0] && halves[2 * other + 1] == halves[1],
             "processes 0 and ", other, " do not have the same ", what);

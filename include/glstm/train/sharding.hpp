@@ -40,23 +40,21 @@ struct BatchShare {
   Index size() const { return cut.begin(first + shards) - begin(); }
 };
 
-/// Gives every process all evaluations, of which it has those from `first` on, `count` of them.
-inline void share_evaluations(ProcessGroup& group, Index first, Index count,
-                              std::span<Evaluation> evaluations) {
+/// Gives every process the evaluations of all parts, of which it has filled in its own.
+inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluations) {
   if (group.size() == 1) return;
   constexpr std::size_t fields = 11;
-  std::vector<double> values(fields * evaluations.size(), 0.0);  // adding zeros is exact
+  std::vector<double> values(fields * evaluations.size());
   const auto visit = [](auto& e, auto&& f) {
     f(e.task.loss), f(e.task.right), f(e.task.count), f(e.budget);
     f(e.work.updates), f(e.work.dense_updates), f(e.work.macs), f(e.work.dense_macs);
     f(e.work.tape_bytes), f(e.work.dense_tape_bytes), f(e.work.openness);
   };
-  double* value = values.data() + fields * static_cast<std::size_t>(first);
-  for (const Evaluation& e :
-       evaluations.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))) {
+  double* value = values.data();
+  for (const Evaluation& e : evaluations) {
     visit(e, [&](auto field) { *value++ = static_cast<double>(field); });
   }
-  group.sum(values);
+  group.gather(values, static_cast<Index>(evaluations.size()));
   value = values.data();
   for (Evaluation& e : evaluations) {
     visit(e, [&]<class Field>(Field& field) { field = static_cast<Field>(*value++); });
@@ -99,8 +97,8 @@ class BatchWorkers {
   /// This process's part of it, which is empty when there are more processes than samples.
   BatchShare share(Index batch) const {
     const ShardCut parts = cut(batch);
-    const Index first = parts.shards * group_.rank() / group_.size();
-    return {parts, first, parts.shards * (group_.rank() + 1) / group_.size() - first};
+    const Index first = group_.first_of(parts.shards, group_.rank());
+    return {parts, first, group_.first_of(parts.shards, group_.rank() + 1) - first};
   }
 
   /// Network::add_gradient, shared by the threads, and by the processes: each gives its part of the
@@ -141,7 +139,7 @@ class BatchWorkers {
     });
     group_.sum(std::span<Scalar>(gradients_[0].data(), static_cast<std::size_t>(gradient.size())));
     gradient += gradients_[0];
-    share_evaluations(group_, part.first, part.shards, evaluations_);
+    share_evaluations(group_, evaluations_);
     EvaluationSum sum;
     for (const Evaluation& shard : evaluations_) sum.add(shard);
     return sum.mean();

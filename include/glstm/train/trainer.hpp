@@ -77,8 +77,8 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
   const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
   ProcessGroup alone;
   ProcessGroup& all = group != nullptr ? *group : alone;
-  const Index first_batch = batches * all.rank() / all.size();
-  const Index own_batches = batches * (all.rank() + 1) / all.size() - first_batch;
+  const Index first_batch = all.first_of(batches, all.rank());
+  const Index own_batches = all.first_of(batches, all.rank() + 1) - first_batch;
   ThreadPool pool(std::clamp<Index>(own_batches, 1, threads));
   std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
   std::vector<Evaluation> found(static_cast<std::size_t>(batches));
@@ -94,7 +94,7 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
     }
     found[static_cast<std::size_t>(index)] = network.evaluate(batch, tape);
   });
-  share_evaluations(all, first_batch, own_batches, found);
+  share_evaluations(all, found);
   EvaluationSum sum;
   for (const Evaluation& batch : found) sum.add(batch);
   return sum.mean();
@@ -128,7 +128,7 @@ Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Sca
 /// of every batch, and takes the same step (data parallelism); see BatchWorkers for what does not
 /// depend on their number. All need the same options but for threads, the same data, parameters and
 /// optimiser state, and rules that do the same. Listeners may differ: one in a single process can
-/// write files, and any stops all. Seconds are those of process 0.
+/// write files, and any stops all. Seconds in EpochReports are those of process 0.
 template <TimeGate Gate>
 class Trainer {
  public:
@@ -200,13 +200,16 @@ class Trainer {
     share_ = workers_.share(batch_size);
     std::vector<Index> order;
     return run(
-        training.size() / batch_size,
+        training.size() / batch_size, validation != nullptr ? validation->size() : 0,
         [&](Index epoch) {
           Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
           order = rng.permutation(training.size());
         },
         [&](Index s) {
-          if (share_.size() == 0) return;
+          if (share_.size() == 0) {
+            batch_ = {};
+            return;
+          }
           const Index first = s * batch_size + share_.begin();
           training.load(std::span(order).subspan(static_cast<std::size_t>(first),
                                                  static_cast<std::size_t>(share_.size())),
@@ -236,7 +239,7 @@ class Trainer {
     const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
     observed_.assign(static_cast<std::size_t>(chunks), Work());
     return run(
-        chunks, [&](Index) { carried_.reset(); },
+        chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
         [&](Index s) {
           const Index first = s * chunk_steps;
           load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
@@ -245,6 +248,8 @@ class Trainer {
             std::swap(streams_, batch_);
           } else if (share_.size() > 0) {
             copy_samples(streams_, share_.begin(), share_.size(), batch_);
+          } else {
+            batch_ = {};
           }
           if (!carried_) carried_ = network_.zero_state(share_.size());
         },
@@ -257,9 +262,10 @@ class Trainer {
 
  private:
   /// The loop of both: begin(epoch) before the steps of an epoch, load(step of the epoch) writes
-  /// batch_, validate(report) at every report.
+  /// batch_, validate(report) at every report, on as many samples or steps as `validated` says.
   template <class Begin, class Load, class Validate>
-  EpochReport run(Index steps_per_epoch, Begin&& begin_epoch, Load&& load, Validate&& validate) {
+  EpochReport run(Index steps_per_epoch, Index validated, Begin&& begin_epoch, Load&& load,
+                  Validate&& validate) {
     using Clock = std::chrono::steady_clock;
     if (average_ != nullptr && average_->value().size() > 0) {
       network_.layout().check(average_->value(), "an average");
@@ -270,6 +276,8 @@ class Trainer {
     };
     detail::require_same(group(), static_cast<std::uint64_t>(steps_per_epoch),
                          "number of steps in an epoch");
+    detail::require_same(group(), static_cast<std::uint64_t>(validated), "validation data");
+    require_same_options();
     require_same_state();
     last_good_ = network_.parameters;
     double seconds = group().from_first(options_.seconds_before);
@@ -320,6 +328,24 @@ class Trainer {
   }
 
   ProcessGroup& group() const { return workers_.group(); }
+
+  /// Throws Error, in all processes, unless they have the same options, but for threads.
+  void require_same_options() {
+    const std::array<double, 13> options{static_cast<double>(options_.batch),
+                                         static_cast<double>(options_.epochs),
+                                         static_cast<double>(options_.reports_per_epoch),
+                                         static_cast<double>(options_.max_steps),
+                                         static_cast<double>(options_.seed >> 32),
+                                         static_cast<double>(options_.seed & 0xffffffff),
+                                         static_cast<double>(options_.shards),
+                                         options_.clip_norm,
+                                         options_.budget_weight,
+                                         options_.weight_noise,
+                                         options_.max_seconds,
+                                         controller_ != nullptr ? budget_weight() : 0,
+                                         average_ != nullptr ? 1.0 : 0.0};
+    detail::require_same(group(), detail::checksum(options.data(), sizeof(options)), "options");
+  }
 
   /// Throws Error, in all processes, unless they have taken as many steps to the same parameters.
   void require_same_state() {
