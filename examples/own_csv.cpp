@@ -1,0 +1,110 @@
+// Trains on sequences of your own, from a CSV file, and tests on a part of them that was held out.
+//
+//     own_csv                              an example, which it writes to the temporary folder
+//     own_csv mine.csv net.safetensors     yours; where the network goes
+//
+// A file has a header line, and a row for every step: the columns `sequence` (rows with the same
+// text there are one sequence), `label` (its class, 0, 1, ...), `timestamp` if you have one, and
+// features, on a scale of about 1. For numbers to predict instead of a label, see
+// docs/your-own-data.md.
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/random.hpp"
+#include "glstm/data/csv_sequences.hpp"
+#include "glstm/data/subset.hpp"
+#include "glstm/io/network_file.hpp"
+#include "glstm/train/trainer.hpp"
+#include "glstm/train/windows_within.hpp"
+
+namespace {
+
+using namespace glstm;
+
+/// 400 machines that start, each measured 60 to 120 times at uneven intervals. Those of class 1
+/// vibrate faster from 4 s on.
+void write_example(const std::filesystem::path& path) {
+  std::ofstream file(path);
+  file.precision(9);
+  file << "sequence,timestamp,vibration,temperature,label\n";
+  Rng rng(1);
+  for (int machine = 0; machine < 400; ++machine) {
+    const int label = machine % 2;
+    const Index measurements = 60 + rng.below(61);
+    double phase = rng.uniform(0, 2 * std::numbers::pi), time = rng.uniform(0, 86'400);  // s
+    const double start = time;
+    for (Index n = 0; n < measurements; ++n) {
+      const double pause = rng.uniform(0.08, 0.12);
+      phase += pause * (label == 1 && time > start + 4 ? 8 : 6);
+      file << "machine-" << machine << ',' << time << ',' << std::sin(phase) + 0.1 * rng.normal()
+           << ',' << 0.1 * (time - start) + 0.1 * rng.normal() << ',' << label << '\n';
+      time += pause;
+    }
+  }
+  if (!file.flush()) throw Error("cannot write " + path.string());
+}
+
+/// Trains on four fifths of the file, tests on the rest and saves the network. Returns the share of
+/// right answers in the test.
+double run(const std::filesystem::path& csv, const std::filesystem::path& saved) {
+  CsvSequences<float> sequences = read_csv_sequences<float>(csv);
+  if (sequences.classes() < 2) throw Error(csv.string() + ": expected labels, of several classes");
+  sequences.count_time_from_first_steps();  // but not if what matters happens at a time of day, say
+  const auto all = std::make_shared<CsvSequences<float>>(std::move(sequences));
+  std::cout << csv.string() << ": " << all->size() << " sequences of up to " << all->longest()
+            << " steps and " << all->last_time() << " units of time, " << all->features()
+            << " features, " << all->classes() << " classes\n";
+
+  Rng rng(1);
+  const std::vector<Index> order = rng.permutation(all->size());
+  const auto border = order.begin() + all->size() / 5;
+  const Subset<float> test(all, {order.begin(), border}), training(all, {border, order.end()});
+
+  GLstm<float> network({.inputs = all->features(),
+                        .hidden = {48},
+                        .outputs = all->classes(),
+                        .loss = Loss::softmax_cross_entropy});
+  const double duration = all->last_time();  // windows are spread over the whole of it
+  network.initialize({.gates = {.end = duration, .open_share = 0.2}}, rng);
+  Adam<float> optimizer(network.layout(),
+                        {.learning_rate = 1e-2, .time_gate_learning_rate = duration / 4000});
+  ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::softmax_cross_entropy);
+  Trainer trainer(network, optimizer, {.batch = 20, .epochs = 15});
+  trainer.after_step(WindowsWithin<float>(network, 0, duration)).listen(progress).fit(training);
+
+  const Evaluation result = evaluate(network, test, 100);
+  const double right = accuracy(result.task, Loss::softmax_cross_entropy);
+  std::cout << "held out: " << 100 * right << " % of " << test.size() << " right, with "
+            << 100 * result.work.update_share() << " % of the updates\n";
+
+  save_network(saved, network);
+  const auto again = load_network<GaussianGate<float>>(saved);
+  if (again.parameters != network.parameters) throw Error("the file holds another network");
+  std::cout << "saved as " << saved.string() << "\n";
+  return right;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 3) {
+      run(argv[1], argv[2]);
+      return 0;
+    }
+    if (argc != 1) throw Error("expected a CSV file and a file for the network, or nothing");
+    const std::filesystem::path folder = std::filesystem::temp_directory_path();
+    write_example(folder / "own_csv.csv");
+    return run(folder / "own_csv.csv", folder / "own_csv.safetensors") > 0.9 ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::cerr << "own_csv: " << error.what() << "\n";
+    return 2;
+  }
+}
