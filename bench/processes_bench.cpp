@@ -80,7 +80,7 @@ void measure(const char* name, MpiGroup& group, Index sequence, double open_shar
              int rounds) {
   Training<Gate> training(sequence, open_share, group.size());
   ProcessGroup alone;
-  std::vector<double> together, at_once;  // beside the first process alone
+  std::vector<double> alone_rates, together, at_once;  // the latter beside the first alone
   for (int round = 0; round < rounds; ++round) {
     wait_asleep();
     double one = group.rank() == 0 ? training.rate(alone, steps) : 0;
@@ -90,12 +90,14 @@ void measure(const char* name, MpiGroup& group, Index sequence, double open_shar
     const double shared = training.rate(group, steps);
     one = group.from_first(one);
     group.sum(std::span(&all, 1));
+    alone_rates.push_back(one);
     at_once.push_back(all / one);
     together.push_back(shared / one);
   }
   if (group.rank() > 0) return;
-  std::cout << std::fixed << std::setprecision(2) << "| " << name << " | " << median(together)
-            << " | " << *std::min_element(together.begin(), together.end()) << "-"
+  std::cout << std::fixed << std::setprecision(0) << "| " << name << " | " << median(alone_rates)
+            << std::setprecision(2) << " | " << median(together) << " | "
+            << *std::min_element(together.begin(), together.end()) << "-"
             << *std::max_element(together.begin(), together.end()) << " | " << median(at_once)
             << " |\n";
 }
@@ -117,10 +119,11 @@ int main(int argc, char** argv) {
   MpiGroup group;
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 7;
   if (group.rank() == 0) {
-    std::cout << "Training sequences per second of " << group.size()
-              << " processes beside one, 110 neurons, 128 samples per process, median of " << rounds
-              << " rounds\n\n| | together | range | each alone, at the same time |\n"
-                 "|---|---|---|---|\n";
+    std::cout
+        << "Training sequences per second of " << group.size()
+        << " processes beside one, 110 neurons, 128 samples per process, median of " << rounds
+        << " rounds\n\n| | one, per second | together | range | each alone, at the same time |\n"
+           "|---|---|---|---|---|\n";
   }
   measure<AlwaysOpen<float>>("LSTM, T = 500", group, 500, 1, 4, rounds);
   measure<GaussianGate<float>>("g-LSTM, T = 500, 10 % of the updates", group, 500, 0.1, 60, rounds);
