@@ -130,8 +130,8 @@ int main(int argc, char** argv) {
   measure<GaussianGate<float>>("g-LSTM, T = 500, 2 % of the updates", group, 500, 0.02, 250,
                                rounds);
   if (group.rank() == 0) std::cout << "\n| all-reduce of floats | microseconds |\n|---|---|\n";
-  for (const std::size_t count : {1, 1'000, 50'000, 1'000'000, 10'000'000}) {
-    const double time = sum_time(group, count);
+  for (const int count : {1, 1'000, 50'000, 1'000'000, 10'000'000}) {
+    const double time = sum_time(group, static_cast<std::size_t>(count));
     if (group.rank() == 0) std::cout << "| " << count << " | " << time << " |\n";
   }
   return 0;
