@@ -6,14 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define GLSTM_TEST_SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GLSTM_TEST_SANITIZED
-#endif
+#include "sanitized.hpp"
 
 #if defined(__linux__) && !defined(GLSTM_TEST_SANITIZED)
 #define GLSTM_TEST_LIMITS_MEMORY

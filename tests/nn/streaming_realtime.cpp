@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "glstm/nn/streaming.hpp"
 #include "glstm/nn/streaming_network.hpp"
+#include "sanitized.hpp"
 
 #if defined(__linux__)
 #include <linux/seccomp.h>
@@ -16,14 +17,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define GLSTM_TEST_SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GLSTM_TEST_SANITIZED
 #endif
 
 #if defined(__GLIBC__) && !defined(GLSTM_TEST_SANITIZED)

@@ -1,0 +1,96 @@
+// A run that is killed fifty times, at random moments and while it writes checkpoints, ends with
+// the bits of one that was left alone.
+#include <signal.h>
+
+#include <chrono>
+#include <iostream>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "catch.hpp"
+#include "examples/calling.hpp"
+#include "glstm/core/random.hpp"
+
+namespace {
+
+constexpr int kills = 50;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Temporary files are what a checkpoint is before it is whole.
+int temporary_files(const fs::path& folder) {
+  int count = 0;
+  std::error_code error;
+  for (fs::directory_iterator file(folder, error), end; !error && file != end;
+       file.increment(error)) {
+    count += file->path().extension() == ".tmp";
+  }
+  return count;
+}
+
+// The epoch that the log ends with.
+std::string last_line(const fs::path& log) {
+  std::string line, last;
+  for (std::ifstream in(log); std::getline(in, line);) last = line.substr(0, line.find(','));
+  return last;
+}
+
+}  // namespace
+
+TEST_CASE("a run that is killed fifty times goes on to the same bits") {
+  const TemporaryFolder folder;
+  const Words words = Words{program, "train", "--task", "adding", "--steps", "200"} +
+                      Words{"--training-sequences", "2000", "--held-out", "100"} +
+                      Words{"--test-sequences", "100", "--hidden", "64", "--epochs", "300"} +
+                      Words{"--batch", "20", "--weight-noise", "0.01", "--average", "0.99"} +
+                      Words{"--target-share", "0.1"};
+  const fs::path output = folder / "output.txt", killed = folder / "killed";
+  const auto begin = Clock::now();
+  REQUIRE(wait_for(start(words + Words{"--out", folder / "whole"}, output), output).code == 0);
+  const double whole_seconds = seconds_since(begin);
+
+  // Every other kill waits for a checkpoint that is being written.
+  glstm::Rng rng(7);
+  int in_writing = 0, left_behind = 0;
+  std::set<std::string> places;
+  for (int n = 0; n < kills; ++n) {
+    const double seconds = rng.uniform(0.02, 1.2 * whole_seconds / kills);
+    const bool await_writing = n % 2 == 1;
+    const int before = temporary_files(killed);
+    const pid_t child = start(words + Words{"--out", killed, "--resume"}, output);
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    const auto waited = Clock::now();
+    while (await_writing && temporary_files(killed) <= before && seconds_since(waited) < 5) {
+    }
+    kill(child, SIGKILL);
+    const Outcome outcome = wait_for(child, output);
+    INFO("kill " << n << " after " << seconds << " s: " << outcome.text);
+    REQUIRE(outcome.code == -1);  // killed: neither failed nor already done
+    const int after = temporary_files(killed);
+    in_writing += after > before;
+    left_behind = after;
+    places.insert(last_line(killed / "log.csv"));
+  }
+  const Outcome outcome =
+      wait_for(start(words + Words{"--out", killed, "--resume"}, output), output);
+  INFO(outcome.text);
+  REQUIRE(outcome.code == 0);
+  std::cout << kills << " kills of a run of " << whole_seconds << " s, at " << places.size()
+            << " different lengths of its log, " << in_writing
+            << " of them while a file was being written; " << left_behind
+            << " temporary files were left behind" << std::endl;
+  CHECK(in_writing >= 10);
+  CHECK(places.size() >= 20);
+
+  for (const char* file : {"last.safetensors", "best.safetensors"}) {
+    CAPTURE(file);
+    check_same_tensors(folder / "whole" / file, killed / file);
+  }
+  CHECK(log_without_seconds(folder / "whole") == log_without_seconds(killed));
+  CHECK(text_in(folder / "whole/windows.csv") == text_in(killed / "windows.csv"));
+}
