@@ -717,7 +717,10 @@ class StreamingCell {
       for (Index at = 0; at < column; at += packet) {
         Scalar* sum = constants_.data() + block * column + at;
         Scalar* rest = rest_.data() + block * column + at;
-        const P a = pload<P>(sum), b = pmul(factor, pload<P>(weights + at));
+        const P a = pload<P>(sum);
+        P b = pmul(factor, pload<P>(weights + at));
+        // The product is rounded here, once: fused into each sum below it would be another in each.
+        EIGEN_OPTIMIZATION_BARRIER(b)
         const P s = padd(a, b);
         const P b_taken = psub(s, a);
         const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
