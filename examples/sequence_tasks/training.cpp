@@ -88,8 +88,6 @@ std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   Settings settings = given;
   Task task = make_task(settings);
   complete(task, settings);
-  const std::string facts = data_facts(task).dump();
-  detail::require_same(group, detail::checksum(facts.data(), facts.size()), "data");
   set_steps(settings, task, *settings.epochs * epoch_steps(settings, task));
   check(settings);
   with_network(settings, task, [&](auto network) { initialize(settings, task, network); });
@@ -341,9 +339,11 @@ Json start_run(const Settings& given, const RunFolder& folder, ProcessGroup& gro
                std::ostream& out) {
   if (group.rank() == 0) require_free(folder);
   const auto [settings, task] = prepare(given, group);
+  const Json facts = data_facts(task);
+  const std::string text = facts.dump();
+  detail::require_same(group, detail::checksum(text.data(), text.size()), "data");
   std::optional<FolderLock> lock;
   if (group.rank() == 0) {
-    const Json facts = data_facts(task);
     std::error_code error;
     fs::create_directories(folder.path, error);
     detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());

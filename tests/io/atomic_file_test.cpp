@@ -6,12 +6,13 @@
 #include <string>
 
 #if GLSTM_HAS_POSIX
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+
+#include "resource_limit.hpp"
 #endif
 
 #include "catch.hpp"
@@ -78,26 +79,6 @@ TEST_CASE("write_file_atomically refuses what it cannot write and leaves all as 
 
 #if GLSTM_HAS_POSIX
 
-namespace {
-
-/// Files of this process cannot grow beyond `size` bytes while it lives: a disk that fills up.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t size) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{size, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
-
-}  // namespace
-
 TEST_CASE("write_file_atomically leaves the old file when the disk is full") {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "file";
@@ -106,7 +87,7 @@ TEST_CASE("write_file_atomically leaves the old file when the disk is full") {
   std::string message;
   {
     const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // then a write fails with EFBIG
-    const FileSizeLimit limit(1000);
+    const ResourceLimit limit(RLIMIT_FSIZE, 1000);       // a disk that fills up
     message = error_of([&] { write_file_atomically(path, bytes); });
     std::signal(SIGXFSZ, handler);
   }
@@ -125,8 +106,8 @@ TEST_CASE("a crash while write_file_atomically writes leaves the old file") {
   if (child == 0) {
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    std::signal(SIGXFSZ, SIG_DFL);  // then a write ends the process
-    const FileSizeLimit limit(1000);
+    std::signal(SIGXFSZ, SIG_DFL);                  // then a write ends the process
+    const ResourceLimit limit(RLIMIT_FSIZE, 1000);  // a disk that fills up
     write_file_atomically(path, bytes);
     _exit(0);
   }

@@ -10,10 +10,11 @@
 
 #if defined(__linux__) && !defined(GLSTM_TEST_SANITIZED)
 #define GLSTM_TEST_LIMITS_MEMORY
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
+
+#include "resource_limit.hpp"
 #endif
 
 using glstm::detail::parse_json_object;
@@ -60,23 +61,12 @@ TEST_CASE("a list of many objects is read in no more than a few passes") {
 
 namespace {
 
-/// This process can take no more than `size` further bytes while it lives.
-class MemoryLimit {
- public:
-  explicit MemoryLimit(rlim_t size) {
-    rlim_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    getrlimit(RLIMIT_AS, &before_);
-    const rlimit limit{pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + size, before_.rlim_max};
-    setrlimit(RLIMIT_AS, &limit);
-  }
-  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
-  MemoryLimit(const MemoryLimit&) = delete;
-  MemoryLimit& operator=(const MemoryLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
+/// The bytes that this process has taken for itself.
+rlim_t bytes_taken() {
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+}
 
 }  // namespace
 
@@ -90,7 +80,7 @@ TEST_CASE("JSON that memory cannot hold is an error that names its source") {
       CAPTURE(megabytes);
       std::string message;
       {
-        const MemoryLimit limit(megabytes << 20);
+        const ResourceLimit limit(RLIMIT_AS, bytes_taken() + (megabytes << 20));
         try {
           parse_json_object(text, 4, "a model", "file");
           read = true;

@@ -107,6 +107,10 @@ Trained train(ProcessGroup* group, Index shards, bool streams = false, Index bat
   return {network.parameters, listener.numbers};
 }
 
+void check_all(const std::vector<std::string>& errors, const std::string& expected) {
+  for (const std::string& error : errors) CHECK(error == expected);
+}
+
 // The same in as many processes, which must all have the same.
 Trained train_in(Index processes, Index shards, bool streams = false, Index batch = 16,
                  Index threads = 1) {
@@ -115,7 +119,7 @@ Trained train_in(Index processes, Index shards, bool streams = false, Index batc
     results[static_cast<std::size_t>(group.rank())] =
         train(&group, shards, streams, batch, threads);
   });
-  for (const std::string& error : errors) CHECK(error == "");
+  check_all(errors, "");
   for (const Trained& result : results) CHECK(result == results[0]);
   return results[0];
 }
@@ -148,8 +152,7 @@ TEST_CASE("a group tells its processes what one of them says") {
     detail::require_same(group, ~std::uint64_t{5}, "number");
     detail::require_same(group, here ? 1 : 0, "number");
   });
-  for (const std::string& error : errors)
-    CHECK(error == "processes 0 and 2 do not have the same number");
+  check_all(errors, "processes 0 and 2 do not have the same number");
   ProcessGroup alone;
   CHECK(alone.from_first(3) == 3);
   CHECK(alone.any(true));
@@ -196,7 +199,7 @@ TEST_CASE("processes share an evaluation") {
                           all.work.tape_bytes == one.work.tape_bytes,
                       "not the same");
     });
-    for (const std::string& error : errors) CHECK(error == "");
+    check_all(errors, "");
   }
 }
 
@@ -214,8 +217,7 @@ TEST_CASE("processes that do not have the same network do not train") {
       if (group.rank() == 1) spoil(network, optimizer);
       Trainer(network, optimizer, {.batch = 8}, &group).fit(task);
     });
-    for (const std::string& error : errors)
-      CHECK(error == "processes 0 and 1 do not have the same " + what);
+    check_all(errors, "processes 0 and 1 do not have the same " + what);
   }
 }
 
@@ -231,7 +233,7 @@ TEST_CASE("a trainer trains again, with fewer samples than processes") {
       trainer.fit_streams(StreamsInMemory<float>(all_of(some)), 5);
     }
   });
-  for (const std::string& error : errors) CHECK(error == "");
+  check_all(errors, "");
 }
 
 TEST_CASE("processes that do not have the same options do not train") {
@@ -256,9 +258,7 @@ TEST_CASE("processes that do not have the same options do not train") {
       Trainer(network, optimizer, options, &group)
           .fit(Subset<float>(std::make_shared<RaggedTask>(), 0, 35));
     });
-    for (const std::string& error : errors) {
-      CHECK(error == "processes 0 and 1 do not have the same " + what);
-    }
+    check_all(errors, "processes 0 and 1 do not have the same " + what);
   }
   const auto errors = run_as_processes(2, [&](ProcessGroup& group) {
     GLstm<float> network = make_network();
@@ -266,9 +266,7 @@ TEST_CASE("processes that do not have the same options do not train") {
     const RaggedTask task;
     Trainer(network, optimizer, {}, &group).fit(task, group.rank() == 1 ? &task : nullptr);
   });
-  for (const std::string& error : errors) {
-    CHECK(error == "processes 0 and 1 do not have the same validation data");
-  }
+  check_all(errors, "processes 0 and 1 do not have the same validation data");
 }
 
 TEST_CASE("processes that do not have as many steps in an epoch do not train") {
@@ -278,9 +276,7 @@ TEST_CASE("processes that do not have as many steps in an epoch do not train") {
     const Subset<float> part(std::make_shared<RaggedTask>(), 0, 40 - 16 * group.rank());
     Trainer(network, optimizer, {.batch = 8}, &group).fit(part);
   });
-  for (const std::string& error : errors) {
-    CHECK(error == "processes 0 and 1 do not have the same number of steps in an epoch");
-  }
+  check_all(errors, "processes 0 and 1 do not have the same number of steps in an epoch");
 }
 
 TEST_CASE("processes that part ways during training are found out at the next report") {
@@ -293,8 +289,7 @@ TEST_CASE("processes that part ways during training are found out at the next re
     });
     trainer.fit(RaggedTask());
   });
-  for (const std::string& error : errors)
-    CHECK(error == "processes 0 and 1 do not have the same parameters");
+  check_all(errors, "processes 0 and 1 do not have the same parameters");
 }
 
 TEST_CASE("a listener in one process stops all, and the first one's clock is that of all") {
@@ -314,7 +309,7 @@ TEST_CASE("a listener in one process stops all, and the first one's clock is tha
     if (group.rank() == 1) trainer.listen(listener);
     reports[static_cast<std::size_t>(group.rank())] = trainer.fit(task, &task);
   });
-  for (const std::string& error : errors) CHECK(error == "");
+  check_all(errors, "");
   CHECK(reports[0].step == 3);
   CHECK(reports[1].step == 3);
   CHECK(reports[0].seconds == reports[1].seconds);
