@@ -24,7 +24,6 @@ namespace sequence_tasks {
 namespace {
 
 namespace fs = std::filesystem;
-using glstm::Error;
 using Json = nlohmann::ordered_json;
 using Runs = std::vector<RecordedRun>;
 

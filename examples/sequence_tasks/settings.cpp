@@ -258,7 +258,8 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
   const bool learned = s.model == "glstm" || s.model == "phased", gated = s.model != "lstm";
   const std::string task = "--task " + s.task, model = "--model " + s.model;
   std::vector<std::pair<std::string, std::string>> unused;
-  const auto add = [&](bool used, const std::string& reason, std::vector<const char*> options) {
+  const auto add = [&](bool used, const std::string& reason,
+                       const std::vector<const char*>& options) {
     for (const char* option : options) {
       if (!used) unused.emplace_back(option, reason);
     }

@@ -34,7 +34,8 @@ using Json = nlohmann::ordered_json;
 
 /// The training steps of one pass over the data.
 double epoch_steps(const Settings& settings, const Task& task) {
-  return static_cast<double>(task.training->size() / *settings.batch);
+  const Index whole_batches = task.training->size() / *settings.batch;
+  return static_cast<double>(whole_batches);
 }
 
 void set_steps(Settings& settings, const Task& task, double steps) {

@@ -33,7 +33,10 @@ inline void require_decay(Index steps, double decay) {
 /// unless steps >= 1 and decay is in (0, 1].
 inline Schedule step_decay(Index steps, double decay) {
   detail::require_decay(steps, decay);
-  return [=](Index step) { return std::pow(decay, static_cast<double>(step / steps)); };
+  return [=](Index step) {
+    const Index falls = step / steps;
+    return std::pow(decay, static_cast<double>(falls));
+  };
 }
 
 /// decay^(step / steps): falls by the factor `decay` over every `steps` steps, a little at each.
