@@ -7,6 +7,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <span>
@@ -32,10 +33,16 @@ class MpiSession {
       throw Error("this MPI does not work in programs with threads");
     }
   }
-  /// While an exception passes, ends the whole job: the other processes would wait for ever. Its
-  /// message is lost then; catch it where the session lives, print it, and call abort.
+  /// While an exception passes, ends the whole job: the other processes would wait for ever. Which
+  /// process it was is written to the standard error, but the exception's own message is lost;
+  /// catch it where the session lives, print it, and call abort.
   ~MpiSession() {
-    if (std::uncaught_exceptions() > 0) abort(1);
+    if (std::uncaught_exceptions() > 0) {
+      int rank = 0;
+      MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+      std::fprintf(stderr, "process %d ends the job: an exception left its MpiSession\n", rank);
+      abort(1);
+    }
     MPI_Finalize();
   }
   MpiSession(const MpiSession&) = delete;
