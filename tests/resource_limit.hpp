@@ -1,7 +1,14 @@
-// A limit on what this process may use, while a test runs.
+// A limit on what this process may use, while a test runs. GLSTM_TEST_LIMITS_MEMORY: it may be on
+// memory too.
 #pragma once
 
+#if __has_include(<sys/resource.h>)
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "sanitized.hpp"
 
 /// Sets a limit of setrlimit, RLIMIT_AS for instance, and takes it back when it goes.
 class ResourceLimit {
@@ -19,3 +26,15 @@ class ResourceLimit {
   decltype(RLIMIT_AS) resource_;
   rlimit before_{};
 };
+
+#if defined(__linux__) && !defined(GLSTM_TEST_SANITIZED)
+#define GLSTM_TEST_LIMITS_MEMORY
+
+/// The bytes that this process has taken for itself.
+inline rlim_t bytes_taken() {
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+}
+#endif
+#endif

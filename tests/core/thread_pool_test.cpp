@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "resource_limit.hpp"
 
 using namespace glstm;
 
@@ -143,6 +144,19 @@ TEST_CASE("there must be at least one thread") {
   check_mentions(error_of([] { ThreadPool(0); }), {"at least one thread", "got 0"});
   check_mentions(error_of([] { ThreadPool(-2); }), {"got -2"});
 }
+
+#if defined(GLSTM_TEST_LIMITS_MEMORY)
+TEST_CASE("threads that the system refuses are an error, after which those that began have ended") {
+  const ResourceLimit limit(RLIMIT_AS, bytes_taken() + (rlim_t{64} << 20));  // stacks of a few
+  check_mentions(error_of([] { ThreadPool(1000); }), {"cannot start 1000 threads, only "});
+  ThreadPool few(2);
+  Meeting meeting(2);
+  std::vector<char> met(2);
+  few.run(2,
+          [&](Index task, Index) { met[static_cast<std::size_t>(task)] = meeting.wait_for_all(); });
+  CHECK(met == std::vector<char>(2, true));
+}
+#endif
 
 #if defined(__SSE2__) || defined(_M_X64) || defined(__aarch64__)
 TEST_CASE("tasks treat denormals as the caller does, whatever was when the pool began") {

@@ -11,11 +11,10 @@
 #include <unistd.h>
 
 #include <csignal>
-
-#include "resource_limit.hpp"
 #endif
 
 #include "catch.hpp"
+#include "resource_limit.hpp"
 #include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;

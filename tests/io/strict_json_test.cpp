@@ -6,16 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "sanitized.hpp"
-
-#if defined(__linux__) && !defined(GLSTM_TEST_SANITIZED)
-#define GLSTM_TEST_LIMITS_MEMORY
-#include <unistd.h>
-
-#include <fstream>
-
 #include "resource_limit.hpp"
-#endif
 
 using glstm::detail::parse_json_object;
 
@@ -58,17 +49,6 @@ TEST_CASE("a list of many objects is read in no more than a few passes") {
 }
 
 #if defined(GLSTM_TEST_LIMITS_MEMORY)
-
-namespace {
-
-/// The bytes that this process has taken for itself.
-rlim_t bytes_taken() {
-  rlim_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
 
 TEST_CASE("JSON that memory cannot hold is an error that names its source") {
   const std::string long_text = "\"" + std::string(100, 'x') + "\"";
