@@ -696,6 +696,21 @@ TEST_CASE("the best parameters are kept") {
   CHECK(best.parameters() == witness.parameters[least]);
 }
 
+TEST_CASE("of reports that are not eligible the parameters are not kept") {
+  const Nothing nothing;
+  KeepBest<float> best(Loss::mean_squared_error,
+                       [](const EpochReport& report) { return report.epochs != 2; });
+  const double losses[] = {3, 1, 2, 4};
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    best.on_epoch(epoch_with_loss(epoch + 1, losses[epoch]), nothing.snapshot());
+  }
+  CHECK(best.error() == 2);
+  CHECK(best.epochs() == 3);
+  KeepBest<float> none(Loss::mean_squared_error, [](const EpochReport&) { return false; });
+  none.on_epoch(epoch_with_loss(1, 1), nothing.snapshot());
+  CHECK_FALSE(none.has_parameters());
+}
+
 TEST_CASE("the CSV log has a header and one line per epoch") {
   const TemporaryFile file;
   const auto split = [](const std::string& line) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iomanip>
 #include <limits>
 #include <locale>
@@ -13,6 +14,7 @@
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
@@ -222,15 +224,17 @@ class EarlyStop final : public Callback<Scalar> {
 };
 
 /// Remembers the parameters (or their average, where one is kept) of the report with the least
-/// watched error; of equal ones the later.
+/// watched error; of equal ones the later. Only reports for which `eligible` says so can be the
+/// best; empty: all.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
  public:
-  explicit KeepBest(Loss loss) : loss_(loss) {}
+  explicit KeepBest(Loss loss, std::function<bool(const EpochReport&)> eligible = {})
+      : loss_(loss), eligible_(std::move(eligible)) {}
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
     const double error = watched_error(report, loss_);
-    if (is_best(error, error_)) {
+    if (is_best(error, error_) && (!eligible_ || eligible_(report))) {
       error_ = error;
       epochs_ = report.epochs;
       parameters_ = now.evaluated();
@@ -238,7 +242,8 @@ class KeepBest final : public Callback<Scalar> {
     return Continue::yes;
   }
 
-  /// Whether there was a report with a finite error; the other functions are about the best.
+  /// Whether there was an eligible report with a finite error; the other functions are about the
+  /// best.
   bool has_parameters() const { return parameters_.size() > 0; }
   const Vector<Scalar>& parameters() const { return parameters_; }
   double error() const { return error_; }
@@ -246,6 +251,7 @@ class KeepBest final : public Callback<Scalar> {
 
  private:
   Loss loss_;
+  std::function<bool(const EpochReport&)> eligible_;
   double error_ = std::numeric_limits<double>::infinity();
   double epochs_ = 0;
   Vector<Scalar> parameters_;
