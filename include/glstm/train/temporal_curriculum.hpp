@@ -31,7 +31,8 @@ struct TemporalCurriculumOptions {
 template <class Scalar>
 class TemporalCurriculum {
  public:
-  /// For the sigmas of `layout`. Throws Error if there are none, or an option is out of range.
+  /// For the sigmas of `layout`: the time-gate parameters whose name ends so. Throws Error if there
+  /// are none, or an option is out of range.
   TemporalCurriculum(const ParameterLayout& layout, const TemporalCurriculumOptions& options)
       : options_(options) {
     using detail::require;
