@@ -7,13 +7,14 @@
 #include <cerrno>
 #include <fstream>
 #include <list>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
+#include "glstm/io/strict_json.hpp"
 
 namespace sequence_tasks {
 
@@ -21,23 +22,10 @@ using glstm::Error;
 using Json = nlohmann::ordered_json;
 
 Json read_json(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in) throw Error(path.string() + ": cannot be read");
+  glstm::detail::SourceFile file(path);
+  const std::string text = glstm::detail::read_whole(file, 16 << 20);
   // Deeper ones are not ours, and copying or writing them takes a recursion as deep.
-  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
-    glstm::detail::require(depth <= 16, path.string(), ": expected JSON of at most 16 levels");
-    return true;
-  };
-  const std::string bytes = text.str();
-  glstm::detail::require(bytes.find('\0') == bytes.npos, path.string(),
-                         ": expected JSON, got a NUL byte");  // the parser takes it for the end
-  try {
-    return Json::parse(bytes, check_depth);
-  } catch (const Json::exception&) {
-    throw Error(path.string() + ": expected JSON, got something else");
-  }
+  return glstm::detail::parse_json_object<Json>(text, 16, "the JSON of a run", path.string());
 }
 
 void write_json(const std::filesystem::path& path, const Json& json) {
@@ -100,7 +88,7 @@ Json read_config(const RunFolder& folder) {
     throw Error(folder.path.string() + ": expected the folder of a run, found no config.json");
   }
   Json json = read_json(folder.config());
-  if (!json.is_object() || !json.contains(given_key) || !json.contains(data_key)) {
+  if (!json.contains(given_key) || !json.contains(data_key)) {
     throw Error(folder.config().string() + ": expected the settings of a run");
   }
   return json;
@@ -113,9 +101,8 @@ void check_metrics(const Json& metrics, const std::string& source) {
     glstm::detail::require(found != json.end() && found->is_number(), source,
                            ": expected a number \"", key, "\"");
   };
-  glstm::detail::require(metrics.is_object() && metrics.contains("test") &&
-                             metrics.contains("lstm") && metrics.contains("layers") &&
-                             metrics["layers"].is_array(),
+  glstm::detail::require(metrics.contains("test") && metrics.contains("lstm") &&
+                             metrics.contains("layers") && metrics["layers"].is_array(),
                          source, ": expected the metrics of a run");
   for (const char* key :
        {"update_share", "macs_per_sequence", "dense_macs_per_sequence", "inference_ms_per_sequence",

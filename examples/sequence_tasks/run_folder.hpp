@@ -61,7 +61,7 @@ void remove_runs(const std::vector<RunFolder>& folders);
 /// Removes what writing a file has left when it was killed. Only for who has the lock.
 void remove_unfinished_files(const RunFolder& folder);
 
-/// Reads a JSON file. Throws glstm::Error, naming it, when it cannot be read or is no JSON.
+/// Reads a JSON file. Throws glstm::Error, naming it, when it cannot be read or is no JSON object.
 nlohmann::ordered_json read_json(const std::filesystem::path& path);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
 

@@ -85,12 +85,13 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   std::vector<std::set<std::string>> keys_;  // of the objects not yet complete, outermost first
 };
 
-/// The JSON object that `text` is. It is refused, before anything of it is kept, when objects and
-/// arrays nest deeper than `levels`, when it repeats a key, of which nlohmann::json would silently
-/// keep one, or when memory cannot hold it. Throws Error, which says that in `source` a `what` ("a
-/// header", say) was expected.
-inline Json parse_json_object(std::string_view text, int levels, const std::string& what,
-                              const std::string& source) {
+/// The JSON object that `text` is, as nlohmann::json or another basic_json. It is refused, before
+/// anything of it is kept, when objects and arrays nest deeper than `levels`, when it repeats a
+/// key, of which nlohmann::json would silently keep one, or when memory cannot hold it. Throws
+/// Error, which says that in `source` a `what` ("a header", say) was expected.
+template <class Parsed = Json>
+Parsed parse_json_object(std::string_view text, int levels, const std::string& what,
+                         const std::string& source) {
   // Checked here because nlohmann::json takes a NUL for the end.
   require(text.find('\0') == text.npos, source, ": expected ", what,
           " of valid JSON, got a NUL byte at ", text.find('\0'));
@@ -103,7 +104,7 @@ inline Json parse_json_object(std::string_view text, int levels, const std::stri
     // ends the program. Hence more than it can need is asked for before: values take up to 152
     // bytes, while an array of {} grows and is destroyed, beside the characters of strings.
     ::operator delete(::operator new(256 * check.values() + 4 * text.size()));
-    Json parsed = Json::parse(text);
+    Parsed parsed = Parsed::parse(text);
     require(parsed.is_object(), source, ": expected ", what, " that is a JSON object, got another ",
             "value");
     return parsed;
