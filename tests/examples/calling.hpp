@@ -47,7 +47,7 @@ inline pid_t start(Words words, const fs::path& output) {
 }
 
 struct Outcome {
-  int code;
+  int code;  // the exit code, or minus the signal that it died of
   std::string text, errors;
 };
 
@@ -55,7 +55,8 @@ inline Outcome wait_for(pid_t child, const fs::path& output) {
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   const std::string errors = text_in(output.string() + ".err");
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_in(output) + errors, errors};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), text_in(output) + errors,
+          errors};
 }
 
 /// Calls sequence_tasks and waits.

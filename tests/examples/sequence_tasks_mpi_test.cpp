@@ -80,7 +80,7 @@ TEST_CASE("sequence_tasks: a process that dies ends the job and another number g
     kill(processes[static_cast<std::size_t>(job) % processes.size()], SIGKILL);
     const Outcome outcome = wait_for(mpirun, output);
     INFO(outcome.text);
-    CHECK(outcome.code != 0);
+    CHECK(outcome.code > 0);  // mpirun itself ended in order
     check_mentions(outcome.text, {"signal 9"});
     if (job > 0) check_mentions(outcome.text, {"Resumed after step"});
   }

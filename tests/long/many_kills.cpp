@@ -70,7 +70,7 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
     kill(child, SIGKILL);
     const Outcome outcome = wait_for(child, output);
     INFO("kill " << n << " after " << seconds << " s: " << outcome.text);
-    REQUIRE(outcome.code == -1);  // killed: neither failed nor already done
+    REQUIRE(outcome.code == -SIGKILL);  // killed: neither failed nor already done
     const int after = temporary_files(killed);
     in_writing += after > before;
     left_behind = after;
