@@ -93,7 +93,7 @@ TEST_CASE("sequence_tasks: the same seed gives the same run, whatever the thread
   REQUIRE(call(folder, train(folder / "a", {"--shards", "3"})).code == 0);
   REQUIRE(call(folder, train(folder / "b", {"--shards", "3", "--threads", "3"})).code == 0);
   REQUIRE(call(folder, train(folder / "c", {"--shards", "3", "--seed", "2"})).code == 0);
-  check_same_tensors(folder / "a/last.safetensors", folder / "b/last.safetensors");
+  check_same_checkpoints(folder / "a/last.safetensors", folder / "b/last.safetensors");
   CHECK(log_without_seconds(folder / "a") == log_without_seconds(folder / "b"));
   CHECK(log_without_seconds(folder / "a") != log_without_seconds(folder / "c"));
 }
@@ -122,8 +122,8 @@ TEST_CASE("sequence_tasks: a run that is killed goes on to the same bits") {
     REQUIRE(wait < 60'000);
   }
   CHECK(kills >= 3);
-  check_same_tensors(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
-  check_same_tensors(folder / "whole/best.safetensors", folder / "killed/best.safetensors");
+  check_same_checkpoints(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
+  check_same_checkpoints(folder / "whole/best.safetensors", folder / "killed/best.safetensors");
   CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
   CHECK(text_in(folder / "whole/windows.csv") == text_in(folder / "killed/windows.csv"));
   const auto metrics = [&](const char* name) {
