@@ -2,6 +2,7 @@
 // the bits of one that was left alone.
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <set>
@@ -22,15 +23,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Temporary files are what a checkpoint is before it is whole.
-int temporary_files(const fs::path& folder) {
-  int count = 0;
+using Names = std::set<std::string>;
+
+// What files are before they are whole: each has a name of its own.
+Names unfinished_files(const fs::path& folder) {
+  Names names;
   std::error_code error;
   for (fs::directory_iterator file(folder, error), end; !error && file != end;
        file.increment(error)) {
-    count += file->path().extension() == ".tmp";
+    if (file->path().extension() == ".tmp") names.insert(file->path().filename());
   }
-  return count;
+  return names;
 }
 
 // The epoch that the log ends with.
@@ -56,24 +59,26 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
 
   // Every other kill waits for a checkpoint that is being written.
   glstm::Rng rng(7);
-  int in_writing = 0, left_behind = 0;
-  std::set<std::string> places;
+  int in_writing = 0;
+  Names places;
   for (int n = 0; n < kills; ++n) {
     const double seconds = rng.uniform(0.02, 1.2 * whole_seconds / kills);
     const bool await_writing = n % 2 == 1;
-    const int before = temporary_files(killed);
+    const Names left = unfinished_files(killed);  // by the last kill: it may still be seen
+    const auto is_writing = [&] {
+      const Names seen = unfinished_files(killed);
+      return !std::includes(left.begin(), left.end(), seen.begin(), seen.end());
+    };
     const pid_t child = start(words + Words{"--out", killed, "--resume"}, output);
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     const auto waited = Clock::now();
-    while (await_writing && temporary_files(killed) <= before && seconds_since(waited) < 5) {
+    while (await_writing && !is_writing() && seconds_since(waited) < 5) {
     }
     kill(child, SIGKILL);
     const Outcome outcome = wait_for(child, output);
     INFO("kill " << n << " after " << seconds << " s: " << outcome.text);
     REQUIRE(outcome.code == -SIGKILL);  // killed: neither failed nor already done
-    const int after = temporary_files(killed);
-    in_writing += after > before;
-    left_behind = after;
+    in_writing += is_writing();
     places.insert(last_line(killed / "log.csv"));
   }
   const Outcome outcome =
@@ -82,10 +87,10 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
   REQUIRE(outcome.code == 0);
   std::cout << kills << " kills of a run of " << whole_seconds << " s, at " << places.size()
             << " different lengths of its log, " << in_writing
-            << " of them while a file was being written; " << left_behind
-            << " temporary files were left behind" << std::endl;
+            << " of them while a file was being written" << std::endl;
   CHECK(in_writing >= 10);
   CHECK(places.size() >= 20);
+  CHECK(unfinished_files(killed).empty());
 
   for (const char* file : {"last.safetensors", "best.safetensors"}) {
     CAPTURE(file);
