@@ -80,7 +80,6 @@ struct Random {
       }
     }
     budget_weight = rng.uniform() < 0.3 ? 0 : rng.uniform(0, 2);
-    initial_ = initial ? &*initial : nullptr;
   }
 
   NetworkOptions<Gate> options() {
@@ -119,6 +118,8 @@ struct Random {
     tell("a time origin", shape.origin != 0);
   }
 
+  const NetworkState<Scalar>* initial_or_null() const { return initial ? &*initial : nullptr; }
+
   struct Passed {
     Evaluation evaluation;
     Matrix<Scalar> answer;
@@ -129,11 +130,11 @@ struct Random {
     typename Network<Gate>::Tape tape;
     Passed passed;
     passed.gradient.setZero(network.layout().size());
-    passed.evaluation =
-        network.add_gradient(batch, budget_weight, tape, passed.gradient, path, {}, initial_);
+    passed.evaluation = network.add_gradient(batch, budget_weight, tape, passed.gradient, path, {},
+                                             initial_or_null());
     passed.answer = tape.readout;
     passed.final_states = tape.final_states;
-    CHECK(network.predict(batch.input, tape, path, initial_) == passed.answer);
+    CHECK(network.predict(batch.input, tape, path, initial_or_null()) == passed.answer);
     return passed;
   }
 
@@ -161,9 +162,6 @@ struct Random {
   LabelledBatch<Scalar> batch;
   std::optional<NetworkState<Scalar>> initial;
   double budget_weight = 0;
-
- private:
-  const NetworkState<Scalar>* initial_ = nullptr;
 };
 
 // The network itself, and its first layer's shape alone, where gradients of x, h0 and c0 come out.
