@@ -24,14 +24,20 @@ constexpr std::uint64_t networks = 1000;
 std::map<std::string, int> occurred;
 std::map<std::string, double> largest;
 
+// Of 10 000 networks, compiled by g++ and Clang with AVX-512, with AVX2 and without vectors, the
+// largest differences in float are 5e-6 and, of gradients, whose terms cancel over hundreds of
+// steps, 1.7e-4. The bounds leave room for other processors: what is wrong shows in double.
 template <class Scalar>
-constexpr double tolerance = std::is_same_v<Scalar, float> ? 2e-4 : 1e-11;
+constexpr double tolerance = std::is_same_v<Scalar, float> ? 5e-5 : 1e-11;
+template <class Scalar>
+constexpr double gradient_tolerance = std::is_same_v<Scalar, float> ? 1e-3 : 1e-11;
 template <class Scalar>
 constexpr const char* name_of = std::is_same_v<Scalar, float> ? "float" : "double";
 
 // Difference relative to `size`, the largest magnitude of the wanted values and those beside them.
 template <class Scalar, class A, class B>
-void compare(const char* what, const A& a, const B& b, double size) {
+void compare(const char* what, const A& a, const B& b, double size,
+             double allowed = tolerance<Scalar>) {
   INFO(what);
   REQUIRE(a.rows() == b.rows());
   REQUIRE(a.cols() == b.cols());
@@ -39,7 +45,7 @@ void compare(const char* what, const A& a, const B& b, double size) {
   const double relative = difference == 0 ? 0 : difference / size;
   double& most = largest[std::string(name_of<Scalar>) + ", " + what];
   most = std::max(most, relative);
-  CHECK(relative <= tolerance<Scalar>);
+  CHECK(relative <= allowed);
 }
 
 template <class Gate>
@@ -153,7 +159,7 @@ struct Random {
     for (const ParameterBlock& block : network.layout().blocks()) {
       const auto wanted = block_view(slow.gradient, block);
       compare<Scalar>("gradient", block_view(fast.gradient, block), wanted,
-                      std::max(largest_magnitude(wanted), 1e-2 * all));
+                      std::max(largest_magnitude(wanted), 1e-2 * all), gradient_tolerance<Scalar>);
     }
     compare<Scalar>("budget", Matrix<double>::Constant(1, 1, fast.evaluation.budget),
                     Matrix<double>::Constant(1, 1, slow.evaluation.budget), 1);
@@ -210,7 +216,7 @@ TEST_CASE("a thousand random networks compute what the reference computes") {
     CHECK(count >= 50);
   }
   std::cout << "largest differences (allowed: double " << tolerance<double> << ", float "
-            << tolerance<float> << ")\n";
+            << tolerance<float> << ", of a gradient " << gradient_tolerance<float> << ")\n";
   for (const auto& [what, difference] : largest) {
     std::cout << "  " << what << ": " << difference << '\n';
   }
