@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <set>
 #include <string>
 #include <thread>
@@ -16,6 +17,7 @@
 namespace {
 
 constexpr int kills = 50;
+constexpr const char* checkpoints[] = {"last.safetensors", "best.safetensors"};
 
 using Clock = std::chrono::steady_clock;
 
@@ -43,6 +45,11 @@ std::string last_line(const fs::path& log) {
   return last;
 }
 
+// Throws glstm::Error when the checkpoint is not whole.
+double least_error(const fs::path& checkpoint) {
+  return std::stod(glstm::read_safetensors(checkpoint).metadata.at("least_error"));
+}
+
 }  // namespace
 
 TEST_CASE("a run that is killed fifty times goes on to the same bits") {
@@ -61,6 +68,7 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
   glstm::Rng rng(7);
   int in_writing = 0;
   Names places;
+  std::map<std::string, double> least;  // of each checkpoint
   for (int n = 0; n < kills; ++n) {
     const double seconds = rng.uniform(0.02, 1.2 * whole_seconds / kills);
     const bool await_writing = n % 2 == 1;
@@ -80,6 +88,13 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
     REQUIRE(outcome.code == -SIGKILL);  // killed: neither failed nor already done
     in_writing += is_writing();
     places.insert(last_line(killed / "log.csv"));
+    for (const char* file : checkpoints) {  // each is whole and knows what was reached
+      if (!fs::exists(killed / file)) continue;
+      CAPTURE(file);
+      const double error = least_error(killed / file);
+      CHECK(error <= least.try_emplace(file, error).first->second);
+      least[file] = error;
+    }
   }
   const Outcome outcome =
       wait_for(start(words + Words{"--out", killed, "--resume"}, output), output);
@@ -92,7 +107,7 @@ TEST_CASE("a run that is killed fifty times goes on to the same bits") {
   CHECK(places.size() >= 20);
   CHECK(unfinished_files(killed).empty());
 
-  for (const char* file : {"last.safetensors", "best.safetensors"}) {
+  for (const char* file : checkpoints) {
     CAPTURE(file);
     check_same_checkpoints(folder / "whole" / file, killed / file);
   }
