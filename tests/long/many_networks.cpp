@@ -110,7 +110,7 @@ struct Random {
   void count() const {
     const auto tell = [](const std::string& what, bool is) { occurred[what] += is; };
     const auto& options = network.options();
-    for (std::size_t layers : {1, 2, 3}) {
+    for (std::size_t layers = 1; layers <= 3; ++layers) {
       tell(std::to_string(layers) + " layers", options.hidden.size() == layers);
     }
     tell("clock of steps", shape.clock == Clock::steps);
