@@ -1,7 +1,7 @@
 // Trains on sequences of your own, from a CSV file, and tests on a part of them that was held out.
 //
 //     own_csv                              an example, which it writes to the temporary folder
-//     own_csv mine.csv net.safetensors     yours; where the network goes
+//     own_csv mine.csv net.safetensors     yours; the new file that the network goes to
 //
 // A file has a header line, and a row for every step: the columns `sequence` (rows with the same
 // text there are one sequence), `label` (its class, 0, 1, ...), `timestamp` if you have one, and
@@ -23,6 +23,7 @@
 #include "glstm/io/network_file.hpp"
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
+#include "new_file.hpp"
 
 namespace {
 
@@ -55,12 +56,16 @@ void write_example(const std::filesystem::path& path) {
 /// right answers in the test.
 double run(const std::filesystem::path& csv, const std::filesystem::path& saved) {
   CsvSequences<float> sequences = read_csv_sequences<float>(csv);
-  if (sequences.classes() < 2) throw Error(csv.string() + ": expected labels, of several classes");
   sequences.count_time_from_first_steps();  // but not if what matters happens at a time of day, say
   const auto all = std::make_shared<CsvSequences<float>>(std::move(sequences));
+  const double first_time = all->first_time(), duration = all->last_time() - first_time;
   std::cout << csv.string() << ": " << all->size() << " sequences of up to " << all->longest()
-            << " steps and " << all->last_time() << " units of time, " << all->features()
-            << " features, " << all->classes() << " classes\n";
+            << " steps, in " << duration << " units of time, " << all->features() << " features, "
+            << all->classes() << " classes\n";
+  if (all->size() < 5 || !(duration > 0) || all->classes() < 2 || all->classes() > all->size()) {
+    throw Error(csv.string() + ": expected 5 sequences or more, steps at different times, and " +
+                "labels of 2 classes or more, but not of more classes than sequences");
+  }
 
   Rng rng(1);
   const std::vector<Index> order = rng.permutation(all->size());
@@ -70,8 +75,10 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
   GLstm<float> network({.inputs = all->features(),
                         .hidden = {48},
                         .outputs = all->classes(),
-                        .loss = Loss::softmax_cross_entropy});
-  const double duration = all->last_time();  // windows are spread over the whole of it
+                        .loss = Loss::softmax_cross_entropy,
+                        .time_origin = first_time});
+  // Windows are spread over the whole time. Theirs counts from the time origin, so that they are
+  // small numbers even where the file's are seconds since 1970.
   network.initialize({.gates = {.end = duration, .open_share = 0.2}}, rng);
   Adam<float> optimizer(network.layout(),
                         {.learning_rate = 1e-2, .time_gate_learning_rate = duration / 4000});
@@ -79,7 +86,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
   Trainer trainer(network, optimizer, {.batch = 20, .epochs = 15});
   trainer.after_step(WindowsWithin<float>(network, 0, duration)).listen(progress).fit(training);
 
-  const Evaluation result = evaluate(network, test, 100);
+  const Evaluation result = evaluate(network, test, /*batch_size=*/100);
   const double right = accuracy(result.task, Loss::softmax_cross_entropy);
   std::cout << "held out: " << 100 * right << " % of " << test.size() << " right, with "
             << 100 * result.work.update_share() << " % of the updates\n";
@@ -96,13 +103,17 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
 int main(int argc, char** argv) {
   try {
     if (argc == 3) {
+      expect_new_file(argv[2]);
       run(argv[1], argv[2]);
       return 0;
     }
     if (argc != 1) throw Error("expected a CSV file and a file for the network, or nothing");
     const std::filesystem::path folder = std::filesystem::temp_directory_path();
     write_example(folder / "own_csv.csv");
-    return run(folder / "own_csv.csv", folder / "own_csv.safetensors") > 0.9 ? 0 : 1;
+    const double right = run(folder / "own_csv.csv", folder / "own_csv.safetensors");
+    if (right > 0.9) return 0;
+    std::cerr << 100 * right << " % right, expected more than 90 %\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "own_csv: " << error.what() << "\n";
     return 2;
