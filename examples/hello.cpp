@@ -16,7 +16,7 @@ int main() {
   ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
   trainer.listen(progress).fit(training);
 
-  const Evaluation result = evaluate(network, test, 500);
+  const Evaluation result = evaluate(network, test, /*batch_size=*/500);
   std::cout << "test loss " << result.task.loss
             << " (answering 0: " << AddingTask<float>::target_variance << "), neuron updates saved "
             << 100 * (1 - result.work.update_share()) << " %\n";
