@@ -16,7 +16,7 @@
 
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/nn/network.hpp"
-#include "glstm/nn/streaming.hpp"
+#include "glstm/streaming/streaming_cell.hpp"
 
 namespace {
 

@@ -13,8 +13,8 @@
 #include <iostream>
 
 #include "glstm/data/adding_task.hpp"
+#include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/io/pytorch.hpp"
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
 #include "new_file.hpp"

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "glstm/nn/streaming_network.hpp"
+#include "glstm/streaming/streaming_network.hpp"
 #include "glstm/train/trainer.hpp"
 
 namespace {

@@ -16,8 +16,11 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/core/timing.hpp"
+#include "glstm/gates/always_open.hpp"
+#include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/gates/phased_gate.hpp"
 #include "glstm/io/safetensors.hpp"
-#include "glstm/nn/layer.hpp"
+#include "glstm/lstm/layer.hpp"
 
 namespace glstm {
 

@@ -2,7 +2,10 @@
 // tests), defined in layer_instantiations_*.cpp.
 #pragma once
 
-#include "glstm/nn/layer.hpp"
+#include "glstm/gates/always_open.hpp"
+#include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/gates/phased_gate.hpp"
+#include "glstm/lstm/layer.hpp"
 
 #define GLSTM_LAYER_FUNCTIONS(PREFIX, GATE, SCALAR)                                            \
   PREFIX template void glstm::scheduled::forward<glstm::GATE<SCALAR>, SCALAR>(                 \

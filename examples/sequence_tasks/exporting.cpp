@@ -5,12 +5,12 @@
 #include <type_traits>
 
 #include "fixed_text.hpp"
-#include "glstm/io/export_header.hpp"
-#include "glstm/io/keras.hpp"
+#include "glstm/exchange/export_header.hpp"
+#include "glstm/exchange/keras.hpp"
+#include "glstm/exchange/onnx.hpp"
+#include "glstm/exchange/pytorch.hpp"
+#include "glstm/exchange/rtneural.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/io/onnx.hpp"
-#include "glstm/io/pytorch.hpp"
-#include "glstm/io/rtneural.hpp"
 #include "measurement.hpp"
 #include "recorded_run.hpp"
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 #include "glstm/nn/loss.hpp"
 #include "settings.hpp"
 

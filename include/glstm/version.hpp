@@ -5,17 +5,6 @@
 #define GLSTM_VERSION_MINOR 1
 #define GLSTM_VERSION_PATCH 0
 
-#define GLSTM_DETAIL_TEXT(number) #number
-#define GLSTM_DETAIL_VERSION(major, minor, patch) \
-  GLSTM_DETAIL_TEXT(major) "." GLSTM_DETAIL_TEXT(minor) "." GLSTM_DETAIL_TEXT(patch)
-
-namespace glstm {
-
-/// The version as text, such as "1.2.3".
-inline constexpr const char* version_string =
-    GLSTM_DETAIL_VERSION(GLSTM_VERSION_MAJOR, GLSTM_VERSION_MINOR, GLSTM_VERSION_PATCH);
-
-}  // namespace glstm
-
-#undef GLSTM_DETAIL_TEXT
-#undef GLSTM_DETAIL_VERSION
+/// The version as one number, for #if: 10000 major + 100 minor + patch.
+#define GLSTM_VERSION \
+  (GLSTM_VERSION_MAJOR * 10000 + GLSTM_VERSION_MINOR * 100 + GLSTM_VERSION_PATCH)

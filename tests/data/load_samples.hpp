@@ -5,7 +5,8 @@
 #include <numeric>
 #include <vector>
 
-#include "glstm/data/batch.hpp"
+#include "glstm/core/batch.hpp"
+#include "glstm/data/dataset.hpp"
 
 template <class Scalar>
 glstm::LabelledBatch<Scalar> load(const glstm::Dataset<Scalar>& data,

@@ -17,10 +17,10 @@
 
 #include "calling.hpp"
 #include "catch.hpp"
-#include "glstm/io/keras.hpp"
+#include "glstm/exchange/keras.hpp"
+#include "glstm/exchange/pytorch.hpp"
+#include "glstm/exchange/rtneural.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/io/pytorch.hpp"
-#include "glstm/io/rtneural.hpp"
 #include "glstm/io/safetensors.hpp"
 
 namespace {

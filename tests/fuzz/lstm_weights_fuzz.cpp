@@ -1,8 +1,8 @@
 // PyTorch's and Keras' weights, which are safetensors files with names and shapes of their own.
 #include "fuzz.hpp"
 #include "glstm/core/random.hpp"
-#include "glstm/io/keras.hpp"
-#include "glstm/io/pytorch.hpp"
+#include "glstm/exchange/keras.hpp"
+#include "glstm/exchange/pytorch.hpp"
 
 namespace {
 

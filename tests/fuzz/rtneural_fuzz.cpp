@@ -1,6 +1,6 @@
 #include "fuzz.hpp"
 #include "glstm/core/random.hpp"
-#include "glstm/io/rtneural.hpp"
+#include "glstm/exchange/rtneural.hpp"
 
 namespace {
 

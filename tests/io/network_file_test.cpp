@@ -33,7 +33,7 @@ NetworkOptions<Gate> odd_options() {
   options.gates.resize(2);
   double value = 1.0 / 3;
   for (auto& gate : options.gates) {
-    for (const auto& [name, option] : GateFormat<Gate>::options) gate.*option = value /= 3;
+    for (const auto& [name, option] : GateTraits<Gate>::file_options) gate.*option = value /= 3;
   }
   return options;
 }
@@ -43,7 +43,7 @@ void check_same(const Network<Gate>& a, const Network<Gate>& b) {
   check_same_shape(a, b);
   REQUIRE(a.options().gates.size() == b.options().gates.size());
   for (std::size_t l = 0; l < a.options().gates.size(); ++l) {
-    for (const auto& [name, option] : GateFormat<Gate>::options) {
+    for (const auto& [name, option] : GateTraits<Gate>::file_options) {
       CAPTURE(name);
       CHECK(a.options().gates[l].*option == b.options().gates[l].*option);
     }
@@ -105,9 +105,9 @@ class Throttle : public AlwaysOpen<float> {
 }  // namespace
 
 template <>
-struct glstm::GateFormat<Throttle> {
-  static constexpr const char* kind = "throttle";
-  static constexpr std::array<std::pair<const char*, double ThrottleOptions::*>, 1> options{
+struct glstm::GateTraits<Throttle> : glstm::GateTraitsDefaults<Throttle> {
+  static constexpr const char* file_name = "throttle";
+  static constexpr std::array<std::pair<const char*, double ThrottleOptions::*>, 1> file_options{
       {{"rate", &ThrottleOptions::rate}}};
 };
 

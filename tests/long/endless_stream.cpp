@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "glstm/nn/cell.hpp"
-#include "glstm/nn/streaming_network.hpp"
+#include "glstm/lstm/cell.hpp"
+#include "glstm/streaming/streaming_network.hpp"
 
 using namespace glstm;
 

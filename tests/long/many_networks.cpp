@@ -11,7 +11,7 @@
 
 #include "catch.hpp"
 #include "glstm/nn/network.hpp"
-#include "nn/layer_problem.hpp"
+#include "lstm/layer_problem.hpp"
 
 using namespace glstm;
 using namespace layer_problem;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "nn/layer_problem.hpp"
+#include "lstm/layer_problem.hpp"
 
 using namespace glstm;
 using Kind = SummaryWarning::Kind;

@@ -7,7 +7,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace glstm {
+#include "glstm/core/abi.hpp"
+
+GLSTM_BEGIN_NAMESPACE
 
 /// Everything the library throws. The message names what was expected and what came. Where code is
 /// compiled without exceptions, std::terminate is called instead.
@@ -46,7 +48,7 @@ void require(bool condition, const Parts&... parts) {
 }
 
 }  // namespace detail
-}  // namespace glstm
+GLSTM_END_NAMESPACE
 
 /// A check inside a hot path: compiled out in release builds (NDEBUG), like assert.
 #define GLSTM_ASSERT(condition) assert(condition)

@@ -7,7 +7,9 @@
 #include <xmmintrin.h>
 #endif
 
-namespace glstm {
+#include "glstm/core/abi.hpp"
+
+GLSTM_BEGIN_NAMESPACE
 
 /// While it lives, denormal results and operands count as zero on this thread; the previous mode
 /// comes back when it goes. Gradients that decay over hundreds of steps become denormal, and
@@ -49,4 +51,4 @@ class FlushToZero {
   Word saved_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

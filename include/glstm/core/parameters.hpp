@@ -8,7 +8,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// What a block of parameters is for. Time-gate parameters are measured in units of time, so an
 /// optimiser gives them a learning rate of their own; biases are not decayed.
@@ -77,4 +77,4 @@ Eigen::Map<Matrix<Scalar>> block_view(Vector<Scalar>& flat, const ParameterBlock
   return {flat.data() + block.offset, block.rows, block.cols};
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

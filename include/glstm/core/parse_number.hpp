@@ -6,7 +6,10 @@
 #include <string_view>
 #include <system_error>
 
-namespace glstm::detail {
+#include "glstm/core/abi.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace detail {
 
 /// The number that `text` is from its first to its last character, with a decimal point; nothing
 /// where it is anything else, or out of Number's range.
@@ -19,4 +22,5 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
-}  // namespace glstm::detail
+}  // namespace detail
+GLSTM_END_NAMESPACE

@@ -10,7 +10,7 @@
 
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// A seeded generator. std::mt19937_64 is fixed by the standard but std's distributions are not,
 /// so the distributions are spelled out here and a seed gives the same numbers everywhere.
@@ -72,4 +72,4 @@ inline Rng sample_rng(std::uint64_t seed, Index sample) {
 
 }  // namespace detail
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

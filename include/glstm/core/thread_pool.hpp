@@ -17,7 +17,7 @@
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Threads that wait for work: the one that calls `run`, and threads - 1 more that live as long as
 /// the pool. Waiting threads sleep.
@@ -119,4 +119,4 @@ class ThreadPool {
   std::vector<std::thread> others_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

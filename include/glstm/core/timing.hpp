@@ -8,7 +8,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// When each step of a batch happens, and how many steps of each sample are valid.
 struct Timing {
@@ -70,4 +70,4 @@ struct Timing {
   }
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -3,7 +3,9 @@
 
 #include <Eigen/Core>
 
-namespace glstm {
+#include "glstm/core/abi.hpp"
+
+GLSTM_BEGIN_NAMESPACE
 
 /// Sizes and places in matrices and vectors; signed.
 using Index = Eigen::Index;
@@ -30,4 +32,4 @@ using ConstVectorRef = Eigen::Ref<const Vector<Scalar>>;
 template <class Scalar>
 using VectorRef = Eigen::Ref<Vector<Scalar>>;
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

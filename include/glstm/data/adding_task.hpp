@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <span>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// The adding task, a regression from T steps of two features to one number.
 ///
@@ -81,4 +82,4 @@ class AddingTask : public Dataset<Scalar> {
   std::uint64_t seed_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

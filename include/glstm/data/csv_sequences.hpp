@@ -18,12 +18,13 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// The names of the columns that are not features.
 struct CsvColumns {
@@ -323,4 +324,4 @@ CsvSequences<Scalar> read_csv_sequences(const std::filesystem::path& path,
   return CsvSequences<Scalar>(text, path.string(), columns);
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -9,12 +9,13 @@
 #include <span>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// When the wave of a FrequencyTask is looked at: every 1 ms, every 0.1 ms, or at random times,
 /// as many as with `regular`.
@@ -134,4 +135,4 @@ class FrequencyTask final : public Dataset<Scalar> {
   std::uint64_t seed_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -12,7 +12,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// An array of unsigned bytes, last dimension fastest, and where it came from (for messages).
 struct IdxArray {
@@ -85,4 +85,4 @@ inline IdxArray parse_idx(std::span<const std::uint8_t> bytes, const std::string
   return array;
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -9,12 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 #include "glstm/data/idx.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Images as sequences: an image [rows,cols] or [rows,cols,channels] becomes T = rows*cols steps of
 /// one feature or of one per channel, row by row, each value / 255; the target is the label of the
@@ -165,4 +166,4 @@ class ImageSequences : public Dataset<Scalar> {
   Index size_ = 0, rows_ = 0, cols_ = 0, channels_ = 0, classes_ = 0, reach_ = 0;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

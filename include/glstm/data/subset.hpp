@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Some samples of another data set, in the order given and as often as given: to hold out a part
 /// of the training data, say. It shares the other data set, which it keeps alive.
@@ -61,4 +62,4 @@ class Subset final : public Dataset<Scalar> {
   std::vector<Index> samples_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -17,7 +17,7 @@
 #include "glstm/core/types.hpp"
 #include "glstm/train/process_group.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Initialises MPI for as long as it lives. To be made once, at the start of main.
 class MpiSession {
@@ -163,4 +163,4 @@ class MpiGroup final : public ProcessGroup {
   std::vector<int> counts_, offsets_, own_counts_, own_offsets_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

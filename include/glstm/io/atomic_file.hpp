@@ -19,7 +19,7 @@
 
 #include "glstm/core/error.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
 /// Why the last call of the C library failed; always an error, though not all set errno.
@@ -100,4 +100,4 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   detail::flush_folder(target.parent_path());
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

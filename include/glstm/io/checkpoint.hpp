@@ -25,7 +25,7 @@
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Free text that goes with a checkpoint. The keys "optimizer.rule" and "optimizer.steps" are
 /// taken.
@@ -280,4 +280,4 @@ class Checkpoints final : public Callback<Scalar> {
   std::function<bool(const EpochReport&)> eligible_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -21,7 +21,7 @@
 #include "glstm/io/file_bytes.hpp"
 #include "glstm/io/image_dataset.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
 inline constexpr Index cifar10_pixels = 32 * 32, cifar10_classes = 10;
@@ -213,4 +213,4 @@ ImageSequences<Scalar> load_cifar10(const std::filesystem::path& folder, Split s
   return detail::load_cifar10_batches<Scalar>(folder, split, 10'000);
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

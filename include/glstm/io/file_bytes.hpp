@@ -14,7 +14,7 @@
 
 #include "glstm/core/error.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
 struct CloseGzFile {
@@ -62,4 +62,4 @@ inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& pa
   return bytes;
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -17,7 +17,7 @@
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/io/file_bytes.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Which part of a data set.
 enum class Split { train, test };
@@ -93,4 +93,4 @@ inline std::string image_dataset_name(const std::filesystem::path& folder) {
   return "unknown IDX images";
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -18,56 +18,21 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/exchange/source_file.hpp"
+#include "glstm/gates/time_gate.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
-#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
-#include "glstm/nn/time_gates.hpp"
 
-namespace glstm {
-
-/// How files name a kind of time gate, `kind`, and which of its options they hold: `options` are
-/// names and members of Gate::Options. To be specialised for a gate of your own whose networks you
-/// want to save.
-template <class Gate>
-struct GateFormat;
-
-/// How files name plain LSTMs.
-template <class Scalar>
-struct GateFormat<AlwaysOpen<Scalar>> {
-  using Options = typename AlwaysOpen<Scalar>::Options;
-  static constexpr const char* kind = "lstm";
-  static constexpr std::array<std::pair<const char*, double Options::*>, 0> options{};
-};
-
-/// How files name g-LSTMs.
-template <class Scalar>
-struct GateFormat<GaussianGate<Scalar>> {
-  using Options = typename GaussianGate<Scalar>::Options;
-  static constexpr const char* kind = "gaussian";
-  static constexpr std::array<std::pair<const char*, double Options::*>, 2> options{
-      {{"threshold", &Options::threshold}, {"min_width", &Options::min_width}}};
-};
-
-/// How files name Phased LSTMs.
-template <class Scalar>
-struct GateFormat<PhasedGate<Scalar>> {
-  using Options = typename PhasedGate<Scalar>::Options;
-  static constexpr const char* kind = "phased";
-  static constexpr std::array<std::pair<const char*, double Options::*>, 4> options{
-      {{"threshold", &Options::threshold},
-       {"leak", &Options::leak},
-       {"min_period", &Options::min_period},
-       {"min_r_on", &Options::min_r_on}}};
-};
+GLSTM_BEGIN_NAMESPACE
 
 /// What a network file says of its network.
 struct NetworkFileInfo {
-  std::string gate;                          ///< GateFormat::kind: "lstm", "gaussian", "phased"
-  std::vector<std::string> gate_parameters;  ///< their names; of "gaussian" mu and sigma
+  std::string gate;  ///< GateTraits::file_name: "lstm", "gaussian", "phased"
+  std::vector<std::string> gate_parameters;          ///< their names; of "gaussian" mu and sigma
   std::vector<std::map<std::string, double>> gates;  ///< options, one for all layers or for each
   std::string scalar;                                ///< "F32": float, "F64": double
   WeightStorage storage = WeightStorage::full;
@@ -127,10 +92,10 @@ template <class Gate>
 constexpr void require_gate_format() {
   static_assert(
       requires {
-        GateFormat<Gate>::kind;
-        GateFormat<Gate>::options;
+        GateTraits<Gate>::file_name;
+        GateTraits<Gate>::file_options;
       },
-      "to save networks with a gate of your own, specialise glstm::GateFormat for it");
+      "to save networks with a gate of your own, specialise glstm::GateTraits for it");
 }
 
 template <TimeGate Gate>
@@ -140,7 +105,7 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
   Json gates = Json::array();
   for (const typename Gate::Options& gate : options.gates) {
     Json entry = Json::object();
-    for (const auto& [name, option] : GateFormat<Gate>::options) {
+    for (const auto& [name, option] : GateTraits<Gate>::file_options) {
       require(std::isfinite(gate.*option), "the gate option ", name,
               " must be finite to be saved, got ", gate.*option);
       entry[name] = gate.*option;
@@ -150,7 +115,7 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
   Json parameter_names = Json::array();
   for (const char* name : Gate::parameter_names) parameter_names.push_back(name);
   return {{"version", 1},
-          {"gate", GateFormat<Gate>::kind},
+          {"gate", GateTraits<Gate>::file_name},
           {"gate_parameters", parameter_names},
           {"gates", gates},
           {"scalar", scalar_dtype<typename Gate::Scalar>()},
@@ -339,9 +304,9 @@ std::vector<Scalar> stored_numbers(const Safetensors& file, const std::string& s
 /// The options of a network of Gate, which the file has to hold.
 template <TimeGate Gate>
 NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::string& source) {
-  using Format = GateFormat<Gate>;
-  require(info.gate == Format::kind, source, ": expected a network of the kind \"", Format::kind,
-          "\", got \"", info.gate, "\"");
+  using Format = GateTraits<Gate>;
+  require(info.gate == Format::file_name, source, ": expected a network of the kind \"",
+          Format::file_name, "\", got \"", info.gate, "\"");
   constexpr std::string_view scalar = scalar_dtype<typename Gate::Scalar>();
   require(info.scalar == scalar, source, ": expected numbers of type ", scalar, ", got ",
           info.scalar);
@@ -360,13 +325,13 @@ NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::str
   options.gates.clear();
   for (const std::map<std::string, double>& named : info.gates) {
     typename Gate::Options& gate = options.gates.emplace_back();
-    for (const auto& [name, option] : Format::options) {
+    for (const auto& [name, option] : Format::file_options) {
       const auto found = named.find(name);
       require(found != named.end(), source, ": expected the gate option \"", name, "\", got none");
       gate.*option = found->second;
     }
-    require(named.size() == Format::options.size(), source, ": expected ", Format::options.size(),
-            " options of a gate, got ", Json(named));
+    require(named.size() == Format::file_options.size(), source, ": expected ",
+            Format::file_options.size(), " options of a gate, got ", Json(named));
   }
   return options;
 }
@@ -410,4 +375,4 @@ inline NetworkFileInfo inspect_network(const std::filesystem::path& path) {
   return detail::describe_network(read_safetensors(path), path.string());
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -14,7 +14,8 @@
 #include "glstm/core/types.hpp"
 #include "glstm/io/safetensors.hpp"
 
-namespace glstm::detail {
+GLSTM_BEGIN_NAMESPACE
+namespace detail {
 
 // What a checkpoint holds beside the blocks.
 inline constexpr const char* moments_name = "optimizer.moments";
@@ -84,4 +85,5 @@ inline void require_shape(const Tensor& tensor, const std::vector<Index>& shape,
           Json(tensor.shape));
 }
 
-}  // namespace glstm::detail
+}  // namespace detail
+GLSTM_END_NAMESPACE

@@ -19,11 +19,11 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
-#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian and glstm copies their numbers as they are, so "
@@ -340,4 +340,4 @@ inline void write_safetensors(const std::filesystem::path& path, const Safetenso
   write_file_atomically(path, detail::format_safetensors_as(file, path.string()));
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -17,7 +17,8 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm::detail {
+GLSTM_BEGIN_NAMESPACE
+namespace detail {
 
 using Json = nlohmann::json;
 
@@ -211,4 +212,5 @@ class JsonMembers {
   std::set<std::string> known_;
 };
 
-}  // namespace glstm::detail
+}  // namespace detail
+GLSTM_END_NAMESPACE

@@ -10,7 +10,7 @@
 #include "glstm/core/types.hpp"
 #include "glstm/nn/network.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// How the weight matrices of a network are stored. Biases and time gates are always stored as they
 /// are.
@@ -84,4 +84,4 @@ Network<Gate> as_stored(Network<Gate> network, WeightStorage storage) {
   }
   return network;
 }
-}  // namespace glstm
+GLSTM_END_NAMESPACE

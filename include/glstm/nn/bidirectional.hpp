@@ -6,7 +6,7 @@
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
 /// The valid steps of every sample in the reverse order, from its last one to its first; what is
@@ -75,4 +75,4 @@ void take_half(const Matrix<Scalar>& joined, Index steps, Index half, Matrix<Sca
 }
 
 }  // namespace detail
-}  // namespace glstm
+GLSTM_END_NAMESPACE

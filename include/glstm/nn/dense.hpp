@@ -7,7 +7,7 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// y = h W^T + b, for the hidden state of one step or of every step. Like Layer it holds sizes
 /// only. Blocks: w [O,H], b [O].
@@ -63,4 +63,4 @@ class Dense {
   Index inputs_, outputs_, w_ = 0, b_ = 0;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

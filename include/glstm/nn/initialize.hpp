@@ -6,7 +6,7 @@
 #include "glstm/core/random.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Fills a weight matrix [out, in] uniformly in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio
 /// 2010, eq. 16). The fans are given because the rows of an LSTM's matrix are four matrices.
@@ -39,4 +39,4 @@ void fill_orthogonal(Eigen::MatrixBase<Derived>&& weights, Rng& rng) {
   weights = q.cast<typename Derived::Scalar>();
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/data/batch.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// What training makes small; see evaluate_loss.
 enum class Loss { mean_squared_error, softmax_cross_entropy };
@@ -106,4 +106,4 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
   return value;
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

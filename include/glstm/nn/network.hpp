@@ -8,16 +8,19 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/random.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/gates/always_open.hpp"
+#include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/gates/phased_gate.hpp"
+#include "glstm/lstm/layer.hpp"
 #include "glstm/nn/bidirectional.hpp"
 #include "glstm/nn/dense.hpp"
 #include "glstm/nn/initialize.hpp"
-#include "glstm/nn/layer.hpp"
 #include "glstm/nn/loss.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Which hidden states the readout sees: the one after each sample's last valid step, or all.
 enum class Readout { last_step, every_step };
@@ -507,4 +510,4 @@ using GLstm = Network<GaussianGate<Scalar>>;
 template <class Scalar>
 using PhasedLstm = Network<PhasedGate<Scalar>>;
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -14,11 +14,11 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/timing.hpp"
+#include "glstm/lstm/scheduled.hpp"
+#include "glstm/lstm/window_schedule.hpp"
 #include "glstm/nn/network.hpp"
-#include "glstm/nn/scheduled.hpp"
-#include "glstm/schedule/window_schedule.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// The windows of the neurons of a layer: the stretches of time in which a neuron is open, cut to
 /// the time of the sequences. Windows that fall between two steps do not count. All zero where no
@@ -393,4 +393,4 @@ inline std::string to_text(const NetworkSummary& summary) {
   return text;
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -6,7 +6,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Scales `gradient` [P] (in and out) down to the Euclidean norm `max_norm` if its norm is larger,
 /// and returns the norm it had before (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1). A
@@ -32,4 +32,4 @@ double clip_by_global_norm(Vector<Scalar>& gradient, double max_norm) {
   return norm;
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

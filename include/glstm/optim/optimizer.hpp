@@ -12,7 +12,7 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// What an optimiser remembers between steps. With the parameters and the options it is all that
 /// is needed to go on bit for bit.
@@ -303,4 +303,4 @@ using Adam = RuleOptimizer<Scalar, AdamRule<AdamOptions>>;
 template <class Scalar>
 using AdamW = RuleOptimizer<Scalar, AdamRule<AdamWOptions>>;
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

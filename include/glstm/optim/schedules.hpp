@@ -8,7 +8,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// The learning-rate factor of step 0, 1, 2, ...; any function of the step will do.
 using Schedule = std::function<double(Index step)>;
@@ -75,4 +75,4 @@ inline Schedule warmup_cosine(Index total_steps, Index warmup_steps, double fina
   };
 }
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

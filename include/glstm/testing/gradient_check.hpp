@@ -10,9 +10,10 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/nn/time_gates.hpp"
+#include "glstm/gates/time_gate.hpp"
 
-namespace glstm::testing {
+GLSTM_BEGIN_NAMESPACE
+namespace testing {
 
 /// The gradient of a scalar function f(Vector<double>) at `point` [N] by central differences,
 /// (f(p + step) - f(p - step)) / (2 step) in every direction. The result is good to about step^2
@@ -93,4 +94,5 @@ double check_gate(const Matrix<double>& parameters, const typename Gate::Options
   return largest;
 }
 
-}  // namespace glstm::testing
+}  // namespace testing
+GLSTM_END_NAMESPACE

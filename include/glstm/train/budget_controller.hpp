@@ -6,7 +6,7 @@
 
 #include "glstm/core/error.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// What a BudgetController aims at, and how hard.
 struct BudgetControllerOptions {
@@ -80,4 +80,4 @@ class BudgetController {
   State state_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -22,7 +22,7 @@
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/budget_controller.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// After every training step.
 struct StepReport {
@@ -257,4 +257,4 @@ class KeepBest final : public Callback<Scalar> {
   Vector<Scalar> parameters_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -7,7 +7,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// The exponential moving average of the parameters over training steps (Polyak & Juditsky 1992):
 ///
@@ -41,4 +41,4 @@ class ParameterAverage {
   Vector<Scalar> value_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

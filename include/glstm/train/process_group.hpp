@@ -11,7 +11,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Processes that work in step: all make the same calls in the same order. This one is a process
 /// alone; MpiGroup has others.
@@ -95,4 +95,4 @@ inline void require_same(ProcessGroup& group, std::uint64_t number, const std::s
 
 }  // namespace detail
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -8,13 +8,13 @@
 #include <span>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/thread_pool.hpp"
-#include "glstm/data/batch.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/train/process_group.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// A batch cut into shards: samples begin(0) ... begin(1) - 1, then begin(1) ... begin(2) - 1, and
 /// so on, as even as possible. Where a shard can have 16 samples and more, all but the last have a
@@ -216,4 +216,4 @@ class BatchWorkers {
   std::vector<Evaluation> evaluations_;    // of all shards
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -8,9 +8,9 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
-#include "glstm/nn/time_gates.hpp"
+#include "glstm/gates/time_gate.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// When and how far the windows of a TemporalCurriculum widen.
 struct TemporalCurriculumOptions {
@@ -76,4 +76,4 @@ class TemporalCurriculum {
   std::vector<std::pair<Index, Index>> sigmas_;  // where they are in the flat vector
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

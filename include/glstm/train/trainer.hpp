@@ -16,10 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/batch.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/core/thread_pool.hpp"
-#include "glstm/data/batch.hpp"
+#include "glstm/data/dataset.hpp"
+#include "glstm/data/streams.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/clipping.hpp"
 #include "glstm/optim/optimizer.hpp"
@@ -30,7 +32,7 @@
 #include "glstm/train/process_group.hpp"
 #include "glstm/train/sharding.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// Changes parameters [P] after an optimiser step; `step` steps have been taken. What it does must
 /// depend on these alone, so that a resumed training is the same.
@@ -465,4 +467,4 @@ class Trainer {
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

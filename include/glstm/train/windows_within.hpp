@@ -8,7 +8,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/nn/network.hpp"
 
-namespace glstm {
+GLSTM_BEGIN_NAMESPACE
 
 /// A ParameterRule that keeps the inner part |t - mu| <= |sigma| of every window within [first,
 /// last]: it moves centres that are nearer to an end than one width, and where the inner part is
@@ -48,4 +48,4 @@ class WindowsWithin {
   Scalar first_, last_;
 };
 
-}  // namespace glstm
+GLSTM_END_NAMESPACE

@@ -1,0 +1,152 @@
+// Batches of sequences with their targets.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/timing.hpp"
+#include "glstm/core/types.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// A batch of sequences: values is [B, I*T], step n the columns n*I ... n*I + I - 1.
+template <class Scalar>
+struct SequenceBatch {
+  Index features = 0;
+  Matrix<Scalar> values;
+  Timing timing;
+
+  /// An all-zero batch of T steps at times 0, 1, 2, ...
+  static SequenceBatch zeros(Index batch, Index steps, Index features) {
+    SequenceBatch result;
+    result.features = features;
+    result.values.setZero(batch, features * steps);
+    result.timing.batch = batch;
+    result.timing.steps = steps;
+    return result;
+  }
+
+  Index batch() const { return timing.batch; }
+  Index steps() const { return timing.steps; }
+  auto step(Index n) const { return values.middleCols(n * features, features); }
+  auto step(Index n) { return values.middleCols(n * features, features); }
+
+  /// Throws Error if values or timing have a wrong size, or the timing is unusable.
+  void check() const {
+    timing.check();
+    detail::require(values.rows() == batch() && values.cols() == features * steps(),
+                    "the values of a batch must be [B, I*T] = [", batch(), ",", features * steps(),
+                    "], got [", values.rows(), ",", values.cols(), "]");
+  }
+};
+
+/// What a network should answer: `labels` for classification, `values` for regression. One row
+/// or label per sample when the last step is read out; [B, O*T] or [B*T] labels (sample
+/// fastest) when every step is.
+template <class Scalar>
+struct Targets {
+  Matrix<Scalar> values;
+  std::vector<int> labels;
+};
+
+/// A batch and what a network should answer to it.
+template <class Scalar>
+struct LabelledBatch {
+  SequenceBatch<Scalar> input;
+  Targets<Scalar> targets;
+};
+
+/// Copies `count` samples of a batch, from sample `first` on, into `out`, reusing its memory.
+/// Throws Error if there are no such samples. The batch must fit together: SequenceBatch::check.
+template <class Scalar>
+void copy_samples(const SequenceBatch<Scalar>& batch, Index first, Index count,
+                  SequenceBatch<Scalar>& out) {
+  detail::require(first >= 0 && count >= 1 && first + count <= batch.batch(), "there are no ",
+                  count, " samples from ", first, " on in a batch of ", batch.batch());
+  out.features = batch.features;
+  out.values = batch.values.middleRows(first, count);
+  const Timing& timing = batch.timing;
+  out.timing.batch = count;
+  out.timing.steps = timing.steps;
+  if (timing.timestamps.rows() > 1) {
+    out.timing.timestamps = timing.timestamps.middleRows(first, count);
+  } else {
+    out.timing.timestamps = timing.timestamps;
+  }
+  out.timing.lengths.clear();
+  if (!timing.lengths.empty()) {
+    const auto begin = timing.lengths.begin() + first;
+    out.timing.lengths.assign(begin, begin + count);
+  }
+}
+
+/// Likewise with targets. Throws Error if those that there are do not fit the batch.
+template <class Scalar>
+void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
+                  LabelledBatch<Scalar>& out) {
+  const Index B = batch.input.batch();
+  const auto& [values, labels] = batch.targets;
+  const Index all_labels = static_cast<Index>(labels.size());
+  detail::require(values.size() == 0 || values.rows() == B, "target values must have ", B,
+                  " rows, got ", values.rows());
+  detail::require(all_labels % std::max<Index>(1, B) == 0, "there must be a multiple of ", B,
+                  " labels, got ", all_labels);
+  copy_samples(batch.input, first, count, out.input);
+  if (values.size() == 0) {
+    out.targets.values.resize(0, 0);
+  } else {
+    out.targets.values = values.middleRows(first, count);
+  }
+  out.targets.labels.clear();
+  for (Index step = 0; step < all_labels; step += B) {
+    const auto begin = labels.begin() + step + first;
+    out.targets.labels.insert(out.targets.labels.end(), begin, begin + count);
+  }
+}
+
+/// Copies `count` steps of a batch, from step `first` on, into `out`, reusing its memory. Times go
+/// on where the steps before them ended: timestamps are always given. Throws Error if there are no
+/// such steps. The batch must fit together: SequenceBatch::check.
+template <class Scalar>
+void copy_steps(const SequenceBatch<Scalar>& batch, Index first, Index count,
+                SequenceBatch<Scalar>& out) {
+  detail::require(first >= 0 && count >= 1 && first + count <= batch.steps(), "there are no ",
+                  count, " steps from ", first, " on in a batch of ", batch.steps());
+  const Timing& timing = batch.timing;
+  out.features = batch.features;
+  out.values = batch.values.middleCols(first * batch.features, count * batch.features);
+  out.timing.batch = timing.batch;
+  out.timing.steps = count;
+  if (timing.timestamps.size() != 0) {
+    out.timing.timestamps = timing.timestamps.middleCols(first, count);
+  } else {
+    out.timing.timestamps.resize(1, count);
+    for (Index n = 0; n < count; ++n) out.timing.timestamps(0, n) = static_cast<double>(first + n);
+  }
+  out.timing.lengths.clear();
+  for (Index length : timing.lengths) {
+    out.timing.lengths.push_back(std::clamp<Index>(length - first, 0, count));
+  }
+}
+
+/// Likewise with the targets of every step. Throws Error if the targets are not of every step.
+template <class Scalar>
+void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
+                LabelledBatch<Scalar>& out) {
+  const Index B = batch.input.batch(), T = batch.input.steps();
+  const auto& [values, labels] = batch.targets;
+  detail::require(T > 0 && (values.size() == 0 || (values.rows() == B && values.cols() % T == 0)) &&
+                      (labels.empty() || static_cast<Index>(labels.size()) == B * T) &&
+                      (values.size() > 0 || !labels.empty()),
+                  "there must be a target for every step, [B, O*T] values or B*T labels with B ", B,
+                  " and T ", T, ", got [", values.rows(), ",", values.cols(), "] and ",
+                  labels.size());
+  copy_steps(batch.input, first, count, out.input);
+  const Index outputs = values.cols() / T;
+  out.targets.values = values.middleCols(first * outputs, count * outputs);
+  const auto begin = labels.begin() + (labels.empty() ? 0 : first * B);
+  out.targets.labels.assign(begin, begin + (labels.empty() ? 0 : count * B));
+}
+
+GLSTM_END_NAMESPACE

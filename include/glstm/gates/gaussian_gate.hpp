@@ -1,0 +1,136 @@
+// The Gaussian time gate of the g-LSTM.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "glstm/core/random.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/gates/time_gate.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// The Gaussian time gate of the g-LSTM (Thornton, Anumula, Liu, arXiv:1901.07334):
+///
+///     k = exp(-((t - mu) / sigma)^2),   closed where k < threshold
+///
+/// The window is |t - mu| <= |sigma| sqrt(-ln threshold). Parameters [H,2]: the centre mu and the
+/// width sigma, both in the unit of the timestamps. sigma is the parameter itself, not its
+/// logarithm, so that its gradient and learning rate have the unit of time too; limit_step keeps
+/// it from reaching zero or changing sign. A negative sigma means the same window as a positive.
+template <class Scalar_>
+class GaussianGate {
+ public:
+  using Scalar = Scalar_;
+  using Real = typename Eigen::NumTraits<Scalar>::Real;
+  /// What is not learnt.
+  struct Options {
+    double threshold = 0.01;  ///< closing threshold theta in [0, 1]; 0 never closes
+    double min_width = 1e-6;  ///< training shrinks no |sigma| below this, in the unit of time
+  };
+  static constexpr std::array<const char*, 2> parameter_names{"mu", "sigma"};
+
+  /// `parameters` is [H,2] with columns mu and sigma; throws Error if one is not finite, a sigma
+  /// is zero, or the threshold is outside [0, 1].
+  explicit GaussianGate(const Matrix<Scalar>& parameters, const Options& options = {})
+      : parameters_(parameters),
+        threshold_(static_cast<Real>(options.threshold)),
+        half_width_(static_cast<Real>(std::sqrt(-std::log(options.threshold)))) {
+    detail::check_threshold(options.threshold);
+    check_gate_parameters(parameters, parameter_names, {1});
+  }
+
+  Index size() const { return parameters_.rows(); }
+  Scalar mu(Index j) const { return parameters_(j, 0); }
+  Scalar sigma(Index j) const { return parameters_(j, 1); }
+
+  bool is_open(Index j, Scalar t) const {
+    return !(Eigen::numext::real(gaussian(j, t)) < threshold_);
+  }
+
+  Scalar openness(Index j, Scalar t) const {
+    const Scalar k = gaussian(j, t);
+    return Eigen::numext::real(k) < threshold_ ? Scalar(0) : k;
+  }
+
+  /// { dk/dmu, dk/dsigma } = k 2 (t - mu) / sigma^2 { 1, (t - mu) / sigma }.
+  std::array<Scalar, 2> openness_gradient(Index j, Scalar t) const {
+    const Scalar k = openness(j, t);
+    if (k == Scalar(0)) return {Scalar(0), Scalar(0)};
+    const Scalar u = (t - mu(j)) / sigma(j);
+    const Scalar dmu = k * Scalar(2) * u / sigma(j);
+    return {dmu, dmu * u};
+  }
+
+  Window<Real> next_window(Index j, Real t) const {
+    using std::abs;
+    const Real centre = Eigen::numext::real(mu(j));
+    const Real reach = abs(Eigen::numext::real(sigma(j))) * half_width_;
+    const Window<Real> window{centre - reach, centre + reach};
+    return window.close < t ? Window<Real>::never() : window;
+  }
+
+  /// Centres over the span; widths such that a window is open_share of the span long. With
+  /// threshold 0, whose windows are endless, the width is the one that threshold 0.01 would get.
+  static void initialize(const GateSpread& spread, const Options& options, Rng& rng,
+                         Matrix<Scalar>& parameters) {
+    spread.check();
+    const double threshold = options.threshold > 0 ? options.threshold : Options{}.threshold;
+    const double reach = std::sqrt(-std::log(std::min(threshold, 0.99)));  // 1 has no width
+    for (Index j = 0; j < parameters.rows(); ++j) {
+      const double place = spread.place(j, parameters.rows(), rng);
+      parameters(j, 0) = Scalar(spread.start + place * spread.duration());
+      parameters(j, 1) = Scalar(spread.open_share * spread.duration() / (2 * reach));
+    }
+  }
+
+  /// No width changes sign or shrinks to less than half in one step, nor below min_width.
+  static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
+                         const Options& options) {
+    for (Index j = 0; j < after.rows(); ++j) {
+      after(j, 1) = limit_scale_step(before(j, 1), after(j, 1), options.min_width);
+    }
+  }
+
+ private:
+  Scalar gaussian(Index j, Scalar t) const {
+    using std::exp;
+    const Scalar u = (t - mu(j)) / sigma(j);
+    return exp(-u * u);
+  }
+
+  Matrix<Scalar> parameters_;
+  Real threshold_, half_width_;
+};
+
+template <class Scalar>
+struct GateTraits<GaussianGate<Scalar>> : GateTraitsDefaults<GaussianGate<Scalar>> {
+  using Real = typename GaussianGate<Scalar>::Real;
+  using Options = typename GaussianGate<Scalar>::Options;
+  static constexpr const char* file_name = "gaussian";
+  static constexpr std::array<std::pair<const char*, double Options::*>, 2> file_options{
+      {{"threshold", &Options::threshold}, {"min_width", &Options::min_width}}};
+  static constexpr bool single_window = true;
+  static constexpr Index width_column = 1;
+
+  static double sort_key(const GaussianGate<Scalar>& gate, Index j) {
+    return static_cast<double>(Eigen::numext::real(gate.mu(j)));
+  }
+
+  /// exp(-u^2) < threshold is decided within a few roundings of the threshold. Near the centre,
+  /// where exp is flat, that moves u by up to the square root of them; beyond u = 9 a float
+  /// threshold is denormal, and its rounding large.
+  static Real edge_tolerance(const GaussianGate<Scalar>& gate, Index j, Real t) {
+    using std::abs, std::sqrt;
+    constexpr Real eps = std::numeric_limits<Real>::epsilon();
+    const Real width = abs(gate.sigma(j));
+    const Window<Real> window = gate.next_window(j, -std::numeric_limits<Real>::infinity());
+    const Real u = window.close - window.open > 18 * width ? Real(0.0625) : sqrt(32 * eps);
+    return u * width + 8 * eps * (abs(t) + abs(gate.mu(j)));
+  }
+};
+
+GLSTM_END_NAMESPACE

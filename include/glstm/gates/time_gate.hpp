@@ -1,0 +1,189 @@
+// What a layer asks of its time gates, which say when each hidden neuron may update.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <initializer_list>
+#include <limits>
+#include <utility>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/core/types.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// A closed interval of time, [open, close], in the unit of the timestamps.
+template <class Real>
+struct Window {
+  Real open, close;
+
+  static Window always() {
+    return {-std::numeric_limits<Real>::infinity(), std::numeric_limits<Real>::infinity()};
+  }
+  static Window never() {
+    return {std::numeric_limits<Real>::infinity(), -std::numeric_limits<Real>::infinity()};
+  }
+  bool empty() const { return !(open <= close); }
+};
+
+/// Where time gates start out: centres spread over a span of time, windows open for a wanted share
+/// of it.
+struct GateSpread {
+  enum class Placement { even, random };
+
+  double start = 0, end = 0;  ///< in the unit of the timestamps, relative to the time origin
+  double open_share = 0.1;    ///< length of a window in spans, in (0, 1]; the ends may cut it
+  Placement placement = Placement::even;
+
+  double duration() const { return end - start; }
+
+  /// Throws Error unless the span is finite and not empty, and open_share lies in (0, 1].
+  void check() const {
+    detail::require(std::isfinite(start) && std::isfinite(end) && start < end,
+                    "time gates need a span of time to spread over, got ", start, " to ", end);
+    detail::require(open_share > 0 && open_share <= 1, "open_share must lie in (0, 1], got ",
+                    open_share);
+  }
+
+  /// Where in the span neuron j of `count` belongs, in [0, 1]: evenly, or drawn from `rng`.
+  double place(Index j, Index count, Rng& rng) const {
+    if (placement == Placement::random) return rng.uniform();
+    return (static_cast<double>(j) + 0.5) / static_cast<double>(count);
+  }
+};
+
+/// What a layer asks of a time gate. A gate is a value, cheap to make from the parameters of its
+/// neurons, and never changed after; all times are relative to the layer's time origin. It has the
+/// types Scalar, Real (the same for float and double) and Options, all of which have defaults, and
+///
+///     parameter_names                   a std::array of P names, one for each parameter
+///     Gate(parameters [H,P], options)   throws Error if one of them is unusable. A layer tries
+///                                       options with parameters that are all 1: that must do
+///     size()                            H
+///     is_open(j, t)                     whether neuron j may update at time t
+///     openness(j, t)                    k in [0, 1]; exactly 0 where the gate is closed
+///     openness_gradient(j, t)           a std::array of dk / d parameter p; exactly 0 where the
+///                                       gate is closed
+///     next_window(j, t)                 the first window of j that closes at or after t; it may
+///                                       be off by rounding, is_open decides at the edges
+///     initialize(spread, options, rng, parameters)
+///                                       fills parameters [H,P] (static)
+///     limit_step(before, after, options)
+///                                       mends parameters [H,P] that an optimiser step has made
+///                                       unusable (static)
+///
+/// check_gate_parameters, GateSpread::check, GateSpread::place and limit_scale_step help to write
+/// one; examples/custom_gate.cpp is one, with its checks.
+template <class Gate>
+concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
+                            typename Gate::Options options,
+                            const Matrix<typename Gate::Scalar> parameters,
+                            Matrix<typename Gate::Scalar> after, GateSpread spread, Rng rng) {
+  typename Gate::Real;
+  { Gate::parameter_names.size() } -> std::convertible_to<std::size_t>;
+  Gate(parameters, options);
+  { gate.size() } -> std::convertible_to<Index>;
+  { gate.is_open(j, t) } -> std::convertible_to<bool>;
+  { gate.openness(j, t) } -> std::convertible_to<typename Gate::Scalar>;
+  { gate.openness_gradient(j, t)[0] } -> std::convertible_to<typename Gate::Scalar>;
+  {
+    gate.next_window(j, Eigen::numext::real(t))
+    } -> std::convertible_to<Window<typename Gate::Real>>;
+  Gate::initialize(spread, options, rng, after);
+  Gate::limit_step(parameters, after, options);
+};
+
+/// What is known about a kind of gate beyond what every TimeGate has. Specialise it next to a gate
+/// of your own, derived from GateTraitsDefaults<YourGate>, and redefine what you know:
+///
+///     single_window    whether each neuron has at most one window in all of time
+///     sort_key         (gate, j): neurons with near keys are open at about the same times;
+///                      streaming keeps them together
+///     edge_tolerance   (gate, j, t): how far from an edge of next_window(j, t) is_open may still
+///                      disagree with the window, by rounding. Where it is known, streaming asks
+///                      is_open near the edges only; infinity: nothing is known
+///     width_column     the parameter, counted from 0, that is a width in the unit of time, which
+///                      TemporalCurriculum widens; -1: none
+///
+/// Network files need two members that have no default: file_name, the gate's name there, and
+/// file_options, a std::array of pairs of the names and members of Gate::Options that are saved.
+template <class Gate>
+struct GateTraitsDefaults {
+  static constexpr bool single_window = false;
+  static constexpr Index width_column = -1;
+
+  static double sort_key(const Gate&, Index j) { return static_cast<double>(j); }
+
+  template <class Real>
+  static Real edge_tolerance(const Gate&, Index, Real) {
+    return std::numeric_limits<Real>::infinity();
+  }
+};
+
+template <class Gate>
+struct GateTraits : GateTraitsDefaults<Gate> {};
+
+namespace detail {
+
+inline void check_threshold(double threshold) {
+  require(threshold >= 0 && threshold <= 1, "a closing threshold must lie in [0, 1], got ",
+          threshold);
+}
+
+}  // namespace detail
+
+/// For the constructor of a time gate: throws Error unless `parameters` is [H,P] and finite, and
+/// the columns with the numbers `nonzero` have no zero.
+template <class Scalar, std::size_t P>
+void check_gate_parameters(const Matrix<Scalar>& parameters,
+                           const std::array<const char*, P>& names,
+                           std::initializer_list<Index> nonzero) {
+  using detail::require;
+  using std::isfinite;
+  require(parameters.cols() == static_cast<Index>(P), "time-gate parameters must be [H,", P,
+          "], got [", parameters.rows(), ",", parameters.cols(), "]");
+  for (Index p = 0; p < parameters.cols(); ++p) {
+    for (Index j = 0; j < parameters.rows(); ++j) {
+      require(isfinite(Eigen::numext::real(parameters(j, p))), "time-gate parameter ",
+              names[static_cast<std::size_t>(p)], " of neuron ", j, " is not finite");
+    }
+  }
+  for (Index p : nonzero) {
+    for (Index j = 0; j < parameters.rows(); ++j) {
+      require(parameters(j, p) != Scalar(0), "time-gate parameter ",
+              names[static_cast<std::size_t>(p)], " of neuron ", j, " is zero");
+    }
+  }
+}
+
+/// Keeps a scale parameter away from zero across one optimiser step: `after` keeps the sign of
+/// `before`, and is at least half of it and at least `floor` in magnitude; a magnitude that was
+/// below `floor` already is the user's and is not widened.
+template <class Scalar>
+Scalar limit_scale_step(Scalar before, Scalar after, double floor) {
+  using std::abs, std::max, std::min;
+  const Scalar sign = before < Scalar(0) ? Scalar(-1) : Scalar(1);
+  const Scalar least = min(abs(before), max(abs(before) / Scalar(2), Scalar(floor)));
+  return sign * max(sign * after, least);
+}
+
+/// The openness of every neuron at time t, [H].
+template <TimeGate Gate>
+Vector<typename Gate::Scalar> openness(const Gate& gate, typename Gate::Scalar t) {
+  Vector<typename Gate::Scalar> k(gate.size());
+  for (Index j = 0; j < gate.size(); ++j) k(j) = gate.openness(j, t);
+  return k;
+}
+
+/// Which neurons may update at time t, [H].
+template <TimeGate Gate>
+Eigen::Array<bool, Eigen::Dynamic, 1> open_mask(const Gate& gate, typename Gate::Scalar t) {
+  Eigen::Array<bool, Eigen::Dynamic, 1> mask(gate.size());
+  for (Index j = 0; j < gate.size(); ++j) mask(j) = gate.is_open(j, t);
+  return mask;
+}
+
+GLSTM_END_NAMESPACE

@@ -1,0 +1,143 @@
+// Who updates when: the open windows of all neurons, cut into segments of constant open sets.
+// `Gate` is any TimeGate (gates/time_gate.hpp).
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "glstm/core/timing.hpp"
+#include "glstm/core/types.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// The steps begin ... end - 1, in which a neuron is open (for some sample of the batch).
+struct OpenSteps {
+  Index neuron, begin, end;
+};
+
+/// The steps begin ... end - 1, during which the open set does not change and is not empty.
+struct Segment {
+  Index begin, end;
+  std::vector<Index> neurons;  ///< the open neurons, ascending
+
+  Index steps() const { return end - begin; }
+  Index open() const { return static_cast<Index>(neurons.size()); }
+};
+
+namespace detail {
+
+/// Appends the open steps of neuron j among the non-decreasing times[0..count) to `result`.
+/// Windows give where to look; is_open decides at their edges.
+template <class Gate>
+void append_open_steps(const Gate& gate, Index j, const typename Gate::Real* times, Index count,
+                       std::vector<OpenSteps>& result) {
+  using Scalar = typename Gate::Scalar;
+  const auto open = [&](Index n) { return gate.is_open(j, Scalar(times[n])); };
+  Index n = 0;
+  while (n < count) {
+    const auto window = gate.next_window(j, times[n]);
+    Index begin = n, end = n;  // where no window is ahead, step n may still be open by rounding
+    if (!window.empty()) {
+      begin = std::lower_bound(times + n, times + count, window.open) - times;
+      end = std::upper_bound(times + begin, times + count, window.close) - times;
+    }
+    if (begin > n && open(n)) begin = end = n;
+    while (begin > n && open(begin - 1)) --begin;
+    while (begin < end && !open(begin)) ++begin;
+    while (end > begin && !open(end - 1)) --end;
+    while (end < count && open(end)) ++end;
+    if (begin < end) result.push_back({j, begin, end});
+    if (window.empty() && end == n) return;
+    n = end + 1;  // step `end` is closed
+  }
+}
+
+}  // namespace detail
+
+/// The times of a batch relative to a layer's origin, [1,T] when all samples share them, else
+/// [B,T]: the difference is taken in double and rounded once.
+template <class Real>
+Matrix<Real> relative_times(const Timing& timing, double origin) {
+  const Index rows = timing.timestamps.rows() > 1 ? timing.batch : 1;
+  const Index longest = timing.longest();
+  Matrix<Real> times(rows, timing.steps);
+  for (Index n = 0; n < timing.steps; ++n) {
+    for (Index b = 0; b < rows; ++b) {
+      const bool padding = n >= (rows == 1 ? longest : timing.length(b));
+      times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(b, n) - origin);
+    }
+  }
+  detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
+  return times;
+}
+
+/// Every stretch of steps in which a neuron is open for at least one sample that is still within
+/// its length, ordered by neuron, then step. `times` is [1,T] or [B,T], relative to the origin.
+template <class Gate>
+std::vector<OpenSteps> open_steps(const Gate& gate, const Matrix<typename Gate::Real>& times,
+                                  const Timing& timing) {
+  std::vector<OpenSteps> result;
+  if (times.rows() == 1) {
+    for (Index j = 0; j < gate.size(); ++j) {
+      detail::append_open_steps(gate, j, times.data(), timing.longest(), result);
+    }
+    return result;
+  }
+
+  const Eigen::Matrix<typename Gate::Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>
+      by_sample = times;
+  std::vector<OpenSteps> of_neuron;
+  for (Index j = 0; j < gate.size(); ++j) {
+    of_neuron.clear();
+    for (Index b = 0; b < timing.batch; ++b) {
+      detail::append_open_steps(gate, j, by_sample.row(b).data(), timing.length(b), of_neuron);
+    }
+    std::sort(of_neuron.begin(), of_neuron.end(),
+              [](const OpenSteps& a, const OpenSteps& b) { return a.begin < b.begin; });
+    const std::size_t first = result.size();
+    for (const OpenSteps& steps : of_neuron) {  // the union over the samples
+      if (result.size() > first && steps.begin <= result.back().end) {
+        result.back().end = std::max(result.back().end, steps.end);
+      } else {
+        result.push_back(steps);
+      }
+    }
+  }
+  return result;
+}
+
+/// Cuts the open steps of all neurons into segments, in order of time. Steps at which nothing is
+/// open belong to no segment.
+inline std::vector<Segment> segments_of(const std::vector<OpenSteps>& open_steps) {
+  struct Event {
+    Index step, neuron;
+    bool opens;
+  };
+  std::vector<Event> events;
+  events.reserve(2 * open_steps.size());
+  for (const OpenSteps& steps : open_steps) {
+    events.push_back({steps.begin, steps.neuron, true});
+    events.push_back({steps.end, steps.neuron, false});
+  }
+  std::sort(events.begin(), events.end(),
+            [](const Event& a, const Event& b) { return a.step < b.step; });
+
+  std::vector<Segment> segments;
+  std::vector<Index> open;
+  for (std::size_t e = 0; e < events.size();) {
+    const Index step = events[e].step;
+    if (!open.empty()) segments.back().end = step;
+    for (; e < events.size() && events[e].step == step; ++e) {
+      const auto place = std::lower_bound(open.begin(), open.end(), events[e].neuron);
+      if (events[e].opens) {
+        open.insert(place, events[e].neuron);
+      } else {
+        open.erase(place);
+      }
+    }
+    if (!open.empty()) segments.push_back({step, step, open});
+  }
+  return segments;
+}
+
+GLSTM_END_NAMESPACE

@@ -1,0 +1,145 @@
+// A network as a program runs it that must answer in real time: one sample, one step at a time.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/gates/time_gate.hpp"
+#include "glstm/nn/network.hpp"
+#include "glstm/streaming/streaming_cell.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// A stack of streaming cells and a linear readout, with the state inside. After every step its
+/// output is the network's answer to all steps so far: what Network::predict gives, to rounding. It
+/// owns a packed copy of the parameters; copies are independent of each other and of the network.
+///
+/// A step costs what the open neurons of each layer cost, and the readout only where a neuron of
+/// the last layer is open.
+template <TimeGate Gate_>
+class StreamingNetwork {
+ public:
+  using Gate = Gate_;
+  using Cell = StreamingCell<Gate>;
+  using Scalar = typename Cell::Scalar;
+  using StateView = typename Cell::StateView;
+  using OutputView = Eigen::Map<const Vector<Scalar>>;
+
+  /// Starts from a zero state. All layers follow `span`. Throws Error if the network is
+  /// bidirectional, its parameters do not have its layout or are unusable, or where StreamingCell
+  /// refuses the span.
+  explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {})
+      : weights_(block_of(network, "readout.w")), bias_(block_of(network, "readout.b")) {
+    cells_.reserve(network.layers().size());
+    for (const Layer<Gate>& layer : network.layers()) {
+      cells_.emplace_back(layer, network.parameters, span);
+    }
+    output_.resize(bias_.size());
+    read_out();
+  }
+
+  Index inputs() const noexcept { return cells_.front().inputs(); }
+  Index outputs() const noexcept { return output_.size(); }
+  Index layers() const noexcept { return static_cast<Index>(cells_.size()); }
+
+  /// One step at time t, see StreamingCell::step; x is [I] and no view of this network.
+  void step(const Scalar* x, double t) noexcept {
+    for (Cell& layer : cells_) {
+      layer.step(x, t);
+      x = layer.hidden().data();
+    }
+    if (cells_.back().open_count() > 0) read_out();
+  }
+
+  /// The readout of the last layer's hidden state, [O]. Like the views of the state it stays where
+  /// it is from step to step, until the network is moved from or assigned to.
+  OutputView output() const noexcept { return {output_.data(), output_.size()}; }
+
+  /// The state of layer l, counted from the input on, [H].
+  StateView hidden(Index l) const noexcept { return layer_at(l).hidden(); }
+  StateView cell(Index l) const noexcept { return layer_at(l).cell(); }
+
+  /// The number of neurons, in all layers, that were open in the last step.
+  Index open_count() const noexcept {
+    Index sum = 0;
+    for (const Cell& layer : cells_) sum += layer.open_count();
+    return sum;
+  }
+
+  /// StreamingCell::next_event for the neurons of all layers.
+  NextEvent next_event(double t) const noexcept {
+    NextEvent next{std::numeric_limits<double>::infinity(), false};
+    for (const Cell& layer : cells_) {
+      const NextEvent event = layer.next_event(t);
+      next.time = std::min(next.time, event.time);
+      next.open = next.open || event.open;
+    }
+    return next;
+  }
+
+  /// The state of one sample, as Network::predict takes and gives it; allocates.
+  NetworkState<Scalar> state() const {
+    NetworkState<Scalar> state;
+    for (const Cell& layer : cells_) {
+      state.push_back({layer.hidden().transpose(), layer.cell().transpose()});
+    }
+    return state;
+  }
+
+  /// Replaces the state by that of one sample. Throws Error, before anything changes, if it does
+  /// not fit.
+  void set_state(const NetworkState<Scalar>& state) {
+    detail::require(state.size() == cells_.size(), "the state of a network must have ",
+                    cells_.size(), " layers, got ", state.size());
+    for (std::size_t l = 0; l < cells_.size(); ++l) {
+      const Matrix<Scalar>&h = state[l].h, &c = state[l].c;
+      const Index H = cells_[l].neurons();
+      detail::require(h.rows() == 1 && h.cols() == H && c.rows() == 1 && c.cols() == H,
+                      "the state of layer ", l, " must be [1,H] = [1,", H, "], got h [", h.rows(),
+                      ",", h.cols(), "] and c [", c.rows(), ",", c.cols(), "]");
+    }
+    for (std::size_t l = 0; l < cells_.size(); ++l) {
+      cells_[l].set_state(vector_of(state[l].h), vector_of(state[l].c));
+    }
+    read_out();
+  }
+
+  /// Back to the zero state.
+  void reset() noexcept {
+    for (Cell& layer : cells_) layer.reset();
+    read_out();
+  }
+
+ private:
+  static Eigen::Map<const Matrix<Scalar>> block_of(const Network<Gate>& network,
+                                                   const std::string& name) {
+    detail::require(!network.options().bidirectional,
+                    "a bidirectional network reads sequences from both ends and cannot answer "
+                    "before their end");
+    network.layout().check(network.parameters, "parameters");
+    return block_view(network.parameters, network.layout().find(name));
+  }
+
+  static Eigen::Map<const Vector<Scalar>> vector_of(const Matrix<Scalar>& row) {
+    return {row.data(), row.size()};
+  }
+
+  const Cell& layer_at(Index l) const { return cells_[static_cast<std::size_t>(l)]; }
+
+  void read_out() {
+    output_ = bias_;
+    output_.noalias() += weights_ * cells_.back().hidden();
+  }
+
+  std::vector<Cell> cells_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights_;  // [O,H]
+  Vector<Scalar> bias_, output_;                                                    // [O]
+};
+
+GLSTM_END_NAMESPACE

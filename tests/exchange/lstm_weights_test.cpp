@@ -1,0 +1,50 @@
+#include "glstm/exchange/lstm_weights.hpp"
+
+#include <filesystem>
+
+#include "catch.hpp"
+#include "glstm/exchange/keras.hpp"
+#include "glstm/exchange/pytorch.hpp"
+#include "glstm/exchange/rtneural.hpp"
+#include "glstm/io/network_file.hpp"
+#include "io/random_network.hpp"
+#include "io/same_network.hpp"
+#include "temporary_folder.hpp"
+
+using namespace glstm;
+
+TEMPLATE_TEST_CASE("the plain LSTM of a finished curriculum goes out through all formats", "",
+                   GaussianGate<float>, GaussianGate<double>, PhasedGate<float>,
+                   PhasedGate<double>) {
+  using Gate = TestType;
+  using Scalar = typename Gate::Scalar;
+  const TemporaryFolder folder;
+  for (const bool bidirectional : {false, true}) {
+    CAPTURE(bidirectional);
+    const Network<Gate> network = random_network<Gate>(
+        {.inputs = 2, .hidden = {4, 4}, .outputs = 3, .bidirectional = bidirectional}, 4);
+    const Lstm<Scalar> plain = without_gates(network);
+    const auto check = [&](const Lstm<Scalar>& back) {
+      check_same_shape(back, plain);
+      CHECK(same_bits(back.parameters, plain.parameters));
+      CHECK(difference(back, plain) == 0);
+    };
+    save_network(folder / "network", plain);
+    check(load_network<AlwaysOpen<Scalar>>(folder / "network"));
+    write_safetensors(folder / "pytorch", to_pytorch(plain));
+    check(load_pytorch<Scalar>(folder / "pytorch"));
+    write_safetensors(folder / "keras", to_keras(plain));
+    check(load_keras<Scalar>(folder / "keras"));
+    if (bidirectional) continue;
+    save_rtneural(folder / "rtneural", plain);
+    check(load_rtneural<Scalar>(folder / "rtneural", {}));
+  }
+}
+
+TEST_CASE("an imported LSTM becomes a g-LSTM that is nearly the same function") {
+  const auto network = random_network<AlwaysOpen<float>>({.inputs = 2, .hidden = {4, 4}}, 4);
+  const Lstm<float> imported = from_pytorch<float>(to_pytorch(network));
+  const GLstm<float> gated = add_time_gates(imported, 0, 2 * time_span, {}, 0.999);
+  CHECK(difference(imported, gated) < 1e-2);
+  CHECK(difference(imported, gated) > 0);
+}

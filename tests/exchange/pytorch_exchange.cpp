@@ -1,0 +1,49 @@
+// pytorch_exchange CASE FOLDER: answers as the PyTorch model of CASE does, and writes its weights
+// back into FOLDER in all formats. pytorch_check.py calls it.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "exchange/pytorch_case.hpp"
+#include "glstm/exchange/pytorch.hpp"
+#include "glstm/io/network_file.hpp"
+
+namespace {
+
+constexpr double tolerance = 1e-6;
+
+int exchange(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  using namespace glstm;
+  const Safetensors file = read_safetensors(path);
+  const PyTorchCase<float> known(file);
+  double largest = 0;
+  for (const Readout readout : {Readout::last_step, Readout::every_step}) {
+    const Lstm<float> network = known.network(readout);
+    for (const Path computed : {Path::scheduled, Path::reference}) {
+      largest = std::max(largest, known.difference(network, computed));
+    }
+  }
+  std::cout << largest << '\n';
+
+  const Lstm<float> network = known.network(Readout::last_step);
+  write_safetensors(folder / "pytorch.safetensors", to_pytorch(network));
+  save_network(folder / "full.safetensors", network);
+  save_network(folder / "float16.safetensors", network, WeightStorage::float16);
+  save_network(folder / "int8.safetensors", network, WeightStorage::int8);
+  return largest <= tolerance ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 3) {
+    std::cerr << "usage: pytorch_exchange CASE FOLDER\n";
+    return 2;
+  }
+  try {
+    return exchange(arguments[1], arguments[2]);
+  } catch (const glstm::Error& error) {
+    std::cerr << error.what() << '\n';
+    return 2;
+  }
+}
