@@ -32,7 +32,7 @@ class GlstmSequence final : public SequencePeer {
 
   Matrix<float> hidden() override { return final_.h; }
   Matrix<float> recurrent_gradient() override { return layer_.gradients(gradient_).dWh; }
-  Work work() const { return tape_.work(); }
+  OpCounts ops() const { return tape_.ops(); }
 
  private:
   void forward(Keep keep) {

@@ -21,10 +21,10 @@ void time(benchmark::State& state, const Shape& shape, const Matrix<float>& gate
   Gated layer(Workload(shape), gates);
   (layer.*run)();  // allocates
   for (auto _ : state) (layer.*run)();
-  const Work work = layer.work();
-  state.counters["updates"] = work.update_share();
-  state.counters["macs"] = work.macs / work.dense_macs;
-  if (run == &Gated::train) state.counters["tape"] = work.tape_bytes / work.dense_tape_bytes;
+  const OpCounts ops = layer.ops();
+  state.counters["updates"] = ops.update_share();
+  state.counters["macs"] = ops.macs / ops.dense_macs;
+  if (run == &Gated::train) state.counters["tape"] = ops.tape_bytes / ops.dense_tape_bytes;
 }
 
 void add(const std::string& name, const Shape& shape, const Matrix<float>& gates) {

@@ -123,7 +123,7 @@ double train(const char* name) {
   const Evaluation result = evaluate(network, test, /*batch_size=*/500);
   std::cout << name << ": error " << result.task.loss
             << " (answering 0: " << AddingTask<float>::target_variance << "), "
-            << 100 * result.work.update_share() << " % of the updates, " << last.seconds << " s\n";
+            << 100 * result.ops.update_share() << " % of the updates, " << last.seconds << " s\n";
   return result.task.loss;
 }
 

@@ -51,8 +51,8 @@ void write_lstm(const fs::path& path, const Dataset<float>& training, std::uint6
 }
 
 void print(const char* name, const Evaluation& result) {
-  std::cout << name << ": error " << result.task.loss << ", " << 100 * result.work.update_share()
-            << " % of the updates, " << result.work.macs / static_cast<double>(result.task.count)
+  std::cout << name << ": error " << result.task.loss << ", " << 100 * result.ops.update_share()
+            << " % of the updates, " << result.ops.macs / static_cast<double>(result.task.count)
             << " MACs per sequence\n";
 }
 
@@ -87,8 +87,8 @@ bool fine_tune(const fs::path& from, const fs::path& to, const Dataset<float>& t
   std::cout << "g-LSTM saved as " << to.string() << "\n";
 
   bool good = true;
-  if (gated.work.update_share() > target_share) {
-    std::cerr << "updates " << 100 * gated.work.update_share() << " %, expected at most "
+  if (gated.ops.update_share() > target_share) {
+    std::cerr << "updates " << 100 * gated.ops.update_share() << " %, expected at most "
               << 100 * target_share << " %\n";
     good = false;
   }

@@ -14,10 +14,10 @@ int main() {
   Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.5});
   Trainer trainer(network, optimizer, {.batch = 100, .epochs = 15});
   ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
-  trainer.listen(progress).fit(training);
+  trainer.add_callback(progress).fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/500);
   std::cout << "test loss " << result.task.loss
             << " (answering 0: " << AddingTask<float>::target_variance << "), neuron updates saved "
-            << 100 * (1 - result.work.update_share()) << " %\n";
+            << 100 * (1 - result.ops.update_share()) << " %\n";
 }

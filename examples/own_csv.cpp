@@ -84,12 +84,14 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
                         {.learning_rate = 1e-2, .time_gate_learning_rate = duration / 4000});
   ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::softmax_cross_entropy);
   Trainer trainer(network, optimizer, {.batch = 20, .epochs = 15});
-  trainer.after_step(WindowsWithin<float>(network, 0, duration)).listen(progress).fit(training);
+  trainer.after_step(WindowsWithin<float>(network, 0, duration))
+      .add_callback(progress)
+      .fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/100);
   const double right = accuracy(result.task, Loss::softmax_cross_entropy);
   std::cout << "held out: " << 100 * right << " % of " << test.size() << " right, with "
-            << 100 * result.work.update_share() << " % of the updates\n";
+            << 100 * result.ops.update_share() << " % of the updates\n";
 
   save_network(saved, network);
   const auto again = load_network<GaussianGate<float>>(saved);

@@ -34,7 +34,7 @@ bool run(const std::filesystem::path& file, MpiGroup& group) {
   // 4 shards of 32 sequences in a batch: up to 4 processes can share it.
   Trainer trainer(network, optimizer, {.batch = 128, .epochs = 12, .shards = 4}, &group);
   ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
-  if (first) trainer.listen(progress);
+  if (first) trainer.add_callback(progress);
   trainer.fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/125, /*threads=*/1, &group);
@@ -43,7 +43,7 @@ bool run(const std::filesystem::path& file, MpiGroup& group) {
     save_network(file, network);
     std::cout << group.size() << " processes: test loss " << result.task.loss
               << " (answering 0: " << AddingTask<float>::target_variance << "), "
-              << 100 * result.work.update_share() << " % of the updates, saved as " << file.string()
+              << 100 * result.ops.update_share() << " % of the updates, saved as " << file.string()
               << "\n";
     if (!learned) std::cerr << "test loss " << result.task.loss << ", expected below 0.01\n";
   }

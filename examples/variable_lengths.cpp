@@ -66,7 +66,7 @@ int main() {
   one_answer.initialize({.gates = {.end = longest, .open_share = 0.2}}, rng);
   const Evaluation marked = train(one_answer, 6);
   std::cout << "many to one: error " << marked.task.loss << " (answering 0: 0.333), "
-            << 100 * marked.work.update_share() << " % of the updates\n";
+            << 100 * marked.ops.update_share() << " % of the updates\n";
 
   double errors[2];  // forwards only, both directions
   for (const bool bidirectional : {false, true}) {

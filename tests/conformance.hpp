@@ -448,16 +448,16 @@ class GoldenRun {
     std::vector<LayerTape<Scalar>> tapes(L);
     std::vector<State<Scalar>> final_states(L);
     std::vector<Matrix<Scalar>> outputs(L);
-    Work work;
+    OpCounts ops;
     for (std::size_t l = 0; l < L; ++l) {
       layers_[l].forward(parameters_, l == 0 ? x_ : outputs[l - 1], timing,
                          with_initial_state ? &initial_[l] : nullptr, final_states[l], &outputs[l],
                          tapes[l], Keep::tape, path);
-      work += tapes[l].work();
+      ops += tapes[l].ops();
     }
     Tensors tensors;
     put_values(outputs.back(), final_states, timing,
-               path == Path::scheduled ? work.openness / work.dense_updates : mean_openness(timing),
+               path == Path::scheduled ? ops.openness / ops.dense_updates : mean_openness(timing),
                tensors);
 
     const Scalar budget_gradient =

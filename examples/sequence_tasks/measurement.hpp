@@ -16,7 +16,7 @@ namespace sequence_tasks {
 /// The evaluation of a data set, with the work of each layer and the time of the network alone.
 struct Test {
   glstm::Evaluation mean;
-  std::vector<glstm::Work> layers;
+  std::vector<glstm::OpCounts> layers;
   double seconds = 0;
 };
 
@@ -37,7 +37,7 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
     const auto begin = Clock::now();
     sum.add(network.evaluate(batch, tape));
     test.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
-    for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].work();
+    for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].ops();
   }
   test.mean = sum.mean();
   return test;
@@ -65,7 +65,7 @@ double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Se
                         .threads = settings.threads,
                         .shards = settings.shards},
                        &group)
-      .listen(times)
+      .add_callback(times)
       .fit(*task.training);
   return group.from_first((times.seconds.back() - times.seconds.front()) /
                           static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1)));
@@ -88,9 +88,9 @@ void add_test(const glstm::Network<Gate>& network, const Task& task, const Setti
   const Test test = test_network(network, *task.test);
   metrics["test"] = json_of(test.mean, task);
   metrics["test"]["sequences"] = task.test->size();
-  metrics["update_share"] = test.mean.work.update_share();
-  metrics["macs_per_sequence"] = test.mean.work.macs / sequences;
-  metrics["dense_macs_per_sequence"] = test.mean.work.dense_macs / sequences;
+  metrics["update_share"] = test.mean.ops.update_share();
+  metrics["macs_per_sequence"] = test.mean.ops.macs / sequences;
+  metrics["dense_macs_per_sequence"] = test.mean.ops.dense_macs / sequences;
   metrics["inference_ms_per_sequence"] = 1e3 * test.seconds / sequences;
   metrics["training_ms_per_sequence"] =
       1e3 * seconds_per_step(network, task, settings, alone) / static_cast<double>(*settings.batch);

@@ -284,7 +284,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     trainer.after_step(TemporalCurriculum<float>(network.layout(), options));
   }
   const auto is_eligible = [&](const EpochReport& report) {
-    return report.validation->work.update_share() <= target && report.step >= open_from;
+    return report.validation->ops.update_share() <= target && report.step >= open_from;
   };
   std::vector<std::unique_ptr<Callback<float>>> listeners;
   if (is_first) {
@@ -297,7 +297,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
     listeners.push_back(std::make_unique<Checkpoints<float>>(
         folder.path, task.loss, metadata_of(settings, network), least_error, is_eligible));
   }
-  for (const auto& listener : listeners) trainer.listen(*listener);
+  for (const auto& listener : listeners) trainer.add_callback(*listener);
   trainer.fit(*task.training, task.held_out.get());
   group.wait_for_all();  // until the first has written the last checkpoint
 

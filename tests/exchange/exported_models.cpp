@@ -73,7 +73,7 @@ class ExportedModels {
              << "  static constexpr const char* name = \"" << name << "\";\n"
              << "  static constexpr double tolerance = " << (is_float ? 1e-5 : 1e-12) << ";\n"
              << "  static constexpr int steps = " << T << ";\n"
-             << "  static constexpr long updates = " << (closes ? tape.work().updates : -1.0)
+             << "  static constexpr long updates = " << (closes ? tape.ops().updates : -1.0)
              << ";\n  static constexpr bool can_close = " << (gated ? "true" : "false")
              << ";\n  static constexpr double closed_time = ";
     if (gaussian && closes) {

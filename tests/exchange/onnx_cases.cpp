@@ -69,7 +69,7 @@ class Cases {
     }
     NetworkTape<Scalar> tape;
     const Matrix<Scalar>& y = network.predict(input, tape);
-    const double share = tape.work().updates / tape.work().dense_updates;
+    const double share = tape.ops().updates / tape.ops().dense_updates;
     if constexpr (gated) {
       const bool closes = options.gates.front().threshold > 0;
       detail::require(share > 0.05 && (share < 0.8 || !closes), name,

@@ -182,7 +182,7 @@ TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
     options.budget_weight = 0.01;
     options.schedule = glstm::warmup_cosine(16, 3);
     glstm::Trainer<glstm::GaussianGate<float>> trainer(model.network, model.optimizer, options);
-    if (callback != nullptr) trainer.listen(*callback);
+    if (callback != nullptr) trainer.add_callback(*callback);
     return trainer.fit(training, &validation);
   };
 
@@ -248,7 +248,7 @@ TEST_CASE("metadata that do not tell the progress of a training are an error") {
       {"epoch", "2.5"}, {"watched_error", "0.5"}, {"least_error", "inf"}, {"seconds", "7"}};
   const glstm::TrainingProgress progress = glstm::training_progress(metadata, "file");
   CHECK(progress.epochs == 2.5);
-  CHECK(progress.watched_error == 0.5);
+  CHECK(progress.monitored_metric == 0.5);
   CHECK(progress.least_error == std::numeric_limits<double>::infinity());
   CHECK(progress.seconds == 7);
   CHECK(!progress.controller.has_value());

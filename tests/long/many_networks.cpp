@@ -70,7 +70,7 @@ struct Random {
     batch.input.features = shape.inputs;
     batch.input.timing = random_timing(shape, rng);
     batch.input.values = random_matrix<Scalar>(shape.batch, shape.inputs * shape.steps, rng);
-    const Index answers = network.answers_per_sample(batch.input.timing);
+    const Index answers = network.predictions_per_sample(batch.input.timing);
     const Index O = network.options().outputs;
     if (network.options().loss == Loss::mean_squared_error) {
       batch.targets.values = random_matrix<Scalar>(shape.batch, O * answers, rng);
@@ -189,7 +189,7 @@ void check_network(const char* name, std::uint64_t seed) {
   const auto fast = run(layer);
   check_close_results(layer.layout, fast, run(layer, Path::reference), 1e-10,
                       layer.initial.has_value());
-  check_counts(layer, fast.work);
+  check_counts(layer, fast.ops);
 }
 
 void check_seed(std::uint64_t seed) {

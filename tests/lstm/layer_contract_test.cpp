@@ -27,8 +27,8 @@ TEMPLATE_TEST_CASE("a forward pass that keeps nothing computes the same bits", "
     CHECK(outputs == kept.outputs);
     CHECK(state.h == kept.final_state.h);
     CHECK(state.c == kept.final_state.c);
-    CHECK(tape.work().updates == kept.work.updates);
-    CHECK(tape.work().macs == kept.work.macs);
+    CHECK(tape.ops().updates == kept.ops.updates);
+    CHECK(tape.ops().macs == kept.ops.macs);
 
     State<double> without_outputs;
     problem.layer.forward(problem.parameters, problem.x, problem.timing, problem.initial_or_null(),
@@ -233,11 +233,11 @@ TEST_CASE("when all gates are closed the state is held to the bit") {
       CHECK(result.gradient.isZero(0));
       CHECK(result.dx.isZero(0));
       CHECK(result.dinitial.c == problem.dfinal.c);
-      CHECK(result.work.openness == 0);
+      CHECK(result.ops.openness == 0);
       if (path == Path::reference) continue;  // it computes every update
-      CHECK(result.work.updates == 0);
-      CHECK(result.work.macs == 0);
-      CHECK(result.work.tape_bytes == 0);
+      CHECK(result.ops.updates == 0);
+      CHECK(result.ops.macs == 0);
+      CHECK(result.ops.tape_bytes == 0);
     }
   }
 }
@@ -283,25 +283,25 @@ TEST_CASE("the work of a plain LSTM is counted exactly") {
   Rng rng(18);
   const Problem<AlwaysOpen<double>> problem(shape, rng);
   LayerTape<double> tape;
-  const Work work = run(problem, Path::scheduled, tape).work;
-  CHECK(work.updates == 5 * 11 * 7);
-  CHECK(work.dense_updates == 5 * 11 * 7);
-  CHECK(work.update_share() == 1);
-  CHECK(work.openness == 5 * 11 * 7);
-  CHECK(work.macs == 5.0 * 11 * 4 * 7 * (7 + 3));
-  CHECK(work.dense_macs == work.macs);
+  const OpCounts ops = run(problem, Path::scheduled, tape).ops;
+  CHECK(ops.updates == 5 * 11 * 7);
+  CHECK(ops.dense_updates == 5 * 11 * 7);
+  CHECK(ops.update_share() == 1);
+  CHECK(ops.openness == 5 * 11 * 7);
+  CHECK(ops.macs == 5.0 * 11 * 4 * 7 * (7 + 3));
+  CHECK(ops.dense_macs == ops.macs);
   // Per step: h_prev, c_prev and four gates of 7 neurons, x; one line of 8 doubles holds
   // the 5 samples. Then the openness of the neurons, in steps of 16.
-  CHECK(work.tape_bytes == 11.0 * 8 * (8 * (7 * 6 + 3) + 16));
-  CHECK(work.dense_tape_bytes == work.tape_bytes);
-  CHECK(tape.scheduled.steps.size() * 8 == static_cast<Index>(work.tape_bytes));
+  CHECK(ops.tape_bytes == 11.0 * 8 * (8 * (7 * 6 + 3) + 16));
+  CHECK(ops.dense_tape_bytes == ops.tape_bytes);
+  CHECK(tape.scheduled.steps.size() * 8 == static_cast<Index>(ops.tape_bytes));
 
   State<double> state;
   problem.layer.forward(problem.parameters, problem.x, problem.timing, nullptr, state, nullptr,
                         tape, Keep::nothing);
-  CHECK(tape.work().tape_bytes == 0);
-  CHECK(tape.work().dense_tape_bytes == work.dense_tape_bytes);
-  CHECK(tape.work().macs == work.macs);
+  CHECK(tape.ops().tape_bytes == 0);
+  CHECK(tape.ops().dense_tape_bytes == ops.dense_tape_bytes);
+  CHECK(tape.ops().macs == ops.macs);
 }
 
 TEST_CASE("the work of two neurons that take turns is counted exactly") {
@@ -310,9 +310,9 @@ TEST_CASE("the work of two neurons that take turns is counted exactly") {
   Problem<GaussianGate<double>> problem(shape, rng);
   // Open at steps 0, 1, 2 and 5, 6.
   problem.layer.gate_parameters(problem.parameters) << 1, 0.6, 5.5, 0.3;
-  const Work work = run(problem).work;
-  CHECK(work.updates == 3 * 5);
+  const OpCounts ops = run(problem).ops;
+  CHECK(ops.updates == 3 * 5);
   // Five steps of one neuron; when the second opens, the frozen first adds to its four gates.
-  CHECK(work.macs == 3.0 * (5 * 4 * (1 + 1) + 4));
-  CHECK(work.tape_bytes == 5.0 * 8 * (8 * (6 + 1) + 16));
+  CHECK(ops.macs == 3.0 * (5 * 4 * (1 + 1) + 4));
+  CHECK(ops.tape_bytes == 5.0 * 8 * (8 * (6 + 1) + 16));
 }

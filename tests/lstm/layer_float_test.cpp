@@ -33,6 +33,6 @@ TEST_CASE("the scheduled path in float agrees with the reference in double") {
     const Result<float> result = run(rounded);
     check_close_results(exact.layout, result, run(exact, Path::reference), 1e-3,
                         shape.initial_state);
-    check_counts(rounded, result.work);
+    check_counts(rounded, result.ops);
   }
 }

@@ -131,7 +131,7 @@ struct Result {
   Matrix<Scalar> outputs, dx;
   State<Scalar> final_state, dinitial;
   Vector<Scalar> gradient;
-  Work work;
+  OpCounts ops;
 };
 
 template <class Gate, class Scalar = typename Gate::Scalar>
@@ -143,7 +143,7 @@ Result<Scalar> run(const Problem<Gate>& problem, Path path, LayerTape<Scalar>& t
   result.gradient.setZero(problem.layout.size());
   problem.layer.backward(problem.parameters, problem.timing, tape, &problem.doutputs,
                          problem.budget_gradient, result.dinitial, &result.dx, result.gradient);
-  result.work = tape.work();
+  result.ops = tape.ops();
   return result;
 }
 
@@ -225,7 +225,7 @@ inline Shape random_shape(Rng& rng) {
 
 // The updates and the sum of openness, by asking every gate at every valid step of every sample.
 template <class Gate>
-void check_counts(const Problem<Gate>& problem, const Work& work) {
+void check_counts(const Problem<Gate>& problem, const OpCounts& ops) {
   const auto times =
       relative_times<typename Gate::Real>(problem.timing, problem.layer.time_origin());
   const Gate gate = problem.layer.gate(problem.parameters);
@@ -239,10 +239,10 @@ void check_counts(const Problem<Gate>& problem, const Work& work) {
       }
     }
   }
-  CHECK(work.updates == updates);
-  CHECK(work.dense_updates ==
+  CHECK(ops.updates == updates);
+  CHECK(ops.dense_updates ==
         static_cast<double>(problem.timing.valid_steps() * problem.layer.hidden()));
-  CHECK(work.openness == Approx(openness).epsilon(1e-5).margin(1e-12));
+  CHECK(ops.openness == Approx(openness).epsilon(1e-5).margin(1e-12));
 }
 
 }  // namespace layer_problem

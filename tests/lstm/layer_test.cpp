@@ -20,7 +20,7 @@ void check_against_reference(const Problem<Gate>& problem, double tolerance) {
   const auto fast = run(problem);
   check_close_results(problem.layout, fast, run(problem, Path::reference), tolerance,
                       problem.initial.has_value());
-  check_counts(problem, fast.work);
+  check_counts(problem, fast.ops);
 }
 
 }  // namespace
@@ -225,7 +225,7 @@ TEST_CASE("with all gates wide open a g-LSTM is a plain LSTM") {
     Result<double> result = run(gated);
     result.gradient.conservativeResize(plain.layout.size());
     check_close_results(plain.layout, result, run(plain), 1e-9, shape.initial_state);
-    CHECK(result.work.updates == result.work.dense_updates);
+    CHECK(result.ops.updates == result.ops.dense_updates);
   }
 }
 

@@ -163,7 +163,7 @@ TEST_CASE("sizes, names and work of a bidirectional network are those of both ha
   CHECK(network.layout().find("readout.w").cols == 6);
   typename GLstm<double>::Tape tape;
   network.predict(make_batch(Readout::every_step, false, Times::index).input, tape);
-  CHECK(tape.work().dense_updates == batch * steps * 2 * (4 + 3));
+  CHECK(tape.ops().dense_updates == batch * steps * 2 * (4 + 3));
 }
 
 TEST_CASE("a bidirectional network cannot go on from a state") {

@@ -85,7 +85,7 @@ TEST_CASE("the more open the added gates are, the nearer is the function to the 
     CAPTURE(openness, off);
     CHECK(off < before);
     CHECK(off < 1 - openness + 1e-12);
-    CHECK(tape.work().updates == tape.work().dense_updates);
+    CHECK(tape.ops().updates == tape.ops().dense_updates);
     before = off;
   }
 }
@@ -119,13 +119,13 @@ TEST_CASE("an LSTM with added gates is fine-tuned towards a budget") {
 
   GLstm<float> gated = add_time_gates(plain, 0, steps - 1.0, {}, 0.9);
   const Evaluation open = evaluate(gated, data, 64);
-  CHECK(open.work.update_share() == 1);
+  CHECK(open.ops.update_share() == 1);
   Adam<float> optimizer(gated.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.3});
   BudgetController controller({.target_share = 0.5});
   Trainer trainer(gated, optimizer, {.batch = 64, .epochs = 50});
   trainer.control(controller).fit(data);
   const Evaluation tuned = evaluate(gated, data, 64);
-  CAPTURE(learned, open.task.loss, tuned.task.loss, tuned.work.update_share());
-  CHECK(tuned.work.update_share() < 0.52);
+  CAPTURE(learned, open.task.loss, tuned.task.loss, tuned.ops.update_share());
+  CHECK(tuned.ops.update_share() < 0.52);
   CHECK(tuned.task.loss < learned);
 }

@@ -51,7 +51,7 @@ TEST_CASE("the mean squared error is its formula") {
       evaluate_loss(Loss::mean_squared_error, y, 2, timing_of(2, 9), targets, dy);
   CHECK(value.loss == Approx((1 + 0 + 4 + 9) / 4.0));
   CHECK(value.count == 2);
-  CHECK(value.right == 0);
+  CHECK(value.correct == 0);
   CHECK(dy(1, 0) == Approx(2 * (3 - 5) / 4.0));
   check_loss_gradient(Loss::mean_squared_error, y, 2, timing_of(2, 9), targets);
 }
@@ -66,7 +66,7 @@ TEST_CASE("the softmax cross-entropy is its formula") {
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   CHECK(value.loss == Approx((-std::log(std::exp(2.0) / sum) + std::log(3.0)) / 2));
   CHECK(value.count == 2);
-  CHECK(value.right == 1);  // of equal scores the first counts as the answer
+  CHECK(value.correct == 1);  // of equal scores the first counts as the answer
   CHECK(dy(0, 2) == Approx((std::exp(2.0) / sum - 1) / 2));
   CHECK(dy(1, 0) == Approx(1 / 6.0));
   CHECK(std::abs(dy.sum()) < 1e-15);
@@ -336,7 +336,7 @@ TEST_CASE("a network gives views of its readout, and the halves of its layers") 
   CHECK(b(4) == 7);
   for (std::size_t l = 0; l < 2; ++l) {
     for (Index d = 0; d < D; ++d) {
-      CHECK(&network.half(l, d) ==
+      CHECK(&network.layer(l, d) ==
             &network.layers()[l * static_cast<std::size_t>(D) + static_cast<std::size_t>(d)]);
     }
   }
@@ -407,7 +407,7 @@ TEST_CASE("an evaluation counts updates and means add up over batches") {
     const Evaluation result = network.evaluate(batch, tape);
     const double valid = static_cast<double>(batch.input.timing.valid_steps());
     CHECK(result.task.count == batch.input.timing.valid_steps());
-    CHECK(result.work.dense_updates == valid * (4 + 3));
+    CHECK(result.ops.dense_updates == valid * (4 + 3));
 
     double updates_here = 0, openness_here = 0;
     for (const Layer<GaussianGate<double>>& layer : network.layers()) {
@@ -419,22 +419,22 @@ TEST_CASE("an evaluation counts updates and means add up over batches") {
         }
       }
     }
-    CHECK(result.work.updates == updates_here);
-    CHECK(result.budget == Approx(openness_here / result.work.dense_updates));
+    CHECK(result.ops.updates == updates_here);
+    CHECK(result.budget == Approx(openness_here / result.ops.dense_updates));
     sum.add(result);
     loss += result.task.loss * static_cast<double>(result.task.count);
     count += static_cast<double>(result.task.count);
-    right += result.task.right;
+    right += result.task.correct;
     updates += updates_here;
     openness_sum += openness_here;
-    dense += result.work.dense_updates;
+    dense += result.ops.dense_updates;
   }
   const Evaluation mean = sum.mean();
   CHECK(mean.task.loss == Approx(loss / count));
-  CHECK(mean.task.right == right);
+  CHECK(mean.task.correct == right);
   CHECK(static_cast<double>(mean.task.count) == count);
   CHECK(mean.budget == Approx(openness_sum / dense));
-  CHECK(mean.work.update_share() == Approx(updates / dense));
+  CHECK(mean.ops.update_share() == Approx(updates / dense));
 }
 
 TEST_CASE("a network without layers, or with the wrong number of gate options, is an error") {

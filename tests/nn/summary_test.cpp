@@ -57,7 +57,7 @@ Timing times_of(const std::vector<double>& times) {
   return timing;
 }
 
-void check_same_work(const Work& a, const Work& b) {
+void check_same_work(const OpCounts& a, const OpCounts& b) {
   CHECK(a.updates == b.updates);
   CHECK(a.dense_updates == b.dense_updates);
   CHECK(a.macs == b.macs);
@@ -103,8 +103,8 @@ TEST_CASE("a summary says where hand-made windows are") {
   CHECK(found.readout_parameters == 4 + 1);
   CHECK(found.parameters == network.layout().size());
   CHECK(found.parameters == layer.parameters + found.readout_parameters);
-  CHECK(layer.work.updates == 5 + 4 + 1);
-  CHECK(layer.work.dense_updates == 48);
+  CHECK(layer.ops.updates == 5 + 4 + 1);
+  CHECK(layer.ops.dense_updates == 48);
 
   const WindowSummary& windows = layer.windows;
   CHECK(windows.count == 3);
@@ -153,10 +153,10 @@ TEST_CASE("gates that never close are a warning where they could") {
 
 TEST_CASE("a network that is closed all the time has nothing but warnings") {
   const NetworkSummary found = summary(network_with({{-9, 2}, {30, 5}}), 20);
-  CHECK(found.work.updates == 0);
-  CHECK(found.work.macs == 0);
-  CHECK(found.work.tape_bytes == 0);
-  CHECK(found.work.dense_updates == 40);
+  CHECK(found.ops.updates == 0);
+  CHECK(found.ops.macs == 0);
+  CHECK(found.ops.tape_bytes == 0);
+  CHECK(found.ops.dense_updates == 40);
   CHECK(found.layers[0].openness == 0);
   CHECK(found.layers[0].windows.count == 0);
   CHECK(found.layers[0].windows.longest == 0);
@@ -171,18 +171,18 @@ TEST_CASE("a plain LSTM is the dense one") {
   CHECK(found.layers[1].inputs == 5);
   CHECK(found.layers[1].parameters == 4 * 4 * (5 + 4 + 1));
   for (const LayerSummary& layer : found.layers) {
-    CHECK(layer.work.updates == 20 * static_cast<double>(layer.neurons));
-    CHECK(layer.work.updates == layer.work.dense_updates);
-    CHECK(layer.work.macs == layer.work.dense_macs);
-    CHECK(layer.work.tape_bytes == layer.work.dense_tape_bytes);
+    CHECK(layer.ops.updates == 20 * static_cast<double>(layer.neurons));
+    CHECK(layer.ops.updates == layer.ops.dense_updates);
+    CHECK(layer.ops.macs == layer.ops.dense_macs);
+    CHECK(layer.ops.tape_bytes == layer.ops.dense_tape_bytes);
     CHECK(layer.openness == 1);
     CHECK(layer.windows.count == layer.neurons);
     CHECK(layer.windows.shortest == 19);
   }
-  CHECK(found.work.macs == 20.0 * 4 * (5 * (3 + 5) + 4 * (5 + 4)));
+  CHECK(found.ops.macs == 20.0 * 4 * (5 * (3 + 5) + 4 * (5 + 4)));
   // Packets of samples are filled better by 16 samples than by one.
-  CHECK(found.work.tape_bytes <
-        summary(Lstm<float>({.inputs = 3, .hidden = {5, 4}}), 20).work.tape_bytes);
+  CHECK(found.ops.tape_bytes <
+        summary(Lstm<float>({.inputs = 3, .hidden = {5, 4}}), 20).ops.tape_bytes);
 }
 
 TEST_CASE("every window of a phased gate counts") {
@@ -195,7 +195,7 @@ TEST_CASE("every window of a phased gate counts") {
   CHECK(windows.last_closing == Approx(26).margin(0.03));
   CHECK(windows.shortest == Approx(4).margin(0.05));
   CHECK(windows.longest == Approx(4).margin(0.05));
-  CHECK(found.layers[0].work.updates == 9);  // k is 0 at the ends
+  CHECK(found.layers[0].ops.updates == 9);  // k is 0 at the ends
   check_uncovered(found, {{0, 2}, {6, 12}, {16, 22}, {26, 29}});
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("the times of a summary are absolute") {
   const NetworkSummary late = summary(network_with({{4, 2}, {1, 2}, {40, 3}}, 1e9), timing);
   CHECK(late.first_time == 1e9);
   CHECK(late.last_time == 1e9 + 11);
-  check_same_work(late.work, early.work);
+  check_same_work(late.ops, early.ops);
   const WindowSummary &a = early.layers[0].windows, &b = late.layers[0].windows;
   CHECK(b.first_opening == 1e9);
   CHECK(b.last_closing - 1e9 == Approx(a.last_closing).epsilon(1e-6));
@@ -219,7 +219,7 @@ TEST_CASE("a summary goes by the timestamps that there are") {
   const GLstm<double> network = network_with({{1, 1}, {5.5, 0.25}, {8, 1}});
   SECTION("irregular and equal ones") {
     const NetworkSummary found = summary(network, times_of({0.5, 0.5, 3, 5, 5, 6, 7.5, 9.5}));
-    CHECK(found.layers[0].work.updates == 3);
+    CHECK(found.layers[0].ops.updates == 3);
     CHECK(found.layers[0].windows.count == 2);
     CHECK(found.layers[0].windows.first_opening == 0.5);
     CHECK(found.layers[0].windows.last_closing == Approx(9).epsilon(1e-4));
@@ -235,8 +235,8 @@ TEST_CASE("a summary goes by the timestamps that there are") {
     const NetworkSummary found = summary(network, timing);
     CHECK(found.first_time == 1);
     CHECK(found.last_time == 8);
-    CHECK(found.layers[0].work.updates == 2);  // 4 of two samples
-    CHECK(found.layers[0].work.dense_updates == 9);
+    CHECK(found.layers[0].ops.updates == 2);  // 4 of two samples
+    CHECK(found.layers[0].ops.dense_updates == 9);
     CHECK(found.layers[0].windows.count == 3);
     check_uncovered(found, {{3, 3}, {6, 6}});
     CHECK(warnings_of(found, Kind::never_opens).empty());
@@ -246,8 +246,8 @@ TEST_CASE("a summary goes by the timestamps that there are") {
     const NetworkSummary found = summary(network, timing);
     CHECK(found.steps == 6);
     CHECK(found.last_time == 5);
-    CHECK(found.layers[0].work.updates == Approx(2 * 3 / 3.0));
-    CHECK(found.layers[0].work.dense_updates == Approx(30 / 3.0));
+    CHECK(found.layers[0].ops.updates == Approx(2 * 3 / 3.0));
+    CHECK(found.layers[0].ops.dense_updates == Approx(30 / 3.0));
     CHECK(warnings_of(found, Kind::never_opens)[0]->neurons == std::vector<Index>{1, 2});
     check_uncovered(found, {{3, 5}});
   }
@@ -278,10 +278,10 @@ TEST_CASE("the halves of a bidirectional layer are two layers, each on its own c
   CHECK(found.layers[2].inputs == 4);
   CHECK(found.readout_parameters == 3);
   CHECK(found.parameters == parameters);
-  CHECK(found.layers[0].work.updates == 2 + 3);
-  CHECK(found.layers[1].work.updates == 3 + 1);
-  CHECK(found.layers[2].work.updates == 4);
-  CHECK(found.layers[3].work.updates == 0);
+  CHECK(found.layers[0].ops.updates == 2 + 3);
+  CHECK(found.layers[1].ops.updates == 3 + 1);
+  CHECK(found.layers[2].ops.updates == 4);
+  CHECK(found.layers[3].ops.updates == 0);
   CHECK(found.layers[1].windows.last_closing == 9);
   REQUIRE(found.warnings.size() == 3);
   CHECK(found.warnings[0].kind == Kind::never_closes);
@@ -319,31 +319,31 @@ TEMPLATE_TEST_CASE("the work of a summary is that of a forward pass", "", Always
     REQUIRE(found.layers.size() == tape.layers.size());
     double openness = 0, updates = 0;
     for (std::size_t l = 0; l < found.layers.size(); ++l) {
-      Work expected = tape.layers[l].work();
+      OpCounts expected = tape.layers[l].ops();
       detail::divide(expected, batch);
-      check_same_work(found.layers[l].work, expected);
-      openness += found.layers[l].work.openness;
-      updates += found.layers[l].work.dense_updates;
+      check_same_work(found.layers[l].ops, expected);
+      openness += found.layers[l].ops.openness;
+      updates += found.layers[l].ops.dense_updates;
     }
-    CHECK(found.work.macs * batch == Approx(tape.work().macs).epsilon(1e-12));
+    CHECK(found.ops.macs * batch == Approx(tape.ops().macs).epsilon(1e-12));
 
     // The memory is that of a pass that keeps its tape.
     LabelledBatch<Scalar> labelled;
     labelled.input = input;
-    const Index answers = network.answers_per_sample(input.timing);
+    const Index answers = network.predictions_per_sample(input.timing);
     labelled.targets.values.setZero(shape.batch, answers);
     Vector<Scalar> gradient = Vector<Scalar>::Zero(network.layout().size());
     const Evaluation evaluation = network.add_gradient(labelled, 0, tape, gradient);
-    CHECK(found.work.tape_bytes * batch == Approx(evaluation.work.tape_bytes).epsilon(1e-12));
-    CHECK(found.work.dense_tape_bytes * batch ==
-          Approx(evaluation.work.dense_tape_bytes).epsilon(1e-12));
+    CHECK(found.ops.tape_bytes * batch == Approx(evaluation.ops.tape_bytes).epsilon(1e-12));
+    CHECK(found.ops.dense_tape_bytes * batch ==
+          Approx(evaluation.ops.dense_tape_bytes).epsilon(1e-12));
     CHECK(openness / updates == Approx(evaluation.budget).epsilon(1e-12));
     CHECK(found.parameters == network.layout().size());
 
     // What is said of the windows agrees with what is open.
     for (std::size_t l = 0; l < found.layers.size(); ++l) {
       const LayerSummary& layer = found.layers[l];
-      CHECK((layer.windows.count == 0) == (layer.work.updates == 0));
+      CHECK((layer.windows.count == 0) == (layer.ops.updates == 0));
       CHECK(layer.windows.shortest <= layer.windows.mean * (1 + 1e-12));
       CHECK(layer.windows.mean <= layer.windows.longest * (1 + 1e-12));
       if (layer.windows.count == 0) continue;

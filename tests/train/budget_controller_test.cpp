@@ -141,10 +141,10 @@ struct ControlledRun {
     Adam<float> optimizer(network.layout(),
                           {.learning_rate = 3e-3, .time_gate_learning_rate = 0.05});
     Trainer<GaussianGate<float>> trainer(network, optimizer, {.batch = 16, .epochs = 100});
-    trainer.control(controller).listen(weights).fit(task);
+    trainer.control(controller).add_callback(weights).fit(task);
     share_after = share();
   }
-  double share() const { return evaluate(network, task, 160).work.update_share(); }
+  double share() const { return evaluate(network, task, 160).ops.update_share(); }
 };
 
 }  // namespace

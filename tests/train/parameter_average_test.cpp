@@ -97,7 +97,7 @@ struct Training {
     Trainer<GaussianGate<float>> trainer(network, optimizer, options);
     trainer.control(controller);
     if (averaged) trainer.average(average);
-    if (callback != nullptr) trainer.listen(*callback);
+    if (callback != nullptr) trainer.add_callback(*callback);
     return trainer.fit(task, &held_out);
   }
 
@@ -173,7 +173,7 @@ TEST_CASE("the average is over the parameters after every step") {
   } witness(training.network.parameters, expected);
   // The rule has its say before.
   trainer.after_step([](Index, Vector<float>& parameters) { parameters(0) = 0.5f; });
-  trainer.average(training.average).listen(witness).fit(AddingTask<float>(20, 64, 1));
+  trainer.average(training.average).add_callback(witness).fit(AddingTask<float>(20, 64, 1));
   CHECK(training.average.value() == expected.value());
   CHECK(training.average.value()(0) == 0.5f);
 }

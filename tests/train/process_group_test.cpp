@@ -59,13 +59,13 @@ struct Listener final : Callback<float> {
   std::vector<double> numbers;
   Continue on_step(const StepReport& report) override {
     numbers.insert(numbers.end(), {report.batch.task.loss, report.batch.budget,
-                                   report.batch.work.updates, report.gradient_norm});
+                                   report.batch.ops.updates, report.gradient_norm});
     return report.step >= last ? Continue::no : Continue::yes;
   }
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<float>&) override {
     numbers.insert(numbers.end(),
                    {report.epochs, report.training.task.loss, report.validation->task.loss,
-                    report.validation->work.openness, report.budget_weight});
+                    report.validation->ops.openness, report.budget_weight});
     return Continue::yes;
   }
 };
@@ -95,7 +95,7 @@ Trained train(ProcessGroup* group, Index shards, bool streams = false, Index bat
                    .threads = threads,
                    .shards = shards},
                   group);
-  trainer.listen(listener).control(controller).average(average);
+  trainer.add_callback(listener).control(controller).average(average);
   if (streams) {
     LabelledBatch<float> first;  // as many streams as a batch has samples
     copy_samples(all_of(task), 0, batch, first);
@@ -195,8 +195,8 @@ TEST_CASE("processes share an evaluation") {
     const auto errors = run_as_processes(4, [&](ProcessGroup& group) {
       const Evaluation all = evaluate(network, task, batch, 1, &group);
       detail::require(all.task.loss == one.task.loss && all.task.count == one.task.count &&
-                          all.work.updates == one.work.updates && all.budget == one.budget &&
-                          all.work.tape_bytes == one.work.tape_bytes,
+                          all.ops.updates == one.ops.updates && all.budget == one.budget &&
+                          all.ops.tape_bytes == one.ops.tape_bytes,
                       "not the same");
     });
     check_all(errors, "");
@@ -306,7 +306,7 @@ TEST_CASE("a listener in one process stops all, and the first one's clock is tha
                      .seconds_before = group.rank() == 0 ? 100.0 : 1e9},
                     &group);
     const RaggedTask task;
-    if (group.rank() == 1) trainer.listen(listener);
+    if (group.rank() == 1) trainer.add_callback(listener);
     reports[static_cast<std::size_t>(group.rank())] = trainer.fit(task, &task);
   });
   check_all(errors, "");

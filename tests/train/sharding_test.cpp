@@ -105,18 +105,18 @@ std::vector<Scalar> bits_of(const Vector<Scalar>& values) {
 
 // Everything an evaluation says, to be compared to the bit.
 std::vector<double> numbers_of(const Evaluation& evaluation) {
-  const Work& work = evaluation.work;
+  const OpCounts& ops = evaluation.ops;
   return {evaluation.task.loss,
-          static_cast<double>(evaluation.task.right),
+          static_cast<double>(evaluation.task.correct),
           static_cast<double>(evaluation.task.count),
           evaluation.budget,
-          work.updates,
-          work.dense_updates,
-          work.macs,
-          work.dense_macs,
-          work.tape_bytes,
-          work.dense_tape_bytes,
-          work.openness};
+          ops.updates,
+          ops.dense_updates,
+          ops.macs,
+          ops.dense_macs,
+          ops.tape_bytes,
+          ops.dense_tape_bytes,
+          ops.openness};
 }
 
 }  // namespace
@@ -175,11 +175,11 @@ TEST_CASE("the gradients of shards add up to that of the batch") {
           INFO("batch " << size << ", " << shards << " shards, budget weight " << budget_weight);
           CHECK(largest_magnitude(gradient - expected) < 1e-12);
           CHECK(found.task.loss == Approx(whole.task.loss).epsilon(1e-12));
-          CHECK(found.task.right == whole.task.right);
+          CHECK(found.task.correct == whole.task.correct);
           CHECK(found.task.count == whole.task.count);
           CHECK(found.budget == Approx(whole.budget).epsilon(1e-12));
-          CHECK(found.work.updates == whole.work.updates);
-          CHECK(found.work.dense_updates == whole.work.dense_updates);
+          CHECK(found.ops.updates == whole.ops.updates);
+          CHECK(found.ops.dense_updates == whole.ops.dense_updates);
         }
       }
     }

@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("chunks with the state carried are the whole stream", "", GAT
       const double loss = network.evaluate(streams, whole).task.loss;
       const Evaluation in_chunks = evaluate_streams(network, source, 4);
       CHECK(in_chunks.task.loss == Approx(loss).epsilon(1e-10));
-      CHECK(in_chunks.work.updates == whole.work().updates);
+      CHECK(in_chunks.ops.updates == whole.ops().updates);
     }
   }
 }
@@ -238,7 +238,7 @@ TEST_CASE("the share of updates that a controller keeps is that of whole streams
       {.inputs = 2, .hidden = {20}, .outputs = 1, .readout = Readout::every_step});
   Rng rng(5);
   network.initialize({.gates = {.end = length / 4, .open_share = 0.8}}, rng);
-  const auto share = [&] { return evaluate_streams(network, streams, 10).work.update_share(); };
+  const auto share = [&] { return evaluate_streams(network, streams, 10).ops.update_share(); };
   const double before = share();
   Adam<double> optimizer(network.layout(), {.learning_rate = 1e-3, .time_gate_learning_rate = 0.1});
   BudgetController controller({.target_share = 0.1});

@@ -49,7 +49,7 @@ struct Run {
   EpochReport fit(const Dataset<float>& data, const std::vector<Callback<float>*>& listeners = {},
                   const Dataset<float>* validation = nullptr) {
     Trainer<Gate> trainer(*network, optimizer, options);
-    for (Callback<float>* listener : listeners) trainer.listen(*listener);
+    for (Callback<float>* listener : listeners) trainer.add_callback(*listener);
     return trainer.fit(data, validation);
   }
 };
@@ -363,7 +363,7 @@ TEST_CASE("a rule is applied after every step") {
     }
   } witness;
   witness.look = [&] { kept &= run.network->parameters(bias) == 0.25f; };
-  trainer.listen(witness).fit(task);
+  trainer.add_callback(witness).fit(task);
   CHECK(steps == std::vector<Index>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   CHECK(moved);
   CHECK(kept);
@@ -452,7 +452,7 @@ TEST_CASE("weight noise changes gradients, and parameters only through them") {
     Sgd<float> sgd(run.network->layout(),
                    {.learning_rate = rate, .time_gate_learning_rate = gate_rate});
     Witness witness;
-    Trainer<GaussianGate<float>>(*run.network, sgd, run.options).listen(witness).fit(task);
+    Trainer<GaussianGate<float>>(*run.network, sgd, run.options).add_callback(witness).fit(task);
     return witness.steps.at(0);
   };
   GRun quiet, noisy, still;
@@ -461,7 +461,7 @@ TEST_CASE("weight noise changes gradients, and parameters only through them") {
   CHECK(std::abs(of_noisy.gradient_norm - of_quiet.gradient_norm) > 1e-3 * of_quiet.gradient_norm);
   CHECK(of_noisy.batch.task.loss != of_quiet.batch.task.loss);
   // The gates are as they were, also while the gradient was taken.
-  CHECK(of_noisy.batch.work.updates == of_quiet.batch.work.updates);
+  CHECK(of_noisy.batch.ops.updates == of_quiet.batch.ops.updates);
   CHECK(of_noisy.batch.budget == of_quiet.batch.budget);
   // The optimiser's step, at rate 1, is the clipped gradient: 0.1 of noise would not be missed.
   CHECK((noisy.network->parameters - before).norm() == Approx(1e-3).epsilon(1e-3));
@@ -634,7 +634,7 @@ TEST_CASE("gradients are clipped to the norm that was asked for") {
   Trainer<GaussianGate<float>> trainer(*run.network, sgd, options);
   Witness stop;
   stop.last_step = 1;
-  trainer.listen(stop).fit(small_task());
+  trainer.add_callback(stop).fit(small_task());
   CHECK(stop.steps[0].gradient_norm > 1e-3);
   CHECK((run.network->parameters - before).norm() == Approx(1e-3).epsilon(1e-3));
 }
@@ -667,12 +667,12 @@ TEST_CASE("early stopping waits as long as its patience") {
 
 TEST_CASE("the watched error prefers validation, and wrong answers to a loss") {
   EpochReport report = epoch_with_loss(0, 2);
-  CHECK(watched_error(report, Loss::mean_squared_error) == 2);
-  CHECK(watched_error(report, Loss::softmax_cross_entropy) == 0.25);
+  CHECK(monitored_metric(report, Loss::mean_squared_error) == 2);
+  CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.25);
   report.validation = Evaluation{};
   report.validation->task = {.loss = 7, .right = 1, .count = 2};
-  CHECK(watched_error(report, Loss::mean_squared_error) == 7);
-  CHECK(watched_error(report, Loss::softmax_cross_entropy) == 0.5);
+  CHECK(monitored_metric(report, Loss::mean_squared_error) == 7);
+  CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.5);
   CHECK(std::isnan(accuracy(report.training.task, Loss::mean_squared_error)));
 }
 
@@ -754,7 +754,7 @@ TEST_CASE("the CSV log has a header and one line per epoch") {
       CHECK(fields[5].empty());
     }
     CHECK(fields[6].empty());
-    CHECK(std::stod(fields[7]) == Approx(report.training.work.update_share()).epsilon(1e-4));
+    CHECK(std::stod(fields[7]) == Approx(report.training.ops.update_share()).epsilon(1e-4));
     CHECK(std::stod(fields[8]) > 0);
     CHECK(std::stod(fields[8]) < 1);
     CHECK(std::stod(fields[9]) == Approx(report.training.budget).epsilon(1e-4));

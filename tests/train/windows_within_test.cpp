@@ -98,7 +98,7 @@ TEST_CASE("in training no window leaves the span, as some do without the rule") 
   Adam<float> optimizer(network.layout(), {.learning_rate = 1e-2, .time_gate_learning_rate = 1});
   Trainer<GaussianGate<float>> trainer(network, optimizer, {.batch = 20, .epochs = 5});
   if (with_rule) trainer.after_step(WindowsWithin<float>(network, 0, end));
-  trainer.listen(farthest).fit(AddingTask<float>(static_cast<Index>(end), 200, 1));
+  trainer.add_callback(farthest).fit(AddingTask<float>(static_cast<Index>(end), 200, 1));
   if (with_rule) {
     CHECK(farthest.beyond < 1e-4f);
   } else {

@@ -50,7 +50,7 @@ Safetensors to_keras(const Network<Gate>& network) {
   Safetensors file;
   for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
     for (Index direction = 0; direction < network.directions(); ++direction) {
-      const Layer<Gate>& half = network.half(l, direction);
+      const Layer<Gate>& half = network.layer(l, direction);
       const Index H = half.hidden();
       const LstmWeights<Scalar> weights = half.weights(network.parameters);
       const std::string prefix = detail::text_of("layer", l, direction == 1 ? ".backward." : ".");

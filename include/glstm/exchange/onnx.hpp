@@ -348,13 +348,13 @@ class NetworkGraph {
   std::string lstm_operator(std::size_t l, const std::string& name, const std::string& sequence,
                             bool hands_on) {
     using Rows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    const Index D = network_.directions(), H = network_.half(l, 0).hidden(),
-                I = network_.half(l, 0).inputs();
+    const Index D = network_.directions(), H = network_.layer(l, 0).hidden(),
+                I = network_.layer(l, 0).inputs();
     constexpr std::array<Index, 4> order{0, 3, 1, 2};  // ONNX's gates are i, o, f, g
     Rows W(4 * H * D, I), R(4 * H * D, H), B(D, 8 * H);
     B.setZero();  // the second 4H are a bias for the recurrent part
     for (Index d = 0; d < D; ++d) {
-      const LstmWeights<Scalar> weights = network_.half(l, d).weights(network_.parameters);
+      const LstmWeights<Scalar> weights = network_.layer(l, d).weights(network_.parameters);
       for (Index q = 0; q < 4; ++q) {
         const Index from = order[static_cast<std::size_t>(q)] * H, to = (4 * d + q) * H;
         W.middleRows(to, H) = weights.Wx.middleRows(from, H);
@@ -383,10 +383,10 @@ class NetworkGraph {
   /// A layer as a Scan for each direction; the result as of lstm_operator.
   std::string scans(std::size_t l, const std::string& name, const std::string& sequence,
                     bool hands_on) {
-    const std::string forward = scan(network_.half(l, 0), name + ".", sequence, hands_on, false);
+    const std::string forward = scan(network_.layer(l, 0), name + ".", sequence, hands_on, false);
     if (!network_.options().bidirectional) return forward;
     const std::string reverse =
-        scan(network_.half(l, 1), name + ".reverse.", sequence, hands_on, true);
+        scan(network_.layer(l, 1), name + ".reverse.", sequence, hands_on, true);
     return graph_.compute(name + ".both", "Concat", {forward, reverse},
                           {attribute("axis", hands_on ? 2 : 1)});
   }

@@ -68,7 +68,7 @@ Safetensors to_pytorch(const Network<Gate>& network, const PyTorchNames& names) 
   file.metadata = {{"format", "pt"}};
   for (std::size_t l = 0; l < hidden.size(); ++l) {
     for (Index direction = 0; direction < network.directions(); ++direction) {
-      const Layer<Gate>& half = network.half(l, direction);
+      const Layer<Gate>& half = network.layer(l, direction);
       const Index H = half.hidden();
       const LstmWeights<Scalar> weights = half.weights(network.parameters);
       const std::string end = detail::text_of("_l", l, direction == 1 ? "_reverse" : "");

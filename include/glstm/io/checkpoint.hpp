@@ -186,10 +186,10 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
 
 /// Where a training was when Checkpoints wrote a file.
 struct TrainingProgress {
-  double epochs = 0;         ///< passes over the data so far
-  double watched_error = 0;  ///< of this report
-  double least_error = 0;    ///< so far; infinite when no report could be the best
-  double seconds = 0;        ///< of training
+  double epochs = 0;            ///< passes over the data so far
+  double monitored_metric = 0;  ///< of this report
+  double least_error = 0;       ///< so far; infinite when no report could be the best
+  double seconds = 0;           ///< of training
   std::optional<BudgetController::State> controller;  ///< where there was one
 };
 
@@ -240,7 +240,7 @@ class Checkpoints final : public Callback<Scalar> {
 
   /// Throws Error when a file cannot be written.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
-    const double error = watched_error(report, loss_);
+    const double error = monitored_metric(report, loss_);
     const bool improved = is_best(error, least_error_) && (!eligible_ || eligible_(report));
     const double least = improved ? error : least_error_;
     CheckpointMetadata metadata = metadata_;

@@ -35,9 +35,9 @@ struct LayerTape {
   }
 
   /// What the forward pass did.
-  Work work() const {
-    if (path == Path::scheduled) return scheduled.work;
-    Work dense;
+  OpCounts ops() const {
+    if (path == Path::scheduled) return scheduled.ops;
+    OpCounts dense;
     dense.updates = dense.dense_updates = reference.dense_updates;
     dense.openness = reference.openness;
     return dense;

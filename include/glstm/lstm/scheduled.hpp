@@ -25,7 +25,7 @@
 GLSTM_BEGIN_NAMESPACE
 
 /// What a forward pass did, beside what a dense LSTM would have done.
-struct Work {
+struct OpCounts {
   double updates = 0, dense_updates = 0;  ///< neuron updates: (sample, valid step, neuron)
   double macs = 0,
          dense_macs = 0;  ///< multiply-accumulates of the weight products, padding included
@@ -35,7 +35,7 @@ struct Work {
   /// The share of neuron updates that were computed, in [0, 1].
   double update_share() const { return dense_updates > 0 ? updates / dense_updates : 0; }
 
-  Work& operator+=(const Work& other) {
+  OpCounts& operator+=(const OpCounts& other) {
     updates += other.updates;
     dense_updates += other.dense_updates;
     macs += other.macs;
@@ -80,7 +80,7 @@ struct Tape {
   Index batch = 0, lanes = 0, stride = 0, inputs = 0, hidden = 0;
   bool zero_initial_state = true, k_per_sample = false;
   Keep keep = Keep::nothing;
-  Work work;
+  OpCounts ops;
 
   Matrix<typename Eigen::NumTraits<Scalar>::Real> times;  ///< [1,T] or [B,T]
   std::vector<Segment> segments;
@@ -197,7 +197,7 @@ void add_frozen(Tape<Scalar>& tape, Index target, const std::vector<Index>& sour
       .out_stride = tape.stride,
   }
       .run();
-  tape.work.macs += 4.0 * static_cast<double>(tape.batch) * static_cast<double>(sources.size());
+  tape.ops.macs += 4.0 * static_cast<double>(tape.batch) * static_cast<double>(sources.size());
 }
 
 /// Writes the openness of a segment's neurons at step n to `k` and counts it.
@@ -209,8 +209,8 @@ void write_openness(const Gate& gate, const Timing& timing, const Segment& segme
     const Index j = segment.neurons[static_cast<std::size_t>(slot)];
     if (!tape.k_per_sample) {
       k[slot] = gate.openness(j, tape.times(0, n));
-      tape.work.updates += static_cast<double>(tape.batch);
-      tape.work.openness += static_cast<double>(k[slot]) * static_cast<double>(tape.batch);
+      tape.ops.updates += static_cast<double>(tape.batch);
+      tape.ops.openness += static_cast<double>(k[slot]) * static_cast<double>(tape.batch);
       continue;
     }
     Scalar* of_samples = k + slot * tape.stride;
@@ -219,8 +219,8 @@ void write_openness(const Gate& gate, const Timing& timing, const Segment& segme
       const Scalar t = tape.times(tape.times.rows() == 1 ? 0 : b, n);
       if (n >= timing.length(b) || !gate.is_open(j, t)) continue;
       of_samples[b] = gate.openness(j, t);
-      tape.work.updates += 1;
-      tape.work.openness += static_cast<double>(of_samples[b]);
+      tape.ops.updates += 1;
+      tape.ops.openness += static_cast<double>(of_samples[b]);
     }
   }
 }
@@ -264,16 +264,16 @@ void prepare(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
   if (tape.panel.size() < largest_panel) tape.panel.resize(largest_panel);
   tape.frozen.resize(tape.stride, 4 * tape.hidden);
 
-  tape.work = Work{};
+  tape.ops = OpCounts{};
   const double valid = static_cast<double>(timing.valid_steps());
   const double H = static_cast<double>(tape.hidden), I = static_cast<double>(tape.inputs);
-  tape.work.dense_updates = valid * H;
-  tape.work.dense_macs = static_cast<double>(timing.batch * timing.longest()) * 4 * H * (H + I);
+  tape.ops.dense_updates = valid * H;
+  tape.ops.dense_macs = static_cast<double>(timing.batch * timing.longest()) * 4 * H * (H + I);
   const StepLayout dense(tape.stride, tape.hidden, tape.inputs, false);
-  tape.work.dense_tape_bytes =
+  tape.ops.dense_tape_bytes =
       static_cast<double>(timing.steps * dense.size) * static_cast<double>(sizeof(Scalar));
   if (keep == Keep::tape) {
-    tape.work.tape_bytes = static_cast<double>(size) * static_cast<double>(sizeof(Scalar));
+    tape.ops.tape_bytes = static_cast<double>(size) * static_cast<double>(sizeof(Scalar));
   }
 }
 
@@ -381,8 +381,8 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
       }
     }
     done = segment.end - 1;  // the outputs of the last step come from h
-    tape.work.macs += static_cast<double>(segment.steps() * B) * 4.0 * static_cast<double>(open) *
-                      static_cast<double>(inner);
+    tape.ops.macs += static_cast<double>(segment.steps() * B) * 4.0 * static_cast<double>(open) *
+                     static_cast<double>(inner);
   }
   write_outputs(done, T);
   tape.keep = keep;

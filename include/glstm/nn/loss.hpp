@@ -20,12 +20,12 @@ enum class Loss { mean_squared_error, softmax_cross_entropy };
 /// predictions (a prediction is one sample, or one valid step of a sample).
 struct LossValue {
   double loss = 0;
-  Index right = 0, count = 0;
+  Index correct = 0, count = 0;
 };
 
 /// The number of predictions that count, with N = `steps` of them per sample: 1 when the last step
 /// is read out, else T. A sample without any valid step has nothing to answer and does not count.
-inline Index count_answers(const Timing& timing, Index steps) {
+inline Index count_predictions(const Timing& timing, Index steps) {
   Index count = 0;
   for (Index b = 0; b < timing.batch; ++b) count += std::min(timing.length(b), steps);
   return count;
@@ -75,7 +75,7 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
   const Index B = y.rows(), steps = y.cols() / outputs;
   check_targets(kind, outputs, steps, timing, targets);
   LossValue value;
-  value.count = count_answers(timing, steps);
+  value.count = count_predictions(timing, steps);
   dy.setZero(B, y.cols());
   if (value.count == 0) return value;
   const double mean_over = static_cast<double>(answers.value_or(value.count));
@@ -93,7 +93,7 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
       const Index label = targets.labels[static_cast<std::size_t>(n * B + b)];
       Index answer = 0;
       const Scalar largest = y_b.maxCoeff(&answer);
-      value.right += answer == label ? 1 : 0;
+      value.correct += answer == label ? 1 : 0;
       dy_b = (y_b.array() - largest).exp();
       const Scalar sum = dy_b.sum();
       using std::log;

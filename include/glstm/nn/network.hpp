@@ -60,9 +60,9 @@ struct NetworkTape {
   Timing reversed_timing;
   Matrix<Scalar> reversed, halves[2], final_hidden;
 
-  Work work() const {
-    Work sum;
-    for (const LayerTape<Scalar>& layer : layers) sum += layer.work();
+  OpCounts ops() const {
+    OpCounts sum;
+    for (const LayerTape<Scalar>& layer : layers) sum += layer.ops();
     return sum;
   }
 };
@@ -71,12 +71,12 @@ struct NetworkTape {
 struct Evaluation {
   LossValue task;     ///< the task's loss and right answers
   double budget = 0;  ///< mean openness over neurons, samples and valid steps, in [0, 1]
-  Work work;
+  OpCounts ops;
 };
 
 /// What the means in a loss are over. The counts of a batch are the sums of those of its parts.
 struct MeanCounts {
-  Index answers = 0;      ///< of the task's loss
+  Index predictions = 0;  ///< of the task's loss
   Index valid_steps = 0;  ///< of the budget
 };
 
@@ -87,15 +87,15 @@ class EvaluationSum {
   void add(const Evaluation& batch) {
     const double count = static_cast<double>(batch.task.count);
     sum_.task.loss += count * batch.task.loss;
-    sum_.task.right += batch.task.right;
+    sum_.task.correct += batch.task.correct;
     sum_.task.count += batch.task.count;
-    sum_.work += batch.work;
+    sum_.ops += batch.ops;
   }
   /// The evaluation of everything that was added.
   Evaluation mean() const {
     Evaluation result = sum_;
     if (sum_.task.count > 0) result.task.loss /= static_cast<double>(sum_.task.count);
-    if (sum_.work.dense_updates > 0) result.budget = sum_.work.openness / sum_.work.dense_updates;
+    if (sum_.ops.dense_updates > 0) result.budget = sum_.ops.openness / sum_.ops.dense_updates;
     return result;
   }
 
@@ -155,7 +155,7 @@ class Network {
   /// Halves of a layer: 2 when the network is bidirectional.
   Index directions() const { return options_.bidirectional ? 2 : 1; }
   /// The half of layer l, counted from the input on, that reads forward (direction 0) or back (1).
-  const Layer<Gate>& half(std::size_t l, Index direction) const {
+  const Layer<Gate>& layer(std::size_t l, Index direction) const {
     return layers_[place(l, static_cast<std::size_t>(direction))];
   }
 
@@ -187,7 +187,7 @@ class Network {
   void check(const LabelledBatch<Scalar>& batch) const {
     check(batch.input);
     const Timing& timing = batch.input.timing;
-    check_targets(options_.loss, options_.outputs, answers_per_sample(timing), timing,
+    check_targets(options_.loss, options_.outputs, predictions_per_sample(timing), timing,
                   batch.targets);
   }
 
@@ -214,13 +214,13 @@ class Network {
   }
 
   /// How many answers a sample gets: 1, or one for every step.
-  Index answers_per_sample(const Timing& timing) const {
+  Index predictions_per_sample(const Timing& timing) const {
     return options_.readout == Readout::every_step ? timing.steps : 1;
   }
 
   /// What the means in the loss on a batch with this timing are over.
   MeanCounts mean_counts(const Timing& timing) const {
-    return {count_answers(timing, answers_per_sample(timing)), timing.valid_steps()};
+    return {count_predictions(timing, predictions_per_sample(timing)), timing.valid_steps()};
   }
 
   /// The network's answer to a batch: [B,O], or [B, O*T] when every step is read out. Valid until
@@ -417,10 +417,10 @@ class Network {
                         Tape& tape) const {
     Evaluation result;
     result.task = evaluate_loss(options_.loss, tape.readout, options_.outputs, batch.input.timing,
-                                batch.targets, tape.dreadout, counts.answers);
-    result.work = tape.work();
-    if (result.work.dense_updates > 0) {
-      result.budget = result.work.openness / result.work.dense_updates;
+                                batch.targets, tape.dreadout, counts.predictions);
+    result.ops = tape.ops();
+    if (result.ops.dense_updates > 0) {
+      result.budget = result.ops.openness / result.ops.dense_updates;
     }
     return result;
   }

@@ -34,7 +34,7 @@ struct LayerSummary {
   std::string name;  ///< that of its parameter blocks: "layer0", "layer0.reverse"
   Index inputs = 0, neurons = 0;
   Index parameters = 0;  ///< those of the time gates included
-  Work work;             ///< per sequence, of a forward pass that keeps its tape
+  OpCounts ops;          ///< per sequence, of a forward pass that keeps its tape
   double openness = 0;   ///< mean over neurons, samples and valid steps, in [0, 1]
   WindowSummary windows;
 };
@@ -60,7 +60,7 @@ struct NetworkSummary {
   double first_time = 0, last_time = 0;  ///< of all valid steps
   std::vector<LayerSummary> layers;      ///< in the order of Network::layers()
   Index parameters = 0, readout_parameters = 0;
-  Work work;  ///< of all layers, per sequence
+  OpCounts ops;  ///< of all layers, per sequence
   std::vector<SummaryWarning> warnings;
 };
 
@@ -82,8 +82,8 @@ inline std::vector<double> distinct_times(const Timing& timing) {
 /// What scheduled::forward counts for a batch that starts from zero, with Keep::tape, without its
 /// arithmetic and its memory.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-Work forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
-                  const Timing& timing) {
+OpCounts forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
+                      const Timing& timing) {
   const Gate gate = layer.gate(parameters);
   scheduled::Tape<Scalar> tape;
   scheduled::prepare(layer.weights(parameters), gate, layer.time_origin(), timing, true,
@@ -96,20 +96,20 @@ Work forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
     const std::size_t at_boundary = boundary.opened.size() * boundary.frozen.size() +
                                     boundary.kept.size() * boundary.changed.size();
     const Index in_steps = segment.steps() * segment.open() * (segment.open() + tape.inputs);
-    tape.work.macs += 4 * static_cast<double>(tape.batch) *
-                      (static_cast<double>(at_boundary) + static_cast<double>(in_steps));
-    tape.work.tape_bytes +=
+    tape.ops.macs += 4 * static_cast<double>(tape.batch) *
+                     (static_cast<double>(at_boundary) + static_cast<double>(in_steps));
+    tape.ops.tape_bytes +=
         static_cast<double>(segment.steps() * layout.size) * static_cast<double>(sizeof(Scalar));
     for (Index n = segment.begin; n < segment.end; ++n) {
       scheduled::write_openness(gate, timing, segment, n, tape, tape.steps.data());
     }
   }
-  return tape.work;
+  return tape.ops;
 }
 
-inline void divide(Work& work, double sequences) {
-  for (double* figure : {&work.updates, &work.dense_updates, &work.macs, &work.dense_macs,
-                         &work.tape_bytes, &work.dense_tape_bytes, &work.openness}) {
+inline void divide(OpCounts& ops, double sequences) {
+  for (double* figure : {&ops.updates, &ops.dense_updates, &ops.macs, &ops.dense_macs,
+                         &ops.tape_bytes, &ops.dense_tape_bytes, &ops.openness}) {
     *figure /= sequences;
   }
 }
@@ -318,10 +318,10 @@ NetworkSummary summary(const Network<Gate>& network, const Timing& timing) {
       if (block.name.substr(0, point) == of_layer.name) of_layer.parameters += block.size();
     }
     result.readout_parameters -= of_layer.parameters;
-    of_layer.work = detail::forward_work(layer, network.parameters, reverse ? reversed : timing);
-    detail::divide(of_layer.work, static_cast<double>(timing.batch));
-    of_layer.openness = of_layer.work.openness / of_layer.work.dense_updates;
-    result.work += of_layer.work;
+    of_layer.ops = detail::forward_work(layer, network.parameters, reverse ? reversed : timing);
+    detail::divide(of_layer.ops, static_cast<double>(timing.batch));
+    of_layer.openness = of_layer.ops.openness / of_layer.ops.dense_updates;
+    result.ops += of_layer.ops;
     detail::add_windows(layer.gate(network.parameters), layer.gate_options(), layer.time_origin(),
                         reverse ? reversed_times : times, result);
   }
@@ -347,24 +347,24 @@ inline std::string to_text(const NetworkSummary& summary) {
   std::vector<std::vector<std::string>> rows = {{"", "inputs", "neurons", "parameters", "updates",
                                                  "of dense", "MACs", "of dense", "tape",
                                                  "of dense"}};
-  const auto add_work = [&](std::vector<std::string> row, const Work& work) {
+  const auto add_work = [&](std::vector<std::string> row, const OpCounts& ops) {
     for (std::string cell :
-         {short_text(work.updates), percent_text(work.updates, work.dense_updates),
-          short_text(work.macs), percent_text(work.macs, work.dense_macs),
-          short_text(work.tape_bytes, "B"), percent_text(work.tape_bytes, work.dense_tape_bytes)}) {
+         {short_text(ops.updates), percent_text(ops.updates, ops.dense_updates),
+          short_text(ops.macs), percent_text(ops.macs, ops.dense_macs),
+          short_text(ops.tape_bytes, "B"), percent_text(ops.tape_bytes, ops.dense_tape_bytes)}) {
       row.push_back(std::move(cell));
     }
     rows.push_back(std::move(row));
   };
   for (const LayerSummary& layer : summary.layers) {
     add_work({layer.name, text_of(layer.inputs), text_of(layer.neurons), text_of(layer.parameters)},
-             layer.work);
+             layer.ops);
   }
   rows.push_back({"readout", "", "", text_of(summary.readout_parameters)});
-  add_work({"all", "", "", text_of(summary.parameters)}, summary.work);
-  rows.push_back({"dense LSTM", "", "", "", short_text(summary.work.dense_updates), "",
-                  short_text(summary.work.dense_macs), "",
-                  short_text(summary.work.dense_tape_bytes, "B")});
+  add_work({"all", "", "", text_of(summary.parameters)}, summary.ops);
+  rows.push_back({"dense LSTM", "", "", "", short_text(summary.ops.dense_updates), "",
+                  short_text(summary.ops.dense_macs), "",
+                  short_text(summary.ops.dense_tape_bytes, "B")});
   text += detail::table_text(rows) + "\n";
 
   rows = {{"", "openness", "windows", "first opens", "last closes", "shortest", "mean", "longest"}};

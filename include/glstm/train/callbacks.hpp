@@ -79,12 +79,12 @@ inline double accuracy(const LossValue& task, Loss loss) {
   if (loss != Loss::softmax_cross_entropy || task.count == 0) {
     return std::numeric_limits<double>::quiet_NaN();
   }
-  return static_cast<double>(task.right) / static_cast<double>(task.count);
+  return static_cast<double>(task.correct) / static_cast<double>(task.count);
 }
 
 /// The value that early stopping and the best checkpoint watch: the validation loss, or the
 /// training loss where there is no validation set, or the share of wrong answers.
-inline double watched_error(const EpochReport& report, Loss loss) {
+inline double monitored_metric(const EpochReport& report, Loss loss) {
   const LossValue& task = (report.validation ? *report.validation : report.training).task;
   return loss == Loss::softmax_cross_entropy ? 1 - accuracy(task, loss) : task.loss;
 }
@@ -133,8 +133,8 @@ class ProgressBar final : public Callback<Scalar> {
     if (loss_ == Loss::softmax_cross_entropy) {
       line << std::setprecision(2) << "  accuracy " << 100 * accuracy(task, loss_) << " %";
     }
-    line << std::setprecision(2) << "  updates " << 100 * report.training.work.update_share()
-         << " %" << std::setprecision(1) << "  " << report.seconds << " s\n";
+    line << std::setprecision(2) << "  updates " << 100 * report.training.ops.update_share() << " %"
+         << std::setprecision(1) << "  " << report.seconds << " s\n";
     out_ << line.str() << std::flush;
     return Continue::yes;
   }
@@ -164,7 +164,7 @@ class CsvLog final : public Callback<Scalar> {
   }
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
-    const Work& work = report.training.work;
+    const OpCounts& ops = report.training.ops;
     out_ << report.epochs << ',' << report.step << ',' << report.seconds << ','
          << report.training.task.loss << ',' << number(accuracy(report.training.task, loss_))
          << ',';
@@ -174,9 +174,8 @@ class CsvLog final : public Callback<Scalar> {
     } else {
       out_ << ',';
     }
-    out_ << ',' << work.update_share() << ','
-         << (work.dense_macs > 0 ? work.macs / work.dense_macs : 0) << ',' << report.training.budget
-         << ',' << report.budget_weight << '\n'
+    out_ << ',' << ops.update_share() << ',' << (ops.dense_macs > 0 ? ops.macs / ops.dense_macs : 0)
+         << ',' << report.training.budget << ',' << report.budget_weight << '\n'
          << std::flush;
     check();
     return Continue::yes;
@@ -207,7 +206,7 @@ class EarlyStop final : public Callback<Scalar> {
   }
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
-    const double error = watched_error(report, loss_);
+    const double error = monitored_metric(report, loss_);
     if (error < best_) {
       best_ = error;
       since_ = 0;
@@ -233,7 +232,7 @@ class KeepBest final : public Callback<Scalar> {
       : loss_(loss), eligible_(std::move(eligible)) {}
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
-    const double error = watched_error(report, loss_);
+    const double error = monitored_metric(report, loss_);
     if (is_best(error, error_) && (!eligible_ || eligible_(report))) {
       error_ = error;
       epochs_ = report.epochs;

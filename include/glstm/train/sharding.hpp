@@ -46,9 +46,9 @@ inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluat
   constexpr std::size_t fields = 11;
   std::vector<double> values(fields * evaluations.size());
   const auto visit = [](auto& e, auto&& f) {
-    f(e.task.loss), f(e.task.right), f(e.task.count), f(e.budget);
-    f(e.work.updates), f(e.work.dense_updates), f(e.work.macs), f(e.work.dense_macs);
-    f(e.work.tape_bytes), f(e.work.dense_tape_bytes), f(e.work.openness);
+    f(e.task.loss), f(e.task.correct), f(e.task.count), f(e.budget);
+    f(e.ops.updates), f(e.ops.dense_updates), f(e.ops.macs), f(e.ops.dense_macs);
+    f(e.ops.tape_bytes), f(e.ops.dense_tape_bytes), f(e.ops.openness);
   };
   double* value = values.data();
   for (const Evaluation& e : evaluations) {
@@ -151,7 +151,7 @@ class BatchWorkers {
     network.check(input);
     const ShardCut parts = cut(input.batch());
     answers.resize(input.batch(),
-                   network.options().outputs * network.answers_per_sample(input.timing));
+                   network.options().outputs * network.predictions_per_sample(input.timing));
     pool_.run(parts.shards, [&](Index shard, Index number) {
       Worker& worker = workers_[static_cast<std::size_t>(number)];
       const Samples rows{parts.begin(shard), parts.size(shard)};
@@ -201,7 +201,7 @@ class BatchWorkers {
   MeanCounts counts_of_all(const Network<Gate>& network, const Timing& timing) {
     const MeanCounts here = timing.batch > 0 ? network.mean_counts(timing) : MeanCounts{};
     if (group_.size() == 1) return here;
-    std::array<double, 2> counts{static_cast<double>(here.answers),
+    std::array<double, 2> counts{static_cast<double>(here.predictions),
                                  static_cast<double>(here.valid_steps)};
     group_.sum(counts);
     return {static_cast<Index>(counts[0]), static_cast<Index>(counts[1])};

@@ -160,7 +160,7 @@ class Trainer {
   }
 
   /// Adds a listener, which must live as long as the trainer.
-  Trainer& listen(Callback<Scalar>& callback) {
+  Trainer& add_callback(Callback<Scalar>& callback) {
     callbacks_.push_back(&callback);
     return *this;
   }
@@ -198,7 +198,7 @@ class Trainer {
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
     carried_.reset();
-    observed_.assign(1, Work());
+    observed_.assign(1, OpCounts());
     share_ = workers_.share(batch_size);
     std::vector<Index> order;
     return run(
@@ -239,7 +239,7 @@ class Trainer {
     detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
     detail::require(training.steps() >= 1, "there are no steps to train on");
     const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
-    observed_.assign(static_cast<std::size_t>(chunks), Work());
+    observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
     return run(
         chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
         [&](Index s) {
@@ -396,15 +396,15 @@ class Trainer {
       if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     }
     if (average_ != nullptr) average_->observe(report.step, network_.parameters);
-    if (controller_ != nullptr) observe(step, report.batch.work);
+    if (controller_ != nullptr) observe(step, report.batch.ops);
     return report;
   }
 
   /// Tells the controller the share of updates of the last steps.
-  void observe(Index step, const Work& work) {
-    observed_[static_cast<std::size_t>(step) % observed_.size()] = work;
-    Work sum;
-    for (const Work& one : observed_) sum += one;
+  void observe(Index step, const OpCounts& ops) {
+    observed_[static_cast<std::size_t>(step) % observed_.size()] = ops;
+    OpCounts sum;
+    for (const OpCounts& one : observed_) sum += one;
     controller_->observe(sum.update_share());
   }
 
@@ -463,7 +463,8 @@ class Trainer {
   BatchShare share_;  // of the batch of a step, the part of this process: batch_
   LabelledBatch<Scalar> batch_, streams_;
   std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
-  std::vector<Work> observed_;  // of the last steps: one of batches, a pass of chunks of streams
+  std::vector<OpCounts>
+      observed_;  // of the last steps: one of batches, a pass of chunks of streams
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
