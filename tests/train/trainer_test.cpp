@@ -103,7 +103,7 @@ struct TemporaryFile {
 EpochReport epoch_with_loss(double epochs, double loss) {
   EpochReport report;
   report.epochs = epochs;
-  report.training.task = {.loss = loss, .right = 3, .count = 4};
+  report.training.task = {.loss = loss, .correct = 3, .count = 4};
   return report;
 }
 
@@ -670,7 +670,7 @@ TEST_CASE("the watched error prefers validation, and wrong answers to a loss") {
   CHECK(monitored_metric(report, Loss::mean_squared_error) == 2);
   CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.25);
   report.validation = Evaluation{};
-  report.validation->task = {.loss = 7, .right = 1, .count = 2};
+  report.validation->task = {.loss = 7, .correct = 1, .count = 2};
   CHECK(monitored_metric(report, Loss::mean_squared_error) == 7);
   CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.5);
   CHECK(std::isnan(accuracy(report.training.task, Loss::mean_squared_error)));
