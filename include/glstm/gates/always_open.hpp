@@ -38,6 +38,7 @@ class AlwaysOpen {
   Index size_;
 };
 
+/// What is known about the gate that is always open.
 template <class Scalar>
 struct GateTraits<AlwaysOpen<Scalar>> : GateTraitsDefaults<AlwaysOpen<Scalar>> {
   using Options = typename AlwaysOpen<Scalar>::Options;

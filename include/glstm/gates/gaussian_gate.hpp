@@ -106,6 +106,7 @@ class GaussianGate {
   Real threshold_, half_width_;
 };
 
+/// What is known about Gaussian gates.
 template <class Scalar>
 struct GateTraits<GaussianGate<Scalar>> : GateTraitsDefaults<GaussianGate<Scalar>> {
   using Real = typename GaussianGate<Scalar>::Real;

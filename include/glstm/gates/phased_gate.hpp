@@ -142,6 +142,7 @@ class PhasedGate {
   Real threshold_, leak_;
 };
 
+/// What is known about phased gates.
 template <class Scalar>
 struct GateTraits<PhasedGate<Scalar>> : GateTraitsDefaults<PhasedGate<Scalar>> {
   using Real = typename PhasedGate<Scalar>::Real;
