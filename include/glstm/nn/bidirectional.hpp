@@ -35,8 +35,8 @@ void reverse_steps(const ConstMatrixRef<Scalar>& values, Index features, const T
   }
 }
 
-/// The clock of the reversed steps: it starts where a sample's timestamps start and runs as far
-/// forward as one goes back from the sample's last valid step,
+/// The clock of the reversed steps. It starts at a sample's first timestamp and advances by as much
+/// as the original goes back from the sample's last valid step,
 ///
 ///     t'(n) = t(0) + t(L - 1) - t(L - 1 - n)   for a sample of length L
 ///

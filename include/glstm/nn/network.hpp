@@ -108,8 +108,8 @@ class Network {
     parameters = drawn;  // where it is, for those who hold views
   }
 
-  /// Whether there are weights: any that is not zero. A network has none until initialize() or
-  /// until somebody fills in `parameters`; training could not tell its neurons apart.
+  /// Whether any weight is not zero. All weights of a new network are zero until initialize(), or
+  /// until the caller fills in `parameters`; training cannot tell its neurons apart before.
   bool initialized() const {
     check_size();
     const auto& blocks = layout_.blocks();
@@ -177,9 +177,11 @@ class Network {
   }
 
   /// The predictions for a batch: [B,O], or [B, O*T] when every step is read out. For a
-  /// classification they are logits: their softmax are the probabilities of the labels. Valid until
-  /// the tape is used again. `initial` is the state before the first step, null: zero; the state
-  /// after the last is tape.final_states. A bidirectional network starts from zero only.
+  /// classification they are logits, which softmax turns into probabilities. The reference is valid
+  /// until the tape is used again. `initial` is the state before the first step, null: zero; the
+  /// state after the last step is tape.final_states. A bidirectional network starts from zero only.
+  /// Throws Error, as the next two functions do, where check and check_state do, or if a time gate
+  /// is unusable.
   const Matrix<Scalar>& predict(const SequenceBatch<Scalar>& input, Tape& tape,
                                 Path path = Path::scheduled,
                                 const NetworkState<Scalar>* initial = nullptr) const {
@@ -198,11 +200,11 @@ class Network {
   }
 
   /// Adds the gradient of  task loss + budget_weight * budget  to `gradient`, whose layout is that
-  /// of the parameters. Only time-gate parameters feel the budget.
+  /// of the parameters. The budget acts on time-gate parameters only.
   ///
-  /// Where `batch` is a part of a larger one, `whole` is that one's mean_counts: the gradients of
-  /// all parts then add up to the gradient of the whole. The evaluation is that of the part;
-  /// EvaluationSum puts them together.
+  /// Where `batch` is a part of a larger batch, `whole` is the mean_counts of the larger one: the
+  /// gradients of all parts then add up to the gradient of the whole. The function returns the
+  /// evaluation of the part; EvaluationSum adds these up.
   ///
   /// `initial` is a constant: no gradient flows into the steps before (truncated backpropagation).
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
@@ -216,15 +218,15 @@ class Network {
                                   whole ? *whole : mean_counts(batch.input.timing), initial);
   }
 
-  /// predict for a batch that passes check, or for a part of one. Nothing but the time gates is
-  /// checked again.
+  /// Like predict, but checks only the time gates. The caller has checked the batch, or the larger
+  /// batch that it is a part of.
   const Matrix<Scalar>& predict_unchecked(const SequenceBatch<Scalar>& input, Tape& tape, Path path,
                                           const NetworkState<Scalar>* initial) const {
     forward(input, tape, Keep::nothing, path, initial);
     return tape.readout;
   }
 
-  /// add_gradient, likewise.
+  /// Like add_gradient, but checks only the time gates, as predict_unchecked does.
   Evaluation add_gradient_unchecked(const LabelledBatch<Scalar>& batch, double budget_weight,
                                     Tape& tape, Vector<Scalar>& gradient, Path path,
                                     const MeanCounts& whole,

@@ -1,4 +1,4 @@
-// What a network is and what it computes: sizes, windows and work, beside the dense LSTM.
+// A summary of a network: its sizes, its windows, and its work beside that of the dense LSTM.
 #pragma once
 
 #include <algorithm>
@@ -19,17 +19,16 @@ GLSTM_BEGIN_NAMESPACE
 
 /// A layer, or one direction of a bidirectional one.
 struct LayerSummary {
-  std::string name;  ///< that of its parameter blocks: "layer0", "layer0.reverse"
+  std::string name;  ///< the first part of its blocks' names: "layer0", "layer0.reverse"
   Index inputs = 0, neurons = 0;
-  Index parameters = 0;  ///< those of the time gates included
+  Index parameters = 0;  ///< with those of the time gates
   OpCounts ops;          ///< per sequence, of a forward pass that keeps its tape
   double openness = 0;   ///< mean over neurons, samples and valid steps, in [0, 1]
   WindowSummary windows;
 };
 
 /// The summary of a network for sequences of a given timing. All times are absolute, in the unit of
-/// the timestamps; those of a reverse direction are on its own clock, that of
-/// detail::reverse_timing.
+/// the timestamps. Times of a reverse direction are on the clock of detail::reverse_timing.
 struct NetworkSummary {
   Index batch = 0, steps = 0;
   double first_time = 0, last_time = 0;  ///< of all valid steps
@@ -41,7 +40,7 @@ struct NetworkSummary {
 
 namespace detail {
 
-/// When steps of the sequences happen, ascending, each time once.
+/// The times at which steps of the sequences happen, ascending, each of them once.
 inline std::vector<double> distinct_times(const Timing& timing) {
   const bool shared = timing.timestamps.rows() <= 1;
   std::vector<double> times;
@@ -158,19 +157,21 @@ inline TableRows window_table(const NetworkSummary& summary) {
 
 }  // namespace detail
 
-/// What `network` computes for sequences of this timing, which need not exist: nothing is run.
+/// Summarises `network` for sequences of this timing. The function runs no pass and needs no
+/// values.
 ///
-/// Work is exactly that of a forward pass over such a batch from a zero state, divided by the
-/// batch. It depends on the batch: samples with timestamps of their own are computed whenever one
-/// of them is open, and the tape holds whole packets of samples.
+/// The work is exactly that of a forward pass over such a batch from a zero state, divided by the
+/// batch. It depends on the batch: where samples have timestamps of their own, a neuron is computed
+/// for all samples when it is open for one, and the tape holds whole packets of samples.
 ///
-/// Throws Error if the timing is not valid or has no valid step, or where a forward pass would:
-/// when a time-gate parameter is unusable or a time too far from the time origin.
+/// Throws Error if the timing is invalid or has no valid step, if the parameters are not as many as
+/// the layout says, if a time-gate parameter is unusable, or if a time is too far from the time
+/// origin.
 template <TimeGate Gate>
 NetworkSummary summary(const Network<Gate>& network, const Timing& timing) {
   timing.check();
   detail::require(timing.valid_steps() > 0, "a summary needs at least one valid step, got none");
-  network.layout().check(network.parameters, "parameters");
+  network.layout().check(network.parameters, "the parameters of a network");
   // The clocks of the directions, and the times of their steps.
   std::vector<Timing> clocks = {timing};
   if (network.directions() == 2) clocks.push_back(detail::reverse_timing(timing));
@@ -206,8 +207,8 @@ NetworkSummary summary(const Network<Gate>& network, Index steps, Index batch = 
   return summary(network, Timing{batch, steps, {}, {}});
 }
 
-/// A summary as people read it: tables of the work and of the windows, then the warnings, at most
-/// 20. All lines end in a newline.
+/// The summary as text: tables of the work and of the windows, then at most 20 warnings. Every line
+/// ends in a newline.
 inline std::string to_text(const NetworkSummary& summary) {
   using detail::text_of;
   const detail::TimeText time_text(summary.first_time, summary.last_time);

@@ -1,4 +1,4 @@
-// The windows of the neurons of a layer, and what is odd about them.
+// Summaries of the open windows of a layer's neurons, and warnings about them.
 #pragma once
 
 #include <algorithm>
@@ -17,25 +17,25 @@
 GLSTM_BEGIN_NAMESPACE
 
 /// The windows of the neurons of a layer: the stretches of time in which a neuron is open, cut to
-/// the time of the sequences. Windows that fall between two steps do not count. All zero where no
-/// neuron opens.
+/// the time of the sequences. Windows that fall between two steps do not count. All members are
+/// zero when no neuron opens.
 struct WindowSummary {
   Index count = 0;
   double first_opening = 0, last_closing = 0;  ///< in the unit of the timestamps
   double shortest = 0, mean = 0, longest = 0;  ///< likewise
 };
 
-/// What is odd about the windows of a layer, for sequences like those that were asked about.
+/// A warning about the windows of a layer, for sequences of the timing that was asked about.
 struct SummaryWarning {
   enum class Kind {
-    never_opens,     ///< at no step: such a neuron keeps its initial state
-    never_closes,    ///< open at every step, though its gate could close
-    uncovered_time,  ///< steps at which all neurons of the layer are closed
+    never_opens,     ///< neurons that are closed at every step keep their initial state
+    never_closes,    ///< neurons are open at every step, though their gates could close
+    uncovered_time,  ///< all neurons of the layer are closed at some steps
   };
   Kind kind = Kind::never_opens;
-  std::size_t layer = 0;       ///< its place in NetworkSummary::layers
-  std::vector<Index> neurons;  ///< ascending; none when time is uncovered
-  double first = 0, last = 0;  ///< the span of all steps, or of the uncovered ones
+  std::size_t layer = 0;       ///< the layer's place in NetworkSummary::layers
+  std::vector<Index> neurons;  ///< ascending; empty for uncovered_time
+  double first = 0, last = 0;  ///< the time of the first and last step, or of the uncovered ones
   std::string text;            ///< one line
 };
 
@@ -59,8 +59,8 @@ inline void add_window(double opening, double closing, WindowSummary& windows) {
   ++windows.count;
 }
 
-/// When the window of a neuron opens and closes, within the span of `times`. The neuron is open at
-/// the steps `open` of these.
+/// The times at which a neuron's window opens and closes, cut to the span of `times`. The neuron is
+/// open at the steps `open`.
 template <TimeGate Gate>
 std::pair<double, double> window_span(const Gate& gate, const OpenSteps& open, double origin,
                                       const std::vector<double>& times) {
@@ -75,7 +75,7 @@ std::pair<double, double> window_span(const Gate& gate, const OpenSteps& open, d
   return {opening, closing};
 }
 
-/// `times` are ascending, none of them twice, on the layer's clock.
+/// Finds all windows of a layer. `times` are distinct_times on the layer's clock.
 template <TimeGate Gate>
 FoundWindows find_windows(const Gate& gate, double origin, const std::vector<double>& times) {
   using Real = typename Gate::Real;
