@@ -24,6 +24,8 @@
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/lstm/layer.hpp"
 #include "glstm/nn/bidirectional.hpp"
+#include "glstm/nn/convert.hpp"
+#include "glstm/nn/evaluation.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/summary.hpp"

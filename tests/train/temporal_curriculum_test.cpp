@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "glstm/data/adding_task.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/train/trainer.hpp"
 
 using namespace glstm;

@@ -625,6 +625,33 @@ TEST_CASE("trainer options that are out of range are errors") {
   check_mentions(error_of([&] { evaluate(*run.network, small_task(), 0); }), {"batch", "got 0"});
 }
 
+TEST_CASE("a network without weights cannot be trained") {
+  GRun run;
+  const Vector<float> weights = run.network->parameters;
+  run.network->parameters = Network<GaussianGate<float>>(run.network->options()).parameters;
+  check_mentions(error_of([&] { run.fit(small_task()); }), {"zero weights", "initialize"});
+  CHECK(run.optimizer.state().steps == 0);
+  run.network->parameters = weights;
+  CHECK_NOTHROW(run.fit(small_task()));
+}
+
+TEST_CASE("an empty data set cannot be evaluated") {
+  struct Nothing final : Dataset<float> {
+    Index size() const override { return 0; }
+    void load(std::span<const Index>, LabelledBatch<float>&) const override {}
+  } nothing;
+  struct NoStreams final : StreamSource<float> {
+    Index steps() const override { return 0; }
+    void load(Index, Index, LabelledBatch<float>&) const override {}
+  } no_streams;
+  GRun run;
+  check_mentions(error_of([&] { evaluate(*run.network, nothing, 10); }), {"no samples"});
+  check_mentions(error_of([&] { evaluate_streams(*run.network, no_streams, 10); }), {"no steps"});
+  check_mentions(error_of([&] { run.fit(small_task(), {}, &nothing); }),
+                 {"no samples", "validate"});
+  CHECK(run.optimizer.state().steps == 0);
+}
+
 TEST_CASE("gradients are clipped to the norm that was asked for") {
   GRun run(0);
   Sgd<float> sgd(run.network->layout(), {.learning_rate = 1, .time_gate_learning_rate = 1});

@@ -44,6 +44,22 @@ struct LayerTape {
   }
 };
 
+namespace detail {
+
+/// Calls visit(name, rows, cols, role) for every parameter block of a layer, in their order.
+template <class Names, class Visit>
+void for_each_layer_block(const std::string& prefix, Index inputs, Index hidden,
+                          const Names& gate_parameters, Visit&& visit) {
+  visit(prefix + "w_ih", 4 * hidden, inputs, ParameterRole::weight);
+  visit(prefix + "w_hh", 4 * hidden, hidden, ParameterRole::weight);
+  visit(prefix + "b", 4 * hidden, Index(1), ParameterRole::bias);
+  for (const auto& name : gate_parameters) {
+    visit(prefix + name, hidden, Index(1), ParameterRole::time_gate);
+  }
+}
+
+}  // namespace detail
+
 /// A recurrent layer with `inputs` features and `hidden` neurons. It holds its sizes and options
 /// only; the parameters are blocks of a flat vector that the caller owns and passes to each call,
 /// so a layer can be shared by threads that own their tapes.
@@ -67,15 +83,11 @@ class Layer {
     detail::require(std::isfinite(time_origin), "a time origin must be finite, got ", time_origin);
     Gate(Matrix<Scalar>::Ones(1, gate_parameter_count()), gate_options);  // checks the options
     wx_ = layout.size();
-    layout.add(prefix + "w_ih", 4 * hidden, inputs, ParameterRole::weight);
-    wh_ = layout.size();
-    layout.add(prefix + "w_hh", 4 * hidden, hidden, ParameterRole::weight);
-    b_ = layout.size();
-    layout.add(prefix + "b", 4 * hidden, 1, ParameterRole::bias);
-    gate_ = layout.size();
-    for (const char* name : Gate::parameter_names) {
-      layout.add(prefix + name, hidden, 1, ParameterRole::time_gate);
-    }
+    wh_ = wx_ + 4 * hidden * inputs;
+    b_ = wh_ + 4 * hidden * hidden;
+    gate_ = b_ + 4 * hidden;
+    detail::for_each_layer_block(prefix, inputs, hidden, Gate::parameter_names,
+                                 [&](const auto&... block) { layout.add(block...); });
   }
 
   Index inputs() const { return inputs_; }

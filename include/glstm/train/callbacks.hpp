@@ -74,14 +74,6 @@ class Callback {
   }
 };
 
-/// The share of right answers, not a number when answers are not right or wrong.
-inline double accuracy(const LossValue& task, Loss loss) {
-  if (loss != Loss::softmax_cross_entropy || task.count == 0) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  return static_cast<double>(task.correct) / static_cast<double>(task.count);
-}
-
 /// The value that early stopping and the best checkpoint watch: the validation loss, or the
 /// training loss where there is no validation set, or the share of wrong answers.
 inline double monitored_metric(const EpochReport& report, Loss loss) {

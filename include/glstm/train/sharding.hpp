@@ -129,7 +129,7 @@ class BatchWorkers {
                          part.cut.size(part.first + shard)};
       const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
       if (carried != nullptr) take_rows(*carried, rows, worker.initial);
-      evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient(
+      evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
           shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
           Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
       if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
@@ -156,7 +156,8 @@ class BatchWorkers {
       Worker& worker = workers_[static_cast<std::size_t>(number)];
       const Samples rows{parts.begin(shard), parts.size(shard)};
       const SequenceBatch<Scalar>& part = rows_of(input, rows, worker.part.input);
-      answers.middleRows(rows.first, rows.count) = network.predict(part, worker.tape);
+      answers.middleRows(rows.first, rows.count) =
+          network.predict_unchecked(part, worker.tape, Path::scheduled, nullptr);
     });
   }
 

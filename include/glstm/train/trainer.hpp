@@ -74,6 +74,7 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
     std::vector<Index> samples;
   };
   detail::require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
+  detail::require(data.size() >= 1, "there are no samples to evaluate on");
   const FlushToZero flush;
   detail::require(threads >= 1, "there must be at least one thread, got ", threads);
   const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
@@ -109,6 +110,7 @@ template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Scalar>& streams,
                             Index chunk_steps) {
   detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
+  detail::require(streams.steps() >= 1, "there are no steps to evaluate on");
   const FlushToZero flush;
   typename Network<Gate>::Tape tape;
   LabelledBatch<Scalar> chunk;
@@ -197,6 +199,8 @@ class Trainer {
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
     const Index batch_size = std::min(options_.batch, training.size());
     detail::require(batch_size >= 1, "there are no samples to train on");
+    detail::require(validation == nullptr || validation->size() >= 1,
+                    "there are no samples to validate on");
     carried_.reset();
     observed_.assign(1, OpCounts());
     share_ = workers_.share(batch_size);
@@ -281,6 +285,9 @@ class Trainer {
     detail::require_same(group(), static_cast<std::uint64_t>(validated), "validation data");
     require_same_options();
     require_same_state();
+    detail::require(network_.initialized(),
+                    "a network with zero weights cannot be trained: call "
+                    "Network::initialize first, or load weights");
     last_good_ = network_.parameters;
     double seconds = group().from_first(options_.seconds_before);
     EpochReport report;
