@@ -333,6 +333,7 @@ class Network {
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
                const NetworkState<Scalar>* initial) const {
     check(input);
+    layout_.check(parameters, "the parameters");
     if (initial != nullptr) check_state(*initial, input.batch());
     tape.layers.resize(layers_.size());
     tape.final_states.resize(layers_.size());
@@ -344,9 +345,10 @@ class Network {
         forward_both_ways(l, x, input.timing, tape, keep, path);
         continue;
       }
-      layers_[l].forward(parameters, x, input.timing, initial != nullptr ? &(*initial)[l] : nullptr,
-                         tape.final_states[l], hands_on_every_step(l) ? &tape.outputs[l] : nullptr,
-                         tape.layers[l], keep, path);
+      layers_[l].forward_unchecked(
+          parameters, x, input.timing, initial != nullptr ? &(*initial)[l] : nullptr,
+          tape.final_states[l], hands_on_every_step(l) ? &tape.outputs[l] : nullptr, tape.layers[l],
+          keep, path);
     }
     if (options_.bidirectional && options_.readout == Readout::last_step) {
       const Index H = options_.hidden.back();
@@ -364,10 +366,10 @@ class Network {
       const std::size_t here = place(l, direction);
       const Layer<Gate>& layer = layers_[here];
       if (direction == 1) detail::reverse_steps<Scalar>(x, layer.inputs(), timing, tape.reversed);
-      layer.forward(parameters, direction == 0 ? x : tape.reversed,
-                    direction == 0 ? timing : tape.reversed_timing, nullptr,
-                    tape.final_states[here], every_step ? &tape.halves[direction] : nullptr,
-                    tape.layers[here], keep, path);
+      layer.forward_unchecked(
+          parameters, direction == 0 ? x : tape.reversed,
+          direction == 0 ? timing : tape.reversed_timing, nullptr, tape.final_states[here],
+          every_step ? &tape.halves[direction] : nullptr, tape.layers[here], keep, path);
     }
     if (!every_step) return;
     detail::reverse_steps<Scalar>(tape.halves[1], options_.hidden[l], timing, tape.reversed);
@@ -383,8 +385,9 @@ class Network {
     if (!options_.bidirectional) {
       State<Scalar> adjoint = State<Scalar>::zeros(timing.batch, H);
       if (!every_step) adjoint.h = tape.dhidden;
-      layers_[l].backward(parameters, timing, tape.layers[l], every_step ? &tape.dhidden : nullptr,
-                          budget_gradient, adjoint, l > 0 ? &tape.dinput : nullptr, gradient);
+      layers_[l].backward_unchecked(parameters, timing, tape.layers[l],
+                                    every_step ? &tape.dhidden : nullptr, budget_gradient, adjoint,
+                                    l > 0 ? &tape.dinput : nullptr, gradient);
       return;
     }
     for (const std::size_t direction : {1u, 0u}) {
@@ -401,9 +404,9 @@ class Network {
         detail::reverse_steps<Scalar>(tape.reversed, H, timing, doutputs);
       }
       Matrix<Scalar>& dx = direction == 0 ? tape.halves[1] : tape.reversed;
-      layer.backward(parameters, direction == 0 ? timing : tape.reversed_timing, tape.layers[here],
-                     every_step ? &doutputs : nullptr, budget_gradient, adjoint,
-                     l > 0 ? &dx : nullptr, gradient);
+      layer.backward_unchecked(parameters, direction == 0 ? timing : tape.reversed_timing,
+                               tape.layers[here], every_step ? &doutputs : nullptr, budget_gradient,
+                               adjoint, l > 0 ? &dx : nullptr, gradient);
       if (l == 0) continue;
       if (direction == 1) {
         detail::reverse_steps<Scalar>(dx, layer.inputs(), timing, tape.dinput);
