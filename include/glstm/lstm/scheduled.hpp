@@ -8,6 +8,8 @@
 //     neuron j closes    frozen_i += Wh[i,j] h_j    for every i that stays open
 //     neuron j opens     frozen_i -= Wh[i,j] h_j    for every i that stays open
 //
+// Now and then (sums_anew) the sum is taken anew for every open neuron.
+//
 // Backward is the mirror image, with `sum_dz`, per open neuron, in the place of `frozen`. Neurons
 // that have not opened yet and start from zero take no part.
 //

@@ -256,10 +256,10 @@ class BackwardPass {
   /// The gradients of what frozen neurons added to the open ones.
   void cross_boundary() {
     const Boundary& boundary = work_.boundary;
-    add_frozen(boundary.opened, boundary.frozen, boundary.frozen.size());
-    restore_opened();
+    add_frozen(boundary.anew, boundary.frozen, boundary.frozen.size());
+    restore_states();
     add_frozen(boundary.kept, boundary.changed, boundary.closed);
-    for (const Index i : boundary.opened) {
+    for (const Index i : boundary.anew) {
       for (Index g = 0; g < 4; ++g) {
         auto sum = work_.sum_dz.col(4 * i + g).head(tape_.lanes);
         gradients_.db(g * tape_.hidden + i) += sum.sum();
@@ -268,12 +268,13 @@ class BackwardPass {
     }
   }
 
-  /// Neurons that open here had their state from before; the record of the first step has it.
-  void restore_opened() {
-    const std::vector<Index>& opened = work_.boundary.opened;
+  /// Neurons that open here had their state from before; the record of the first step has it. (That
+  /// of neurons which were open before as well does no harm: nothing reads it while they are open.)
+  void restore_states() {
+    const std::vector<Index>& anew = work_.boundary.anew;
     const Scalar* before = step_at(segment().begin) + layout_.u;
     for (const Index j : segment().neurons) {
-      if (std::binary_search(opened.begin(), opened.end(), j)) {
+      if (std::binary_search(anew.begin(), anew.end(), j)) {
         std::copy_n(before, tape_.lanes, work_.h.data() + j * tape_.stride);
       }
       before += tape_.stride;

@@ -87,7 +87,7 @@ class ForwardPass {
 
   /// Brings up to date what frozen neurons add to the open ones.
   void cross_boundary() {
-    for (const Index i : boundary_.opened) {
+    for (const Index i : boundary_.anew) {
       std::fill_n(tape_.frozen.data() + 4 * i * tape_.stride, 4 * tape_.stride, Scalar(0));
       add_frozen(i, boundary_.frozen, boundary_.frozen.size());
     }
