@@ -110,8 +110,8 @@ class DirectionalLayer {
   ///
   ///     x        [B, I*T]
   ///     initial  [B,H]       null: zero; must be null with two directions
-  ///     outputs  [B, D*H*N]  out, the hidden states of a step side by side; N = T with
-  ///     `every_step` tape                 out; backward needs it written with Keep::tape
+  ///     outputs  [B, D*H*N]  out, the hidden states of a step side by side; N = T if every_step
+  ///     tape                 out; backward needs it written with Keep::tape
   void forward(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
                const Timing& timing, const State<Scalar>* initial, bool every_step,
                Matrix<Scalar>& outputs, const Tape& tape, Keep keep, Path path) const {
@@ -175,8 +175,9 @@ class DirectionalLayer {
   void run(std::size_t direction, const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
            const Timing& timing, const State<Scalar>* initial, Matrix<Scalar>* outputs,
            const Tape& tape, Keep keep, Path path) const {
-    directions_[direction].forward(parameters, x, timing, initial, tape.final_states[direction],
-                                   outputs, tape.layers[direction], keep, path);
+    directions_[direction].forward_unchecked(parameters, x, timing, initial,
+                                             tape.final_states[direction], outputs,
+                                             tape.layers[direction], keep, path);
   }
 
   /// `doutputs` [B, H*N] and dx are in the order in which the direction reads.
@@ -185,9 +186,9 @@ class DirectionalLayer {
                 Scalar budget_gradient, Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
     State<Scalar> dstate = State<Scalar>::zeros(timing.batch, hidden());
     if (!every_step) dstate.h = doutputs;
-    directions_[direction].backward(parameters, timing, tape.layers[direction],
-                                    every_step ? &doutputs : nullptr, budget_gradient, dstate, dx,
-                                    gradient);
+    directions_[direction].backward_unchecked(parameters, timing, tape.layers[direction],
+                                              every_step ? &doutputs : nullptr, budget_gradient,
+                                              dstate, dx, gradient);
   }
 
   std::span<const Layer<Gate>> directions_;

@@ -60,22 +60,15 @@ OpCounts forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters
                       const Timing& timing) {
   const Gate gate = layer.gate(parameters);
   scheduled::Tape<Scalar> tape;
-  scheduled::prepare(layer.weights(parameters), gate, layer.time_origin(), timing, true,
-                     Keep::nothing, tape);
+  scheduled::schedule(gate, layer.inputs(), layer.time_origin(), timing, true, tape);
   scheduled::Boundary boundary;
+  Vector<Scalar> openness(tape.stride * tape.hidden);
   for (std::size_t s = 0; s < tape.segments.size(); ++s) {
     const Segment& segment = tape.segments[s];
-    const scheduled::StepLayout layout(tape.stride, segment.open(), tape.inputs, tape.k_per_sample);
     scheduled::find_boundary(tape, s, boundary);
-    const std::size_t at_boundary = boundary.opened.size() * boundary.frozen.size() +
-                                    boundary.kept.size() * boundary.changed.size();
-    const Index in_steps = segment.steps() * segment.open() * (segment.open() + tape.inputs);
-    tape.ops.macs += 4 * static_cast<double>(tape.batch) *
-                     (static_cast<double>(at_boundary) + static_cast<double>(in_steps));
-    tape.ops.tape_bytes +=
-        static_cast<double>(segment.steps() * layout.size) * static_cast<double>(sizeof(Scalar));
+    scheduled::count_segment(segment, boundary, Keep::tape, tape);
     for (Index n = segment.begin; n < segment.end; ++n) {
-      scheduled::write_openness(gate, timing, segment, n, tape, tape.steps.data());
+      scheduled::write_openness(gate, timing, segment, n, tape, openness.data());
     }
   }
   return tape.ops;
