@@ -41,6 +41,7 @@ class AlwaysOpen {
 template <class Scalar>
 struct GateTraits<AlwaysOpen<Scalar>> : GateTraitsDefaults<AlwaysOpen<Scalar>> {
   using Options = typename AlwaysOpen<Scalar>::Options;
+  static constexpr bool always_open = true;
   static constexpr const char* file_name = "lstm";
   static constexpr std::array<std::pair<const char*, double Options::*>, 0> file_options{};
 };

@@ -97,25 +97,29 @@ concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
 };
 
 /// What is known about a kind of gate beyond what every TimeGate has. Specialise it next to a gate
-/// of your own, derived from GateTraitsDefaults<YourGate>, and redefine what you know:
+/// of your own, derive it from GateTraitsDefaults<YourGate>, and redefine what you know:
 ///
+///     always_open      whether every neuron is open at all times with k = 1: a plain LSTM
 ///     single_window    whether each neuron has at most one window in all of time
-///     sort_key         (gate, j): neurons with near keys are open at about the same times;
-///                      streaming keeps them together
 ///     edge_tolerance   (gate, j, t): how far from an edge of next_window(j, t) is_open may still
-///                      disagree with the window, by rounding. Where it is known, streaming asks
-///                      is_open near the edges only; infinity: nothing is known
+///                      disagree with the window, by rounding. A stream then asks is_open near the
+///                      edges only. Infinity: unknown, and a stream asks at every step
 ///     width_column     the parameter, counted from 0, that is a width in the unit of time, which
 ///                      TemporalCurriculum widens; -1: none
 ///
-/// Network files need two members that have no default: file_name, the gate's name there, and
-/// file_options, a std::array of pairs of the names and members of Gate::Options that are saved.
+/// Three more members have no default:
+///
+///     sort_key         (gate, j): a double. Neurons with near keys are open at about the same
+///                      times, and a stream keeps them together. Without it a stream keeps the
+///                      order of the layer
+///     file_name        the gate's name in network files, which need it
+///     file_options     a std::array of pairs of the names and members of Gate::Options that
+///                      network files save
 template <class Gate>
 struct GateTraitsDefaults {
+  static constexpr bool always_open = false;
   static constexpr bool single_window = false;
   static constexpr Index width_column = -1;
-
-  static double sort_key(const Gate&, Index j) { return static_cast<double>(j); }
 
   template <class Real>
   static Real edge_tolerance(const Gate&, Index, Real) {
