@@ -15,11 +15,12 @@ GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
 /// Which neuron each slot holds. The neurons are sorted by GateTraits::sort_key, where the gate has
-/// one, so that the neurons that are open together share few blocks.
+/// one, so that the neurons that are open together share few blocks. If all are always open, the
+/// order does not matter.
 template <class Gate>
 class NeuronOrder {
  public:
-  static constexpr bool sorted = requires(const Gate& gate) {
+  static constexpr bool sorted = !GateTraits<Gate>::always_open && requires(const Gate& gate) {
     GateTraits<Gate>::sort_key(gate, Index());
   };
 

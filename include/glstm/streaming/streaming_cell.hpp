@@ -301,9 +301,9 @@ class StreamingCell {
     add_to_constants(slot, opens ? -h : h);
   }
 
-  /// constants + rest += h times the weights of the neuron in `slot`, for all blocks. The
-  /// rest keeps what the rounding of the sum loses (Knuth's two-sum). So a neuron that opens takes
-  /// away exactly what it added when it closed, and the constants do not drift.
+  /// constants + rest += h times the weights of the neuron in `slot`, for all blocks. The rest
+  /// keeps what the rounding of the sum loses (Knuth's two-sum). So a neuron that opens takes away
+  /// what it added when it closed, and the constants do not drift.
   void add_to_constants(Index slot, Scalar h) {
     using namespace kernels::detail;
     const P factor = pset1<P>(h);
