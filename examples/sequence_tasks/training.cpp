@@ -281,7 +281,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   if (!settings.widen.empty()) {
     const TemporalCurriculumOptions options = curriculum_options(settings, task);
     open_from = options.last_step;
-    trainer.after_step(TemporalCurriculum<float>(network.layout(), options));
+    trainer.after_step(TemporalCurriculum<float>(network, options));
   }
   const auto is_eligible = [&](const EpochReport& report) {
     return report.validation->ops.update_share() <= target && report.step >= open_from;
