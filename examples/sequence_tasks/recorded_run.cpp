@@ -28,7 +28,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
   std::ifstream in(file);
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
-    if (in.eof()) break;  // a line without an end is being written
+    if (in.eof()) break;  // a process is still writing a line without an end
     const std::vector<std::string> fields = split_at_commas(line);
     const std::string where = glstm::detail::text_of(file.string(), ":", number);
     require(fields.size() == expected.size(), where, ": expected ", expected.size(),

@@ -319,7 +319,7 @@ Json resume_run(const RunFolder& folder, Index threads, ProcessGroup& group, std
   group.wait_for_all();  // before the lock, another process may have changed the files
   Settings settings = read_settings(folder);
   if (folder.finished()) {
-    out << folder.path.string() << ": finished already\n";
+    out << folder.path.string() << ": already finished\n";
     return read_metrics(folder);
   }
   const Task task = same_task(folder, settings);
