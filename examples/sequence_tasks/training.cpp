@@ -167,7 +167,7 @@ void begin(const Settings& settings, const Task& task, const RunFolder& folder,
            Network<Gate>& network, ProcessGroup& group) {
   if (group.rank() == 0 && !fs::exists(folder.first())) {
     initialize(settings, task, network);
-    save_network(folder.first(), network, WeightStorage::full, {{"config", identity(settings)}});
+    save_network(folder.first(), network, {.metadata = {{"config", identity(settings)}}});
   }
   group.wait_for_all();
   load(folder.first(), settings, network);

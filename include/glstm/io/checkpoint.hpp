@@ -130,7 +130,7 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
     require(file.metadata.emplace(key, value).second, source, ": the metadata \"", key,
             "\" is the optimiser's, it cannot be given");
   }
-  write_safetensors(path, file);
+  save_safetensors(path, file);
 }
 
 template <class Scalar>
@@ -141,7 +141,7 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
                 "a checkpoint holds float or double parameters");
   using detail::require, detail::tensor_in;
-  Safetensors file = read_safetensors(path);
+  Safetensors file = load_safetensors(path);
   const std::string source = path.string();
   require(parameters.size() == layout.size(), source, ": expected room for ", layout.size(),
           " parameters, got ", parameters.size());

@@ -19,8 +19,8 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -73,7 +73,7 @@ struct Safetensors {
 Safetensors parse_safetensors(std::string_view bytes, const std::string& source);
 
 /// The content of the file `path`, checked as by parse_safetensors.
-Safetensors read_safetensors(const std::filesystem::path& path);
+Safetensors load_safetensors(const std::filesystem::path& path);
 
 /// The bytes of the file; the same content gives the same bytes. Throws Error when a tensor's
 /// values do not fill its shape or a text is not UTF-8.
@@ -81,7 +81,7 @@ std::string format_safetensors(const Safetensors& file);
 
 /// Writes the file, all or nothing; throws like format_safetensors and write_file_atomically, with
 /// the path in the message.
-void write_safetensors(const std::filesystem::path& path, const Safetensors& file);
+void save_safetensors(const std::filesystem::path& path, const Safetensors& file);
 
 template <class T>
 std::vector<T> Tensor::as() const {
@@ -243,7 +243,7 @@ Tensor parse_tensor(const Json& entry, std::size_t size, Read&& read, const std:
 /// The content of a file of `size` bytes; read(bytes, count) gives the next `count` of them. Data
 /// are read when the header is known to fit them.
 template <class Read>
-Safetensors read_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
+Safetensors load_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
   std::uint64_t length = 0;
   require(size >= sizeof length, source, ": expected at least 8 bytes, got ", size);
   read(reinterpret_cast<char*>(&length), sizeof length);
@@ -323,20 +323,20 @@ inline Safetensors parse_safetensors(std::string_view bytes, const std::string& 
     bytes.copy(to, count);
     bytes.remove_prefix(count);
   };
-  return detail::read_safetensors_from(size, read, source);
+  return detail::load_safetensors_from(size, read, source);
 }
 
-inline Safetensors read_safetensors(const std::filesystem::path& path) {
+inline Safetensors load_safetensors(const std::filesystem::path& path) {
   detail::SourceFile file(path);
   const auto read = [&](char* to, std::size_t count) { file.read(to, count); };
-  return detail::read_safetensors_from(file.size(), read, file.name());
+  return detail::load_safetensors_from(file.size(), read, file.name());
 }
 
 inline std::string format_safetensors(const Safetensors& file) {
   return detail::format_safetensors_as(file, "safetensors");
 }
 
-inline void write_safetensors(const std::filesystem::path& path, const Safetensors& file) {
+inline void save_safetensors(const std::filesystem::path& path, const Safetensors& file) {
   write_file_atomically(path, detail::format_safetensors_as(file, path.string()));
 }
 
