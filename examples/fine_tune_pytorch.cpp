@@ -47,7 +47,7 @@ void write_lstm(const fs::path& path, const Dataset<float>& training, std::uint6
   Rng rng(seed);
   network.initialize({.longest_memory = steps, .gates = {}}, rng);
   const double seconds = train(network, 4, training);
-  write_safetensors(path, to_pytorch(network));
+  save_pytorch(path, network);
   std::cout << "LSTM, trained for " << seconds << " s, saved as " << path.string() << "\n";
 }
 
@@ -61,7 +61,7 @@ void print(const char* name, const Evaluation& result) {
 /// is trained on for the same time. (Of 9 seeds, the worst had 3 times.)
 bool fine_tune(const fs::path& from, const fs::path& to, const Dataset<float>& training,
                const Dataset<float>& test) {
-  Lstm<float> lstm = load_pytorch<float>(from);
+  Lstm<float> lstm = load_pytorch<Lstm<float>>(from);
   print("LSTM as imported", evaluate(lstm, test, /*batch_size=*/500));
 
   // All gates open, with k of 0.5 and more: training makes up for what that changes.

@@ -94,7 +94,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
             << 100 * result.ops.update_share() << " % of the updates\n";
 
   save_network(saved, network);
-  const auto again = load_network<GaussianGate<float>>(saved);
+  const auto again = load_network<GLstm<float>>(saved);
   if (again.parameters != network.parameters) throw Error("the file holds another network");
   std::cout << "saved as " << saved.string() << "\n";
   return right;

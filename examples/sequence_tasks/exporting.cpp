@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "fixed_text.hpp"
-#include "glstm/exchange/export_header.hpp"
+#include "glstm/exchange/header.hpp"
 #include "glstm/exchange/keras.hpp"
 #include "glstm/exchange/onnx.hpp"
 #include "glstm/exchange/pytorch.hpp"
@@ -31,24 +31,24 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
   detail::require(format == "header" || !options.name_space,
                   "--namespace: expected --to header, got --to ", format);
   if (format == "safetensors") {
-    save_network(options.out, network, storage);
+    save_network(options.out, network, {.storage = storage});
     return;
   }
   if (format == "header") {
     HeaderOptions header{.storage = storage};
     if (options.name_space) header.name_space = *options.name_space;
-    export_header(network, options.out, header);
+    save_header(options.out, network, header);
     return;
   }
   detail::require(storage == WeightStorage::full, "--storage ", options.storage,
                   ": expected --to safetensors or header, got --to ", format);
   if (format == "onnx") {
-    write_onnx(options.out, network);
+    save_onnx(options.out, network);
     return;
   }
   if constexpr (std::is_same_v<Gate, AlwaysOpen<float>>) {
-    if (format == "pytorch") write_safetensors(options.out, to_pytorch(network));
-    if (format == "keras") write_safetensors(options.out, to_keras(network));
+    if (format == "pytorch") save_pytorch(options.out, network);
+    if (format == "keras") save_keras(options.out, network);
     if (format == "rtneural") save_rtneural(options.out, network);
   } else {
     throw Error("--to " + format +
@@ -94,13 +94,13 @@ void export_run(const RunFolder& folder, const ExportOptions& options, std::ostr
   const bool best = metrics.at("best_is_eligible").get<bool>();
   const std::filesystem::path file = best ? folder.best() : folder.last();
   if (!settings.widen.empty()) {
-    export_network(load_network<AlwaysOpen<float>>(folder.lstm()), settings, options, out);
+    export_network(load_network<Lstm<float>>(folder.lstm()), settings, options, out);
   } else if (settings.model == "lstm") {
-    export_network(load_network<AlwaysOpen<float>>(file), settings, options, out);
+    export_network(load_network<Lstm<float>>(file), settings, options, out);
   } else if (settings.model == "phased") {
-    export_network(load_network<PhasedGate<float>>(file), settings, options, out);
+    export_network(load_network<PhasedLstm<float>>(file), settings, options, out);
   } else {
-    export_network(load_network<GaussianGate<float>>(file), settings, options, out);
+    export_network(load_network<GLstm<float>>(file), settings, options, out);
   }
 }
 

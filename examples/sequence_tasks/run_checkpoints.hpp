@@ -51,7 +51,7 @@ void begin(const Settings& settings, const Task& task, const RunFolder& folder,
            glstm::Network<Gate>& network, glstm::ProcessGroup& group) {
   if (group.rank() == 0 && !std::filesystem::exists(folder.first())) {
     initialize(settings, task, network);
-    glstm::save_network(folder.first(), network, glstm::WeightStorage::full,
+    glstm::save_network(folder.first(), network, {.metadata = {{"config", identity(settings)}}});
                         {{"config", identity(settings)}});
   }
   group.wait_for_all();

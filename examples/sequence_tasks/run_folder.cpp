@@ -12,8 +12,8 @@
 #include "comma_separated.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
 namespace sequence_tasks {

@@ -563,8 +563,8 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
 
   // As it is: the parameters of the best checkpoint, which is a network file too.
   check_mentions(exported(gated, {}), {"network: ", "parameters", "bytes"});
-  const auto network = glstm::load_network<glstm::GaussianGate<float>>(out);
-  const auto best = glstm::load_network<glstm::GaussianGate<float>>(gated / "best.safetensors");
+  const auto network = glstm::load_network<glstm::GLstm<float>>(out);
+  const auto best = glstm::load_network<glstm::GLstm<float>>(gated / "best.safetensors");
   CHECK(network.parameters == best.parameters);
   const auto size = fs::file_size(out);
 
@@ -576,14 +576,15 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
   CHECK(text_in(out).find("Scan") != std::string::npos);
 
   // A curriculum ends as a plain LSTM, which all formats can hold.
-  const auto plain = glstm::load_network<glstm::AlwaysOpen<float>>(widened / "lstm.safetensors");
+  const auto plain = glstm::load_network<glstm::Lstm<float>>(widened / "lstm.safetensors");
   exported(widened, {"--to", "pytorch"});
-  CHECK(glstm::from_pytorch<float>(glstm::read_safetensors(out))
+  CHECK(glstm::from_pytorch<glstm::Lstm<float>>(glstm::load_safetensors(out))
             .parameters.isApprox(plain.parameters));
   exported(widened, {"--to", "keras"});
-  CHECK(glstm::from_keras<float>(glstm::read_safetensors(out)).parameters == plain.parameters);
+  CHECK(glstm::from_keras<glstm::Lstm<float>>(glstm::load_safetensors(out)).parameters ==
+        plain.parameters);
   exported(widened, {"--to", "rtneural"});
-  CHECK(glstm::load_rtneural<float>(out).parameters == plain.parameters);
+  CHECK(glstm::load_rtneural<glstm::Lstm<float>>(out).parameters == plain.parameters);
 
   // What cannot be is one line, and nothing is overwritten.
   const auto before = content_of(folder / "");

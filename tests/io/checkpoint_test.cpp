@@ -88,9 +88,9 @@ std::string error_after(const std::function<void(Safetensors&)>& change) {
   Model<float> saved(1);
   saved.step(2);
   save_checkpoint(path, saved.snapshot());
-  Safetensors file = glstm::read_safetensors(path);
+  Safetensors file = glstm::load_safetensors(path);
   change(file);
-  glstm::write_safetensors(path, file);
+  glstm::save_safetensors(path, file);
 
   Model<float> model(3), before(3);
   const std::string message = error_of([&] { model.load(path); });
@@ -140,7 +140,7 @@ TEST_CASE("a checkpoint holds row-major tensors under the names of the blocks") 
   Model<float> model(1);
   model.step(2);
   save_checkpoint(path, model.snapshot());
-  const Safetensors file = glstm::read_safetensors(path);
+  const Safetensors file = glstm::load_safetensors(path);
 
   const auto shape = [&](const char* name) { return file.find(name).shape; };
   CHECK(shape("layer0.w_ih") == std::vector<Index>{20, 2});
@@ -170,7 +170,7 @@ TEST_CASE("a checkpoint holds row-major tensors under the names of the blocks") 
   const Vector<float> parameters = Vector<float>::Ones(4);
   const OptimizerState<float> optimizer{"sgd", 0, Matrix<float>::Zero(4, 1)};
   save_checkpoint(path, TrainingSnapshot<float>{parameters, layout, optimizer});
-  CHECK(glstm::read_safetensors(path).find("column").shape == std::vector<Index>{4, 1});
+  CHECK(glstm::load_safetensors(path).find("column").shape == std::vector<Index>{4, 1});
 }
 
 TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
@@ -209,7 +209,7 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
   const TemporaryFolder folder;
   Model<float> model(1);
   const auto epoch_in = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata.at("epoch");
+    return glstm::load_safetensors(path).metadata.at("epoch");
   };
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error, {{"model", "small"}});
   checkpoints.on_epoch(report_of(1, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
@@ -272,7 +272,7 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   Model<float> model(1);
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
   const auto metadata_of = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata;
+    return glstm::load_safetensors(path).metadata;
   };
   glstm::EpochReport report = report_of(5, 9, 1.0 / 3);
   report.seconds = 1e6 / 7;
@@ -313,7 +313,7 @@ TEST_CASE("only an eligible epoch is the best") {
       folder.path(), Loss::mean_squared_error, {}, 10,
       [](const glstm::EpochReport& report) { return static_cast<int>(report.epochs) % 2 == 0; });
   const auto epoch_in = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata.at("epoch");
+    return glstm::load_safetensors(path).metadata.at("epoch");
   };
   checkpoints.on_epoch(report_of(1, 9, 0.1), model.snapshot());
   CHECK(!fs::exists(checkpoints.best()));
@@ -328,7 +328,7 @@ TEST_CASE("only an eligible epoch is the best") {
   CHECK(epoch_in(checkpoints.best()) == "2");
   checkpoints.on_epoch(report_of(6, 9, 2), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "6");
-  CHECK(std::stod(glstm::read_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
+  CHECK(std::stod(glstm::load_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
 }
 
 TEST_CASE("the best checkpoint is written before the last one") {
@@ -339,7 +339,7 @@ TEST_CASE("the best checkpoint is written before the last one") {
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
   checkpoints.on_epoch(report_of(1, 9, 5), model.snapshot());
   const auto last_epoch = [&] {
-    return glstm::read_safetensors(checkpoints.last()).metadata.at("epoch");
+    return glstm::load_safetensors(checkpoints.last()).metadata.at("epoch");
   };
   fs::remove(checkpoints.best());
   fs::create_directories(checkpoints.best() / "in the way");
@@ -355,7 +355,7 @@ TEST_CASE("the best checkpoint is written before the last one") {
   fs::create_directories(checkpoints.last() / "in the way");
   check_mentions(error_of([&] { checkpoints.on_epoch(report_of(4, 9, 3), model.snapshot()); }),
                  {"last.safetensors"});
-  CHECK(glstm::read_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
+  CHECK(glstm::load_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
 }
 
 TEST_CASE("a checkpoint that does not fit is an error and changes nothing") {

@@ -198,9 +198,9 @@ TEST_CASE("the best checkpoint holds the average, the last one all of training")
   Training loaded(9);
   load_checkpoint(checkpoints.best(), loaded.network.layout(), loaded.network.parameters, nullptr);
   CHECK(loaded.network.parameters == training.average.value());
-  CHECK_FALSE(read_safetensors(checkpoints.best()).tensors.contains("average"));
+  CHECK_FALSE(load_safetensors(checkpoints.best()).tensors.contains("average"));
 
-  const Safetensors last = read_safetensors(checkpoints.last());
+  const Safetensors last = load_safetensors(checkpoints.last());
   CHECK(last.find("average").shape == std::vector<Index>{training.network.layout().size()});
   loaded.load(checkpoints.last());
   check_same(loaded, training);
@@ -237,11 +237,11 @@ TEST_CASE("a checkpoint whose average is missing or damaged is an error and chan
   Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
   Training training;
   training.fit(1, &checkpoints);
-  const Safetensors good = read_safetensors(checkpoints.last());
+  const Safetensors good = load_safetensors(checkpoints.last());
   const auto message = [&](const std::function<void(Safetensors&)>& change, bool wanted) {
     Safetensors file = good;
     change(file);
-    write_safetensors(checkpoints.last(), file);
+    save_safetensors(checkpoints.last(), file);
     Training loaded(9);
     const Training before(9);
     Vector<float> average = Vector<float>::Constant(2, 42);

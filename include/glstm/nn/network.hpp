@@ -123,8 +123,10 @@ class Network {
   void check_parameters() const {
     check_size();
     for (const ParameterBlock& block : layout_.blocks()) {
-      detail::require(block_view(parameters, block).allFinite(), "the parameters \"", block.name,
-                      "\" must be finite");
+      for (const auto parameter : block_view(parameters, block).reshaped()) {
+        detail::require(std::isfinite(parameter), "parameter block \"", block.name,
+                        "\": expected finite numbers, got ", parameter);
+      }
     }
     for (const Layer<Gate>& layer : layers_) layer.gate(parameters);  // its constructor checks
   }
