@@ -204,7 +204,7 @@ class Trainer {
     return run(
         training.size() / batch_size, validation != nullptr ? validation->size() : 0,
         [&](Index epoch) {
-          Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
+          Rng rng = detail::sample_rng(options_.seed, epoch);
           order = rng.permutation(training.size());
         },
         [&](Index s) {
