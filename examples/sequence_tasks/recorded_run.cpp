@@ -4,9 +4,12 @@
 #include <limits>
 #include <optional>
 #include <regex>
+#include <string_view>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "run_folder.hpp"
 
 namespace sequence_tasks {
@@ -14,19 +17,8 @@ namespace {
 
 using glstm::detail::parse_number;
 using glstm::detail::require;
+using glstm::detail::split;
 namespace fs = std::filesystem;
-
-std::vector<std::string> split(const std::string& line) {
-  std::vector<std::string> fields(1);
-  for (char c : line) {
-    if (c == ',') {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
-}
 
 }  // namespace
 
@@ -39,7 +31,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (in.eof()) break;  // a line without an end is being written
-    const std::vector<std::string> fields = split(line);
+    const std::vector<std::string_view> fields = split(line, ',');
     const std::string where = glstm::detail::text_of(file.string(), ":", number);
     require(fields.size() == expected.size(), where, ": expected ", expected.size(),
             " fields, got ", fields.size());
@@ -49,7 +41,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
                                            parse_number<double>(fields[i]).has_value();
       require(right, where, ": expected ", number == 1 ? "the column " : "a number in column ",
               expected[i], ", got \"", fields[i], "\"");
-      if (number > 1) table.columns[expected[i]].push_back(fields[i]);
+      if (number > 1) table.columns[expected[i]].emplace_back(fields[i]);
     }
   }
   require(!in.bad(), file.string(), ": cannot be read");

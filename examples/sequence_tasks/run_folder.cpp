@@ -12,6 +12,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/strict_json.hpp"
@@ -124,10 +125,8 @@ void check_metrics(const Json& metrics, const std::string& source) {
 
 /// The second field of a row of the log; -1 where there is none.
 Index step_of_row(const std::string& row) {
-  const std::size_t begin = row.find(',') + 1;  // 0 where there is no comma
-  if (begin == 0) return -1;
-  const std::string_view field = std::string_view(row).substr(begin, row.find(',', begin) - begin);
-  return glstm::detail::parse_number<Index>(field).value_or(-1);
+  const auto fields = glstm::detail::split(row, ',');
+  return fields.size() < 2 ? -1 : glstm::detail::parse_number<Index>(fields[1]).value_or(-1);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 
 namespace sequence_tasks {
 namespace {
@@ -158,10 +159,8 @@ struct IsList<std::vector<T>> : std::true_type {};
 template <class T>
 std::vector<T> list_of(const std::string& text, const std::string& option) {
   std::vector<T> list;
-  for (std::size_t begin = 0, comma = 0; comma != std::string::npos; begin = comma + 1) {
-    comma = text.find(',', begin);
-    const auto number =
-        glstm::detail::parse_number<T>(std::string_view(text).substr(begin, comma - begin));
+  for (const std::string_view field : glstm::detail::split(text, ',')) {
+    const auto number = glstm::detail::parse_number<T>(field);
     glstm::detail::require(number.has_value(), option, ": expected numbers and commas, got ", text);
     list.push_back(*number);
   }
