@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -234,22 +233,20 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                                .proportional_gain = settings.budget_proportional,
                                .largest_weight = settings.budget_limit});
   ParameterAverage<float> average(*settings.average);
-  double least_error = std::numeric_limits<double>::infinity(), seconds_before = 0;
+  TrainingProgress progress;
   if (fs::exists(folder.last())) {
     Vector<float> kept;
     const CheckpointMetadata metadata =
         load(folder.last(), settings, network, &optimizer, *settings.average > 0 ? &kept : nullptr);
     average.set_value(std::move(kept));
-    const TrainingProgress progress = training_progress(metadata, folder.last().string());
-    least_error = progress.least_error;
-    seconds_before = progress.seconds;
+    progress = training_progress(metadata, folder.last().string());
     if (settings.target_share) {
       detail::require(progress.controller.has_value(), folder.last().string(),
                       ": expected the state of a budget controller, got none");
       controller.set_state(*progress.controller);
     }
-    detail::require(std::isinf(least_error) || fs::exists(folder.best()), folder.best().string(),
-                    ": expected the best checkpoint so far, found none");
+    detail::require(std::isinf(progress.best_metric) || fs::exists(folder.best()),
+                    folder.best().string(), ": expected the best checkpoint so far, found none");
     out << "Resumed after step " << optimizer.state().steps << "\n";
   }
   if (is_first) write_file_atomically(folder.windows(), windows.str());
@@ -265,10 +262,10 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
                          .weight_noise = *settings.weight_noise,
                          .schedule = warmup_cosine(steps, warmup, *settings.final_rate),
                          .seed = settings.seed,
-                         .seconds_before = seconds_before,
                          .threads = settings.threads,
                          .shards = settings.shards},
                         &group);
+  trainer.resume(progress.seconds);
   if (settings.target_share) trainer.control(controller);
   if (*settings.average > 0) trainer.average(average);
   if constexpr (std::is_same_v<Gate, GaussianGate<float>>) {
@@ -290,12 +287,14 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
   if (is_first) {
     const bool append = keep_log_until(folder, optimizer.state().steps);
     const bool terminal = group.size() == 1 && &out == &std::cout && isatty(STDOUT_FILENO) != 0;
-    listeners.push_back(std::make_unique<ProgressBar<float>>(out, terminal, task.loss));
-    listeners.push_back(std::make_unique<CsvLog<float>>(folder.log(), task.loss, append));
+    listeners.push_back(std::make_unique<ProgressBar<float>>(out, terminal));
+    listeners.push_back(std::make_unique<CsvLog<float>>(folder.log(), append));
     // A checkpoint must not survive a power cut that its log does not.
     listeners.push_back(std::make_unique<SyncFile>(folder.log()));
-    listeners.push_back(std::make_unique<Checkpoints<float>>(
-        folder.path, task.loss, metadata_of(settings, network), least_error, is_eligible));
+    auto checkpoints = std::make_unique<Checkpoints<float>>(
+        folder.path, metadata_of(settings, network), is_eligible);
+    checkpoints->resume(progress);
+    listeners.push_back(std::move(checkpoints));
   }
   for (const auto& listener : listeners) trainer.add_callback(*listener);
   trainer.fit(*task.training, task.held_out.get());
@@ -303,7 +302,7 @@ Json train(Network<Gate> network, const Settings& settings, const Task& task,
 
   const TrainingProgress last =
       training_progress(load(folder.last(), settings, network), folder.last().string());
-  const bool eligible = std::isfinite(last.least_error);
+  const bool eligible = std::isfinite(last.best_metric);
   const TrainingProgress best =
       training_progress(load_best(folder, settings, eligible, network), folder.best().string());
   const Evaluation validation =
