@@ -53,7 +53,7 @@ class Training {
     const Index batch = 128 * group.size();
     TrainerOptions options{.batch = batch, .epochs = steps + 2, .max_steps = 2};
     Trainer<Gate>(network, optimizer, options, &group).fit(task_);  // memory is there from then on
-    options.max_steps = 2 + steps;
+    options.max_steps = steps;
     Trainer<Gate> trainer(network, optimizer, options, &group);
     return static_cast<double>(batch * steps) / trainer.fit(task_).seconds;
   }

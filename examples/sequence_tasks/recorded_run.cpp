@@ -5,10 +5,12 @@
 #include <limits>
 #include <optional>
 #include <regex>
+#include <string_view>
+#include <vector>
 
-#include "comma_separated.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "run_folder.hpp"
 
 namespace sequence_tasks {
@@ -16,6 +18,7 @@ namespace {
 
 using glstm::detail::parse_number;
 using glstm::detail::require;
+using glstm::detail::split;
 namespace fs = std::filesystem;
 
 }  // namespace
@@ -29,7 +32,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (in.eof()) break;  // a process is still writing a line without an end
-    const std::vector<std::string> fields = split_at_commas(line);
+    const std::vector<std::string_view> fields = split(line, ',');
     const std::string where = glstm::detail::text_of(file.string(), ":", number);
     require(fields.size() == expected.size(), where, ": expected ", expected.size(),
             " fields, got ", fields.size());
@@ -39,7 +42,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
                                            parse_number<double>(fields[i]).has_value();
       require(right, where, ": expected ", number == 1 ? "the column " : "a number in column ",
               expected[i], ", got \"", fields[i], "\"");
-      if (number > 1) table.columns[expected[i]].push_back(fields[i]);
+      if (number > 1) table.columns[expected[i]].emplace_back(fields[i]);
     }
   }
   require(!in.bad(), file.string(), ": cannot be read");

@@ -52,7 +52,6 @@ void begin(const Settings& settings, const Task& task, const RunFolder& folder,
   if (group.rank() == 0 && !std::filesystem::exists(folder.first())) {
     initialize(settings, task, network);
     glstm::save_network(folder.first(), network, {.metadata = {{"config", identity(settings)}}});
-                        {{"config", identity(settings)}});
   }
   group.wait_for_all();
   load(folder.first(), settings, network);

@@ -9,9 +9,9 @@
 #include <list>
 #include <system_error>
 
-#include "comma_separated.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
@@ -125,7 +125,7 @@ void check_metrics(const Json& metrics, const std::string& source) {
 
 /// Returns the second field of a row of the log, or -1 if there is none.
 Index step_of_row(const std::string& row) {
-  const std::vector<std::string> fields = split_at_commas(row);
+  const auto fields = glstm::detail::split(row, ',');
   return fields.size() < 2 ? -1 : glstm::detail::parse_number<Index>(fields[1]).value_or(-1);
 }
 

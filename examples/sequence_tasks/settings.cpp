@@ -7,9 +7,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "comma_separated.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "setting_list.hpp"
 
 namespace sequence_tasks {
@@ -32,7 +32,7 @@ struct IsList<std::vector<T>> : std::true_type {};
 template <class T>
 std::vector<T> list_of(const std::string& text, const std::string& option) {
   std::vector<T> list;
-  for (const std::string& field : split_at_commas(text)) {
+  for (const std::string_view field : glstm::detail::split(text, ',')) {
     const auto number = glstm::detail::parse_number<T>(field);
     glstm::detail::require(number.has_value(), option, ": expected numbers with commas, got ",
                            text);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -155,6 +154,7 @@ class TrainingRun {
 
   void fit() {
     Trainer<Gate> trainer(network_, optimizer_, trainer_options(), &group_);
+    trainer.resume(progress_.seconds);
     if (settings_.target_share) trainer.control(controller_);
     if (*settings_.average > 0) trainer.average(average_);
     add_window_rules(trainer);
@@ -169,7 +169,7 @@ class TrainingRun {
   Json finish() {
     const TrainingProgress last =
         training_progress(load(folder_.last(), settings_, network_), folder_.last().string());
-    const bool eligible = std::isfinite(last.least_error);
+    const bool eligible = std::isfinite(last.best_metric);
     const TrainingProgress best = training_progress(
         load_best(folder_, settings_, eligible, network_), folder_.best().string());
     const Evaluation validation =
@@ -196,16 +196,14 @@ class TrainingRun {
     const CheckpointMetadata metadata = load(folder_.last(), settings_, network_, &optimizer_,
                                              *settings_.average > 0 ? &average : nullptr);
     average_.set_value(std::move(average));
-    const TrainingProgress progress = training_progress(metadata, source);
-    least_error_ = progress.least_error;
-    seconds_before_ = progress.seconds;
+    progress_ = training_progress(metadata, source);
     if (settings_.target_share) {
-      detail::require(progress.controller.has_value(), source,
+      detail::require(progress_.controller.has_value(), source,
                       ": expected the state of a budget controller, got none");
-      controller_.set_state(*progress.controller);
+      controller_.set_state(*progress_.controller);
     }
-    detail::require(std::isinf(least_error_) || fs::exists(folder_.best()), folder_.best().string(),
-                    ": expected the best checkpoint so far, got no file");
+    detail::require(std::isinf(progress_.best_metric) || fs::exists(folder_.best()),
+                    folder_.best().string(), ": expected the best checkpoint so far, got no file");
     out_ << "Resumed after step " << optimizer_.state().steps << "\n";
   }
 
@@ -221,7 +219,6 @@ class TrainingRun {
             .weight_noise = *settings_.weight_noise,
             .schedule = warmup_cosine(steps, warmup, *settings_.final_rate),
             .seed = settings_.seed,
-            .seconds_before = seconds_before_,
             .threads = settings_.threads,
             .shards = settings_.shards};
   }
@@ -251,13 +248,15 @@ class TrainingRun {
     const bool append = keep_log_until(folder_, optimizer_.state().steps);
     const bool terminal = group_.size() == 1 && &out_ == &std::cout && isatty(STDOUT_FILENO) != 0;
     std::vector<std::unique_ptr<Callback<float>>> callbacks;
-    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal, task_.loss));
-    callbacks.push_back(std::make_unique<CsvLog<float>>(folder_.log(), task_.loss, append));
+    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal));
+    callbacks.push_back(std::make_unique<CsvLog<float>>(folder_.log(), append));
     // A checkpoint must not survive a power cut that its log does not.
     callbacks.push_back(std::make_unique<SyncFile>(folder_.log()));
-    callbacks.push_back(std::make_unique<Checkpoints<float>>(
-        folder_.path, task_.loss, metadata_of(settings_, network_), least_error_,
-        [this](const EpochReport& report) { return is_eligible(report); }));
+    auto checkpoints = std::make_unique<Checkpoints<float>>(
+        folder_.path, metadata_of(settings_, network_),
+        [this](const EpochReport& report) { return is_eligible(report); });
+    checkpoints->resume(progress_);
+    callbacks.push_back(std::move(checkpoints));
     return callbacks;
   }
 
@@ -271,9 +270,8 @@ class TrainingRun {
   BudgetController controller_;
   ParameterAverage<float> average_;
   std::ostringstream windows_;  ///< windows.csv
-  double least_error_ = std::numeric_limits<double>::infinity();
-  double seconds_before_ = 0;
-  Index open_from_ = 0;  ///< the step from which all windows of a curriculum are open
+  TrainingProgress progress_;   ///< of the checkpoint that the run continues
+  Index open_from_ = 0;         ///< the step from which all windows of a curriculum are open
 };
 
 Json train_in(const RunFolder& folder, const Settings& settings, const Task& task,
