@@ -189,7 +189,7 @@ double openness_after_curriculum() {
   Network<RaisedCosineGate<float>> network({.inputs = 2, .hidden = {10}, .outputs = 1});
   Rng rng(1);
   network.initialize({.gates = {.end = steps, .open_share = 0.1}}, rng);
-  Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3});
+  Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.2});
   const TemporalCurriculum curriculum(network, {.first_step = 0,
                                                 .last_step = 10,
                                                 .first_width = 10,
