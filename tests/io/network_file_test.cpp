@@ -136,7 +136,6 @@ TEMPLATE_TEST_CASE("a network comes back from its file bit for bit", "", AlwaysO
     CHECK(info.parameters == network.layout().size());
   }
 }
-}
 
 TEST_CASE("a network file holds the tensors of a checkpoint and the configuration as JSON") {
   const TemporaryFolder folder;
