@@ -15,6 +15,7 @@
 #include "glstm/data/adding_task.hpp"
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
 #include "new_file.hpp"

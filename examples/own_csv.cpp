@@ -82,7 +82,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
   network.initialize({.gates = {.end = duration, .open_share = 0.2}}, rng);
   Adam<float> optimizer(network.layout(),
                         {.learning_rate = 1e-2, .time_gate_learning_rate = duration / 4000});
-  ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::softmax_cross_entropy);
+  ProgressBar<float> progress(std::cout, /*terminal=*/false);
   Trainer trainer(network, optimizer, {.batch = 20, .epochs = 15});
   trainer.after_step(WindowsWithin<float>(network, 0, duration))
       .add_callback(progress)

@@ -15,7 +15,7 @@
   PREFIX template void glstm::scheduled::backward<glstm::GATE<SCALAR>, SCALAR>(                \
       const glstm::GATE<SCALAR>&, const glstm::Timing&, const glstm::scheduled::Tape<SCALAR>&, \
       const glstm::Matrix<SCALAR>*, SCALAR, glstm::State<SCALAR>&, glstm::Matrix<SCALAR>*,     \
-      glstm::LstmGradients<SCALAR>&, glstm::scheduled::Adjoint<SCALAR>&);                      \
+      glstm::LstmGradients<SCALAR>&, glstm::scheduled::BackwardWorkspace<SCALAR>&);                      \
   PREFIX template void glstm::reference::forward<glstm::GATE<SCALAR>, SCALAR>(                 \
       const glstm::LstmWeights<SCALAR>&, const glstm::GATE<SCALAR>&, double,                   \
       const glstm::ConstMatrixRef<SCALAR>&, const glstm::Timing&, glstm::State<SCALAR>&,       \

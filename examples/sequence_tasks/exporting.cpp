@@ -41,7 +41,7 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
     return;
   }
   detail::require(storage == WeightStorage::full, "--storage ", options.storage,
-                  ": expected a format with such a storage, safetensors or header, got ", format);
+                  ": expected --to safetensors or header, got --to ", format);
   if (format == "onnx") {
     save_onnx(options.out, network);
     return;
@@ -52,12 +52,12 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
     if (format == "rtneural") save_rtneural(options.out, network);
   } else {
     throw Error("--to " + format +
-                ": expected a plain LSTM, a run with --model lstm or --widen; the format has no "
+                ": expected a plain LSTM (a run with --model lstm or --widen), got a network with "
                 "time gates");
   }
 }
 
-/// Accuracy or error on the test set.
+/// Returns the accuracy or the error on the test set, as text.
 template <TimeGate Gate>
 std::string result_of(const Network<Gate>& network, const Task& task) {
   const Evaluation mean = test_network(network, *task.test).mean;
@@ -69,7 +69,7 @@ template <TimeGate Gate>
 void export_network(const Network<Gate>& network, const Settings& settings,
                     const ExportOptions& options, std::ostream& out) {
   const WeightStorage storage = storage_of(options.storage);
-  std::optional<Task> task;  // before anything is written: its data may be missing
+  std::optional<Task> task;  // read first: its data may be missing
   if (storage != WeightStorage::full) task = make_task(settings);
   write(network, options);
   out << options.out.string() << ": " << network.layout().size() << " parameters, "
@@ -86,7 +86,8 @@ void export_run(const RunFolder& folder, const ExportOptions& options, std::ostr
   for (const std::filesystem::path& file : folder.files()) {
     detail::require(
         std::filesystem::weakly_canonical(file) != std::filesystem::weakly_canonical(options.out),
-        "--out ", options.out.string(), ": expected another file than one of the run");
+        "--out ", options.out.string(),
+        ": expected a file that does not belong to the run, got one of its files");
   }
   const Settings settings = read_settings(folder);
   const auto metrics = read_metrics(folder);

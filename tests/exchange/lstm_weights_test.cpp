@@ -7,6 +7,7 @@
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/exchange/rtneural.hpp"
 #include "glstm/io/network_file.hpp"
+#include "glstm/nn/convert.hpp"
 #include "io/random_network.hpp"
 #include "io/same_network.hpp"
 #include "temporary_folder.hpp"

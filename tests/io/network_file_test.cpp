@@ -226,7 +226,7 @@ TEST_CASE("a checkpoint with the network's configuration is a network file") {
   GLstm<float> network = small_network();
   Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
   const auto metadata = network_metadata(network);
-  Checkpoints<float> checkpoints(folder.path(), network.options().loss, metadata);
+  Checkpoints<float> checkpoints(folder.path(), metadata);
   const Vector<float> average = 2 * network.parameters;
   EpochReport report;
   report.training.task.loss = 1;

@@ -19,7 +19,6 @@
 #include "glstm/exchange/text_template.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -377,7 +376,7 @@ std::string to_header(const Network<Gate>& network, const HeaderOptions& options
                   "expected a network that runs step by step, got a bidirectional one, which reads "
                   "sequences from both ends");
   detail::header::check_namespace(options.name_space);
-  detail::check_usable(network);
+  network.check_parameters();
   return detail::header::HeaderWriter(network, options).text();
 }
 

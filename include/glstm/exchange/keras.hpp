@@ -11,7 +11,6 @@
 #include "glstm/exchange/lstm_weights.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -60,7 +59,7 @@ Safetensors to_keras(const Network<Gate>& network) {
   using Scalar = typename Gate::Scalar;
   using detail::add_weight;
   detail::require_plain<Gate>();
-  detail::check_usable(network);
+  network.check_parameters();
   Safetensors file;
   for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
     for (Index direction = 0; direction < network.directions(); ++direction) {

@@ -16,7 +16,6 @@
 #include "glstm/exchange/onnx_graph.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -337,7 +336,7 @@ class NetworkGraph {
 
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options) {
-  detail::check_usable(network);
+  network.check_parameters();
   const std::string bytes = detail::onnx::NetworkGraph(network, options).model().bytes();
   detail::require(bytes.size() <= std::numeric_limits<std::int32_t>::max(),
                   "expected an ONNX model of at most 2147483647 bytes, got ", bytes.size());

@@ -12,7 +12,6 @@
 #include "glstm/exchange/lstm_weights.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -71,7 +70,7 @@ Safetensors to_pytorch(const Network<Gate>& network, const PyTorchOptions& optio
   using Scalar = typename Gate::Scalar;
   using detail::add_weight;
   detail::require_plain<Gate>();
-  detail::check_usable(network);
+  network.check_parameters();
   const std::vector<Index>& hidden = network.options().hidden;
   for (const Index size : hidden) {
     detail::require(size == hidden[0], "an nn.LSTM has layers of one size, got ", hidden[0],

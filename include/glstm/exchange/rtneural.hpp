@@ -14,7 +14,6 @@
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -181,7 +180,7 @@ template <TimeGate Gate>
 std::string to_rtneural(const Network<Gate>& network) {
   using detail::Json, detail::json_matrix, detail::json_vector;
   detail::require_plain<Gate>();
-  detail::check_usable(network);
+  network.check_parameters();
   detail::require(!network.options().bidirectional,
                   "expected a network of one direction, as RTNeural has, got a bidirectional one");
   Json layers = Json::array();

@@ -203,76 +203,115 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   return std::move(file.metadata);
 }
 
-/// The progress of a training when Checkpoints wrote a file.
+/// How far a training was when Checkpoints wrote a file.
 struct TrainingProgress {
   double epochs = 0;            ///< passes over the data so far
-  double monitored_metric = 0;  ///< in the report of this epoch
-  double least_error = 0;       ///< so far; infinite if no report was eligible
-  double seconds = 0;           ///< training time
-  std::optional<BudgetController::State> controller;  ///< if the training had one
+  double monitored_metric = 0;  ///< of this report
+  /// The least so far; infinite when no report could be the best.
+  double best_metric = std::numeric_limits<double>::infinity();
+  double seconds = 0;                                 ///< in training steps so far
+  std::optional<BudgetController::State> controller;  ///< where there was one
+  std::optional<EarlyStopState> early_stop;           ///< where Checkpoints was given one
 };
 
-/// Reads the progress from the metadata of a file that Checkpoints wrote; messages call it
-/// `source`. Throws Error when a value is missing or not a number.
+namespace detail {
+
+template <class Number>
+Number metadata_number(const CheckpointMetadata& metadata, const char* key,
+                       const std::string& source) {
+  const auto found = metadata.find(key);
+  require(found != metadata.end(), source, ": expected metadata \"", key, "\", got none");
+  const std::optional<Number> value = parse_number<Number>(found->second);
+  require(value.has_value(), source, ": expected metadata \"", key, "\" to be a number, got \"",
+          found->second, "\"");
+  return *value;
+}
+
+}  // namespace detail
+
+/// Reads the progress from the metadata of a file of Checkpoints; messages call the file `source`.
+/// Throws Error when an entry is missing or is not a number.
 inline TrainingProgress training_progress(const CheckpointMetadata& metadata,
                                           const std::string& source) {
   const auto number = [&](const char* key) {
-    const auto found = metadata.find(key);
-    detail::require(found != metadata.end(), source, ": expected metadata \"", key, "\", got none");
-    const std::optional<double> value = detail::parse_number<double>(found->second);
-    detail::require(value.has_value(), source, ": expected metadata \"", key,
-                    "\" to be a number, got \"", found->second, "\"");
-    return *value;
+    return detail::metadata_number<double>(metadata, key, source);
   };
   TrainingProgress progress{
-      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}};
+      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}, {}};
   if (metadata.contains("budget_integral")) {
     progress.controller = {number("budget_integral"), number("budget_excess")};
+  }
+  if (metadata.contains("early_stop_best")) {
+    progress.early_stop = {number("early_stop_best"),
+                           detail::metadata_number<Index>(metadata, "early_stop_since", source)};
   }
   return progress;
 }
 
-/// Writes checkpoints into a folder after every epoch. It writes best.safetensors first, if the
-/// monitored metric is the lowest so far or equals it, then last.safetensors. If the trainer keeps
-/// an average of the parameters, best.safetensors holds the average. The metadata are the user's
-/// and, with all digits, the TrainingProgress, which resuming from last.safetensors needs.
+/// Writes checkpoints into a folder at every report. When monitored_metric is the least so far (an
+/// equal one counts as better), it first writes best.safetensors, with the average of the
+/// parameters where there is one. It always writes last.safetensors, with the whole state of the
+/// training. The metadata of both hold the user's entries and, to all digits, a TrainingProgress.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
-  /// Makes the folder when there is none. `least_error` is what has to be improved on: when a
-  /// training is resumed, the least_error of its last checkpoint. Only reports for which `eligible`
-  /// says so can be the best; empty: all. Throws Error if the folder cannot be made.
-  Checkpoints(const std::filesystem::path& folder, Loss loss, CheckpointMetadata metadata = {},
-              double least_error = std::numeric_limits<double>::infinity(),
-              std::function<bool(const EpochReport&)> eligible = {})
-      : folder_(folder),
-        loss_(loss),
-        metadata_(std::move(metadata)),
-        least_error_(least_error),
-        eligible_(std::move(eligible)) {
+  /// Makes the folder when there is none. Only reports for which `eligible` returns true can be the
+  /// best; empty: all. Throws Error if the folder cannot be made.
+  explicit Checkpoints(const std::filesystem::path& folder, CheckpointMetadata metadata = {},
+                       std::function<bool(const EpochReport&)> eligible = {})
+      : folder_(folder), metadata_(std::move(metadata)), eligible_(std::move(eligible)) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     detail::require(!error, folder.string(),
                     ": expected a folder for checkpoints: ", error.message());
   }
 
-  /// Throws Error when a file cannot be written.
+  /// Saves the state of `stop`, which must live as long, in every checkpoint. Add `stop` to the
+  /// trainer before the checkpoints: its state must include the report that they save.
+  Checkpoints& include(const EarlyStop<Scalar>& stop) {
+    early_stop_ = &stop;
+    return *this;
+  }
+
+  /// Continues where the checkpoint last() with this progress was written: only a metric at least
+  /// as good as its best_metric replaces best().
+  void resume(const TrainingProgress& progress) { best_metric_ = progress.best_metric; }
+
+  /// The state of a KeepBest that had the same reports and the same `eligible`, when last() with
+  /// this progress was written; it is read from best(). Throws Error where load_checkpoint does.
+  typename KeepBest<Scalar>::State best_state(const ParameterLayout& layout,
+                                              const TrainingProgress& progress) const {
+    if (!std::isfinite(progress.best_metric)) return {};
+    Vector<Scalar> parameters(layout.size());
+    const CheckpointMetadata metadata = load_checkpoint(best(), layout, parameters, nullptr);
+    const TrainingProgress of_best = training_progress(metadata, best().string());
+    return {of_best.monitored_metric, of_best.epochs, std::move(parameters)};
+  }
+
+  /// Throws Error when a file cannot be written, or when an included EarlyStop has not had this
+  /// report.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
-    const double error = monitored_metric(report, loss_);
-    const bool improved = is_best(error, least_error_) && (!eligible_ || eligible_(report));
-    const double least = improved ? error : least_error_;
+    const double metric = monitored_metric(report);
+    const bool improved = is_best(metric, best_metric_) && (!eligible_ || eligible_(report));
+    const double best_metric = improved ? metric : best_metric_;
     CheckpointMetadata metadata = metadata_;
     metadata["epoch"] = exact_text(report.epochs);
-    metadata["watched_error"] = exact_text(error);
-    metadata["least_error"] = exact_text(least);
+    metadata["watched_error"] = exact_text(metric);
+    metadata["least_error"] = exact_text(best_metric);
     metadata["seconds"] = exact_text(report.seconds);
     if (now.controller != nullptr) {
       metadata["budget_integral"] = exact_text(now.controller->state().integral);
       metadata["budget_excess"] = exact_text(now.controller->state().excess);
     }
+    if (early_stop_ != nullptr) {
+      detail::require(early_stop_->last_step() == report.step,
+                      "add the EarlyStop to the trainer before the Checkpoints that include it");
+      metadata["early_stop_best"] = exact_text(early_stop_->state().best);
+      metadata["early_stop_since"] = std::to_string(early_stop_->state().since);
+    }
     if (improved) {
       save_checkpoint<Scalar>(best(), {now.evaluated(), now.layout, now.optimizer}, metadata);
-      least_error_ = least;
+      best_metric_ = best_metric;
     }
     save_checkpoint(last(), now, metadata);
     return Continue::yes;
@@ -280,7 +319,7 @@ class Checkpoints final : public Callback<Scalar> {
 
   std::filesystem::path last() const { return folder_ / "last.safetensors"; }
   std::filesystem::path best() const { return folder_ / "best.safetensors"; }
-  double least_error() const { return least_error_; }
+  double best_metric() const { return best_metric_; }
 
  private:
   static std::string exact_text(double value) {
@@ -292,10 +331,10 @@ class Checkpoints final : public Callback<Scalar> {
   }
 
   std::filesystem::path folder_;
-  Loss loss_;
   CheckpointMetadata metadata_;
-  double least_error_;
   std::function<bool(const EpochReport&)> eligible_;
+  const EarlyStop<Scalar>* early_stop_ = nullptr;
+  double best_metric_ = std::numeric_limits<double>::infinity();
 };
 
 GLSTM_END_NAMESPACE

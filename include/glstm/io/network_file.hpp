@@ -24,10 +24,10 @@
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
-#include "glstm/io/usable_network.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
+#include "glstm/nn/network_blocks.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
@@ -179,31 +179,6 @@ inline NetworkFileInfo parse_configuration(const std::string& text, const std::s
   return info;
 }
 
-/// Calls visit(block) for every parameter block of the network that `info` describes; the offsets
-/// are of no meaning. The blocks are those that Network makes, which would have to be allocated
-/// first.
-template <class Visit>
-void for_each_block(const NetworkFileInfo& info, Visit&& visit) {
-  using enum ParameterRole;
-  Index inputs = info.inputs;
-  for (std::size_t l = 0; l < info.hidden.size(); ++l) {
-    const Index H = info.hidden[l];
-    for (const char* half : {".", ".reverse."}) {
-      const std::string prefix = text_of("layer", l, half);
-      visit(ParameterBlock{prefix + "w_ih", 0, 4 * H, inputs, weight});
-      visit(ParameterBlock{prefix + "w_hh", 0, 4 * H, H, weight});
-      visit(ParameterBlock{prefix + "b", 0, 4 * H, 1, bias});
-      for (const std::string& name : info.gate_parameters) {
-        visit(ParameterBlock{prefix + name, 0, H, 1, time_gate});
-      }
-      if (!info.bidirectional) break;
-    }
-    inputs = (info.bidirectional ? 2 : 1) * H;
-  }
-  visit(ParameterBlock{"readout.w", 0, info.outputs, inputs, weight});
-  visit(ParameterBlock{"readout.b", 0, info.outputs, 1, bias});
-}
-
 inline std::string scale_name(const ParameterBlock& block) { return block.name + ".scale"; }
 
 /// The data type in which a block is stored.
@@ -235,7 +210,8 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
     require_dtype(found->second, dtype, where);
     known.insert(name);
   };
-  for_each_block(info, [&](const ParameterBlock& block) {
+  for_each_network_block(info, info.gate_parameters, [&](const auto& name, auto... shape_and_role) {
+    const ParameterBlock block{name, 0, shape_and_role...};
     const std::string_view dtype = stored_dtype(info, block);
     check(block.name, tensor_shape(block), dtype);
     if (dtype == "I8") check(scale_name(block), {block.rows}, info.scalar);
@@ -272,7 +248,7 @@ Tensor rounded_tensor(const Eigen::Map<const Matrix<Scalar>>& weights, const Par
 
 template <TimeGate Gate>
 Safetensors network_tensors(const Network<Gate>& network, const NetworkFileOptions& options) {
-  check_usable(network);
+  network.check_parameters();
   const WeightStorage storage = options.storage;
   Safetensors file;
   for (const ParameterBlock& block : network.layout().blocks()) {
@@ -353,7 +329,7 @@ Network<Gate> network_from(const Safetensors& file, const std::string& source) {
     read_numbers(stored_numbers<Scalar>(file, source, info, block), tensor_in(source, block.name),
                  block_view(network.parameters, block));
   }
-  naming_source(source, [&] { check_usable(network); });
+  naming_source(source, [&] { network.check_parameters(); });
   return network;
 }
 
