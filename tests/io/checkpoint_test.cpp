@@ -288,7 +288,7 @@ TEST_CASE("an early stop must have had the report that checkpoints include") {
   CHECK(folder.files() == 0);
   stop.on_epoch(report_of(1, 9, 2), model.snapshot());
   write();
-  CHECK(glstm::read_safetensors(checkpoints.last()).metadata.at("early_stop_since") == "0");
+  CHECK(glstm::load_safetensors(checkpoints.last()).metadata.at("early_stop_since") == "0");
 }
 
 TEST_CASE("last and best checkpoints are written as the error goes") {
