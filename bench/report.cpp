@@ -74,12 +74,13 @@ void print_shares(const Results& results, std::ostream& out) {
   }
   if (table.empty()) return;
   out << "## What skipping saves\n\n"
-         "Our g-LSTM at (inputs,hidden,steps,batch) = ("
+         "The g-LSTM of glstm at (inputs,hidden,steps,batch) = ("
       << workload
-      << ").\nEven: windows of that share of the sequence, spread evenly; the ends of the sequence "
-         "cut some.\nTrained: the windows of networks trained on sequential MNIST, and about that "
-         "many % updates.\nColumns `x` say how many times faster than our always-open layer, and "
-         "than the best peer: plain LSTMs\nof the same size, which is another model.\n\n";
+      << ").\nEven: windows of this fraction of the sequence, spread evenly; the ends of the "
+         "sequence cut some of them.\nTrained: windows of networks that were trained on sequential "
+         "MNIST, with about this percentage of updates.\nThe columns `x` say how many times faster "
+         "this is than the always-open layer of glstm, and than the best\npeer. Both are plain "
+         "LSTMs of the same size, which is another model.\n\n";
   table.print(out);
 }
 
@@ -155,7 +156,7 @@ void print_memory(const Results& results, std::ostream& out) {
     table.add({key.substr(prefix.size()), number(peak, 0), number(peak - base, 0)});
   }
   out << "## Peak resident memory at the first workload\n\n"
-         "The tape, the data, and what the library itself needs to start.\n\n";
+         "The tape, the data and the memory of the library itself.\n\n";
   table.print(out);
 }
 
@@ -177,23 +178,24 @@ void print_noise(const Results& results, std::ostream& out) {
                            m.topic + ", " + m.workload + (m.peer.empty() ? "" : ", " + m.peer));
     }
   }
-  out << "The program had a processor to itself for " << percent(results.processor_share())
+  out << "The program ran on a processor for " << percent(results.processor_share())
       << " of the time measured.\n";
   if (spreads.empty()) return;
   std::sort(spreads.begin(), spreads.end());
-  out << "Slowest less fastest repetition, in medians: "
+  out << "The difference between the slowest and the fastest repetition, in medians, is "
       << percent(spreads[spreads.size() / 2].first) << " for the middle benchmark, at most "
       << percent(spreads.back().first) << " (" << spreads.back().second << ").\n";
 }
 
 void print_report(const Results& results, std::ostream& out) {
   out << "# Performance\n\n"
-         "One thread unless said, float, flush-to-zero, the same weights and data for all. Before "
-         "it was timed,\nevery library was checked to give the same last hidden state and gradient "
-         "of w_hh. Medians of\nrepetitions in random order, processor time. A training step is "
-         "the forward pass, the loss |h_T|^2 / 2\nand the backward pass to all parameters. "
-         "Nobody was asked for more; oneDNN cannot but compute the\ngradients of the input and of "
-         "the initial state too, and both peers write the outputs of all steps.\n\n";
+         "All measurements use one thread unless a table says otherwise, float, flush-to-zero, and "
+         "the same weights\nand data for all libraries. Before the measurement, every library was "
+         "checked to compute the same last\nhidden state and the same gradient of w_hh. Times are "
+         "processor times, medians of repetitions in random\norder. A training step is the forward "
+         "pass, the loss |h_T|^2 / 2 and the backward pass to all parameters.\noneDNN always "
+         "computes the gradients of the input and of the initial state too, and both peers write "
+         "the\noutputs of all steps.\n\n";
   print_machine(results, out);
   print_sequences(results, "training step", out);
   print_sequences(results, "inference", out);

@@ -1,14 +1,14 @@
-// The parts of the performance suite, as main.cpp puts them together.
+// The parts of the performance suite.
 #pragma once
 
 namespace glstm::bench {
 
-/// `quick` shortens sequences so that the whole suite runs in seconds; figures are then rough.
+/// `quick` shortens sequences so that the whole suite runs in seconds; its results are rough.
 struct SuiteOptions {
   bool quick = false;
 };
 
-/// Throws Error, naming peer and workload, where a peer's result is not ours.
+/// Throws Error, naming the peer and the workload, if a peer computes another result than glstm.
 void check_peers(const SuiteOptions& options);
 
 void add_sequence_benchmarks(const SuiteOptions& options);
@@ -17,11 +17,11 @@ void add_streaming_benchmarks(const SuiteOptions& options);
 void add_thread_benchmarks(const SuiteOptions& options);
 void add_limit_benchmarks();
 
-/// Notes what the figures depend on (compiler, BLAS, ...) in the benchmark's JSON context.
+/// Records what the results depend on (compiler, BLAS, ...) in the JSON context of the benchmark.
 void describe_machine();
 
-/// Measures peak memory and notes it in the JSON context. To be called before anything else has
-/// used much memory or started threads.
+/// Measures peak memory and records it in the JSON context. Call it before anything else has used
+/// much memory or started threads.
 void measure_memory(const SuiteOptions& options);
 
 }  // namespace glstm::bench
