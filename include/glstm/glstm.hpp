@@ -40,3 +40,5 @@
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
 #include "glstm/version.hpp"
+
+#include "glstm/compiled.hpp"  // last: of all the above

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "exchange/exported_networks.hpp"
+#include "glstm/compiled.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/exchange/export_header.hpp"
 #include "glstm/io/atomic_file.hpp"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "exchange/exported_networks.hpp"
+#include "glstm/compiled.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/exchange/onnx.hpp"
 #include "glstm/io/atomic_file.hpp"

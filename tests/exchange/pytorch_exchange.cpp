@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "exchange/pytorch_case.hpp"
+#include "glstm/compiled.hpp"
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
 
