@@ -126,27 +126,7 @@ class Network {
   Vector<Scalar> parameters;  ///< laid out as layout() says; zero until initialize()
 
   /// Throws Error if a size is not positive or an option is out of range.
-  explicit Network(const Options& options) : options_(options) {
-    detail::require(!options.hidden.empty(), "a network needs at least one layer");
-    detail::require(options.gates.size() == 1 || options.gates.size() == options.hidden.size(),
-                    "there must be gate options for one layer or for all ", options.hidden.size(),
-                    ", got ", options.gates.size());
-    Index inputs = options.inputs;
-    for (std::size_t l = 0; l < options.hidden.size(); ++l) {
-      const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
-      for (const char* half : {".", ".reverse."}) {
-        layers_.emplace_back(layout_, detail::text_of("layer", l, half), inputs, options.hidden[l],
-                             gate, options.time_origin);
-        if (!options.bidirectional) break;
-      }
-      inputs = directions() * options.hidden[l];
-    }
-    readout_.emplace(layout_, "readout.", inputs, options.outputs);
-    parameters.setZero(layout_.size());
-    // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
-    Rng rng(0);
-    initialize_gates({.start = 0, .end = 1}, rng, parameters);
-  }
+  explicit Network(const Options& options);
 
   const Options& options() const { return options_; }
   const ParameterLayout& layout() const { return layout_; }
@@ -235,10 +215,7 @@ class Network {
 
   /// The loss on a batch, without a gradient.
   Evaluation evaluate(const LabelledBatch<Scalar>& batch, Tape& tape, Path path = Path::scheduled,
-                      const NetworkState<Scalar>* initial = nullptr) const {
-    forward(batch.input, tape, Keep::nothing, path, initial);
-    return evaluation(batch, mean_counts(batch.input.timing), tape);
-  }
+                      const NetworkState<Scalar>* initial = nullptr) const;
 
   /// Adds the gradient of  task loss + budget_weight * budget  to `gradient`, whose layout is that
   /// of the parameters. Only time-gate parameters feel the budget.
@@ -251,25 +228,7 @@ class Network {
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
                           Vector<Scalar>& gradient, Path path = Path::scheduled,
                           const std::optional<MeanCounts>& whole = {},
-                          const NetworkState<Scalar>* initial = nullptr) const {
-    layout_.check(gradient, "a gradient");
-    forward(batch.input, tape, Keep::tape, path, initial);
-    const Timing& timing = batch.input.timing;
-    const MeanCounts counts = whole ? *whole : mean_counts(timing);
-    const Evaluation result = evaluation(batch, counts, tape);
-
-    const double open_share_unit = static_cast<double>(counts.valid_steps * neurons());
-    const Scalar budget_gradient =
-        static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
-    readout_->backward(parameters, read_states(tape), tape.dreadout, tape.dhidden, gradient);
-
-    // From the last layer down; dhidden is the gradient of what the layer handed on.
-    for (std::size_t l = depth(); l-- > 0;) {
-      layer_backward(l, timing, budget_gradient, tape, gradient);
-      if (l > 0) tape.dhidden.swap(tape.dinput);
-    }
-    return result;
-  }
+                          const NetworkState<Scalar>* initial = nullptr) const;
 
   /// Mends time-gate parameters that an optimiser step from `before` has made unusable: scales
   /// never reach zero or change sign. To be called after every step.
@@ -278,27 +237,7 @@ class Network {
   }
 
  private:
-  void draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
-    const double memory = initial.longest_memory;
-    detail::require(memory == 0 || (memory >= 2 && std::isfinite(memory)),
-                    "longest_memory must be 0 or at least 2 steps, got ", memory);
-    for (const Layer<Gate>& layer : layers_) {
-      const Index H = layer.hidden(), I = layer.inputs();
-      LstmGradients<Scalar> blocks = layer.gradients(drawn);  // writable views
-      fill_glorot(blocks.dWx, I, H, rng);
-      for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
-      blocks.db.setZero();
-      blocks.db.segment(H, H).setConstant(Scalar(initial.forget_bias));
-      for (Index j = 0; memory > 0 && j < H; ++j) {
-        blocks.db(H + j) = static_cast<Scalar>(std::log(rng.uniform(1, memory - 1)));
-        blocks.db(j) = -blocks.db(H + j);
-      }
-    }
-    auto w = block_view(drawn, layout_.find("readout.w"));
-    fill_glorot(w, w.cols(), w.rows(), rng);
-    block_view(drawn, layout_.find("readout.b")).setZero();
-    initialize_gates(initial.gates, rng, drawn);
-  }
+  void draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const;
 
   void initialize_gates(const GateSpread& spread, Rng& rng, Vector<Scalar>& drawn) const {
     for (const Layer<Gate>& layer : layers_) {
@@ -331,31 +270,7 @@ class Network {
   }
 
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
-               const NetworkState<Scalar>* initial) const {
-    check(input);
-    if (initial != nullptr) check_state(*initial, input.batch());
-    tape.layers.resize(layers_.size());
-    tape.final_states.resize(layers_.size());
-    tape.outputs.resize(depth());
-    if (options_.bidirectional) tape.reversed_timing = detail::reverse_timing(input.timing);
-    for (std::size_t l = 0; l < depth(); ++l) {
-      const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
-      if (options_.bidirectional) {
-        forward_both_ways(l, x, input.timing, tape, keep, path);
-        continue;
-      }
-      layers_[l].forward(parameters, x, input.timing, initial != nullptr ? &(*initial)[l] : nullptr,
-                         tape.final_states[l], hands_on_every_step(l) ? &tape.outputs[l] : nullptr,
-                         tape.layers[l], keep, path);
-    }
-    if (options_.bidirectional && options_.readout == Readout::last_step) {
-      const Index H = options_.hidden.back();
-      tape.final_hidden.resize(input.batch(), 2 * H);
-      tape.final_hidden << tape.final_states[place(depth() - 1, 0)].h,
-          tape.final_states[place(depth() - 1, 1)].h;
-    }
-    readout_->forward(parameters, read_states(tape), tape.readout);
-  }
+               const NetworkState<Scalar>* initial) const;
 
   void forward_both_ways(std::size_t l, const Matrix<Scalar>& x, const Timing& timing, Tape& tape,
                          Keep keep, Path path) const {
@@ -430,6 +345,111 @@ class Network {
   std::vector<Layer<Gate>> layers_;
   std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
 };
+
+template <TimeGate Gate_>
+Network<Gate_>::Network(const Options& options) : options_(options) {
+  detail::require(!options.hidden.empty(), "a network needs at least one layer");
+  detail::require(options.gates.size() == 1 || options.gates.size() == options.hidden.size(),
+                  "there must be gate options for one layer or for all ", options.hidden.size(),
+                  ", got ", options.gates.size());
+  Index inputs = options.inputs;
+  for (std::size_t l = 0; l < options.hidden.size(); ++l) {
+    const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
+    for (const char* half : {".", ".reverse."}) {
+      layers_.emplace_back(layout_, detail::text_of("layer", l, half), inputs, options.hidden[l],
+                           gate, options.time_origin);
+      if (!options.bidirectional) break;
+    }
+    inputs = directions() * options.hidden[l];
+  }
+  readout_.emplace(layout_, "readout.", inputs, options.outputs);
+  parameters.setZero(layout_.size());
+  // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
+  Rng rng(0);
+  initialize_gates({.start = 0, .end = 1}, rng, parameters);
+}
+
+template <TimeGate Gate_>
+Evaluation Network<Gate_>::evaluate(const LabelledBatch<Scalar>& batch, Tape& tape, Path path,
+                                    const NetworkState<Scalar>* initial) const {
+  forward(batch.input, tape, Keep::nothing, path, initial);
+  return evaluation(batch, mean_counts(batch.input.timing), tape);
+}
+
+template <TimeGate Gate_>
+Evaluation Network<Gate_>::add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight,
+                                        Tape& tape, Vector<Scalar>& gradient, Path path,
+                                        const std::optional<MeanCounts>& whole,
+                                        const NetworkState<Scalar>* initial) const {
+  layout_.check(gradient, "a gradient");
+  forward(batch.input, tape, Keep::tape, path, initial);
+  const Timing& timing = batch.input.timing;
+  const MeanCounts counts = whole ? *whole : mean_counts(timing);
+  const Evaluation result = evaluation(batch, counts, tape);
+
+  const double open_share_unit = static_cast<double>(counts.valid_steps * neurons());
+  const Scalar budget_gradient =
+      static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
+  readout_->backward(parameters, read_states(tape), tape.dreadout, tape.dhidden, gradient);
+
+  // From the last layer down; dhidden is the gradient of what the layer handed on.
+  for (std::size_t l = depth(); l-- > 0;) {
+    layer_backward(l, timing, budget_gradient, tape, gradient);
+    if (l > 0) tape.dhidden.swap(tape.dinput);
+  }
+  return result;
+}
+
+template <TimeGate Gate_>
+void Network<Gate_>::draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
+  const double memory = initial.longest_memory;
+  detail::require(memory == 0 || (memory >= 2 && std::isfinite(memory)),
+                  "longest_memory must be 0 or at least 2 steps, got ", memory);
+  for (const Layer<Gate>& layer : layers_) {
+    const Index H = layer.hidden(), I = layer.inputs();
+    LstmGradients<Scalar> blocks = layer.gradients(drawn);  // writable views
+    fill_glorot(blocks.dWx, I, H, rng);
+    for (Index g = 0; g < 4; ++g) fill_orthogonal(blocks.dWh.middleRows(g * H, H), rng);
+    blocks.db.setZero();
+    blocks.db.segment(H, H).setConstant(Scalar(initial.forget_bias));
+    for (Index j = 0; memory > 0 && j < H; ++j) {
+      blocks.db(H + j) = static_cast<Scalar>(std::log(rng.uniform(1, memory - 1)));
+      blocks.db(j) = -blocks.db(H + j);
+    }
+  }
+  auto w = block_view(drawn, layout_.find("readout.w"));
+  fill_glorot(w, w.cols(), w.rows(), rng);
+  block_view(drawn, layout_.find("readout.b")).setZero();
+  initialize_gates(initial.gates, rng, drawn);
+}
+
+template <TimeGate Gate_>
+void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
+                             const NetworkState<Scalar>* initial) const {
+  check(input);
+  if (initial != nullptr) check_state(*initial, input.batch());
+  tape.layers.resize(layers_.size());
+  tape.final_states.resize(layers_.size());
+  tape.outputs.resize(depth());
+  if (options_.bidirectional) tape.reversed_timing = detail::reverse_timing(input.timing);
+  for (std::size_t l = 0; l < depth(); ++l) {
+    const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
+    if (options_.bidirectional) {
+      forward_both_ways(l, x, input.timing, tape, keep, path);
+      continue;
+    }
+    layers_[l].forward(parameters, x, input.timing, initial != nullptr ? &(*initial)[l] : nullptr,
+                       tape.final_states[l], hands_on_every_step(l) ? &tape.outputs[l] : nullptr,
+                       tape.layers[l], keep, path);
+  }
+  if (options_.bidirectional && options_.readout == Readout::last_step) {
+    const Index H = options_.hidden.back();
+    tape.final_hidden.resize(input.batch(), 2 * H);
+    tape.final_hidden << tape.final_states[place(depth() - 1, 0)].h,
+        tape.final_states[place(depth() - 1, 1)].h;
+  }
+  readout_->forward(parameters, read_states(tape), tape.readout);
+}
 
 namespace detail {
 

@@ -139,25 +139,7 @@ class Trainer {
   /// Keeps references to the network, the optimiser and the group; null: this process alone. Throws
   /// Error if an option is out of range.
   Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
-          ProcessGroup* group = nullptr)
-      : network_(network),
-        optimizer_(optimizer),
-        options_(std::move(options)),
-        workers_(options_.threads, options_.shards, group) {
-    using detail::require;
-    require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
-    require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
-    require(options_.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
-            options_.reports_per_epoch);
-    require(options_.max_steps >= 0, "max_steps must not be negative, got ", options_.max_steps);
-    require(std::isfinite(options_.seconds_before) && options_.seconds_before >= 0,
-            "seconds_before must be finite and not negative, got ", options_.seconds_before);
-    require(options_.clip_norm > 0, "clip_norm must be positive, got ", options_.clip_norm);
-    require(std::isfinite(options_.weight_noise) && options_.weight_noise >= 0,
-            "weight_noise must be finite and not negative, got ", options_.weight_noise);
-    require(std::isfinite(options_.budget_weight) && options_.budget_weight >= 0,
-            "budget_weight must be finite and not negative, got ", options_.budget_weight);
-  }
+          ProcessGroup* group = nullptr);
 
   /// Adds a listener, which must live as long as the trainer.
   Trainer& add_callback(Callback<Scalar>& callback) {
@@ -194,36 +176,7 @@ class Trainer {
   /// the optimiser's state is not taken back. Throws Error, before the first step, when the average
   /// is that of another number of parameters. With a group, throws Error in all of its processes
   /// when, at the start or a report, they do not have the same parameters.
-  EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
-    const Index batch_size = std::min(options_.batch, training.size());
-    detail::require(batch_size >= 1, "there are no samples to train on");
-    carried_.reset();
-    observed_.assign(1, OpCounts());
-    share_ = workers_.share(batch_size);
-    std::vector<Index> order;
-    return run(
-        training.size() / batch_size, validation != nullptr ? validation->size() : 0,
-        [&](Index epoch) {
-          Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
-          order = rng.permutation(training.size());
-        },
-        [&](Index s) {
-          if (share_.size() == 0) {
-            batch_ = {};
-            return;
-          }
-          const Index first = s * batch_size + share_.begin();
-          training.load(std::span(order).subspan(static_cast<std::size_t>(first),
-                                                 static_cast<std::size_t>(share_.size())),
-                        batch_);
-        },
-        [&](EpochReport& report) {
-          if (validation == nullptr) return;
-          report.validation = with_average([&](const auto& n) {
-            return evaluate(n, *validation, 500, options_.threads, &group());
-          });
-        });
-  }
+  EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr);
 
   /// Trains on streams by truncated backpropagation through time: a step on each chunk of
   /// `chunk_steps` steps in turn, which starts from the state that the chunk before has left, as a
@@ -233,34 +186,7 @@ class Trainer {
   ///
   /// Throws Error where `fit` does, and unless the network answers every step.
   EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
-                          const StreamSource<Scalar>* validation = nullptr) {
-    detail::require(network_.options().readout == Readout::every_step,
-                    "streams are answered step by step: the network needs Readout::every_step");
-    detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
-    detail::require(training.steps() >= 1, "there are no steps to train on");
-    const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
-    observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
-    return run(
-        chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
-        [&](Index s) {
-          const Index first = s * chunk_steps;
-          load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
-          share_ = workers_.share(streams_.input.batch());
-          if (share_.size() == streams_.input.batch()) {
-            std::swap(streams_, batch_);
-          } else if (share_.size() > 0) {
-            copy_samples(streams_, share_.begin(), share_.size(), batch_);
-          } else {
-            batch_ = {};
-          }
-          if (!carried_) carried_ = network_.zero_state(share_.size());
-        },
-        [&](EpochReport& report) {
-          if (validation == nullptr) return;
-          report.validation = with_average(
-              [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
-        });
-  }
+                          const StreamSource<Scalar>* validation = nullptr);
 
  private:
   /// The loop of both: begin(epoch) before the steps of an epoch, load(step of the epoch) writes
@@ -467,5 +393,90 @@ class Trainer {
       observed_;  // of the last steps: one of batches, a pass of chunks of streams
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
+
+template <TimeGate Gate>
+Trainer<Gate>::Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
+                       ProcessGroup* group)
+    : network_(network),
+      optimizer_(optimizer),
+      options_(std::move(options)),
+      workers_(options_.threads, options_.shards, group) {
+  using detail::require;
+  require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
+  require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
+  require(options_.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
+          options_.reports_per_epoch);
+  require(options_.max_steps >= 0, "max_steps must not be negative, got ", options_.max_steps);
+  require(std::isfinite(options_.seconds_before) && options_.seconds_before >= 0,
+          "seconds_before must be finite and not negative, got ", options_.seconds_before);
+  require(options_.clip_norm > 0, "clip_norm must be positive, got ", options_.clip_norm);
+  require(std::isfinite(options_.weight_noise) && options_.weight_noise >= 0,
+          "weight_noise must be finite and not negative, got ", options_.weight_noise);
+  require(std::isfinite(options_.budget_weight) && options_.budget_weight >= 0,
+          "budget_weight must be finite and not negative, got ", options_.budget_weight);
+}
+
+template <TimeGate Gate>
+EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation) {
+  const Index batch_size = std::min(options_.batch, training.size());
+  detail::require(batch_size >= 1, "there are no samples to train on");
+  carried_.reset();
+  observed_.assign(1, OpCounts());
+  share_ = workers_.share(batch_size);
+  std::vector<Index> order;
+  return run(
+      training.size() / batch_size, validation != nullptr ? validation->size() : 0,
+      [&](Index epoch) {
+        Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
+        order = rng.permutation(training.size());
+      },
+      [&](Index s) {
+        if (share_.size() == 0) {
+          batch_ = {};
+          return;
+        }
+        const Index first = s * batch_size + share_.begin();
+        training.load(std::span(order).subspan(static_cast<std::size_t>(first),
+                                               static_cast<std::size_t>(share_.size())),
+                      batch_);
+      },
+      [&](EpochReport& report) {
+        if (validation == nullptr) return;
+        report.validation = with_average([&](const auto& n) {
+          return evaluate(n, *validation, 500, options_.threads, &group());
+        });
+      });
+}
+
+template <TimeGate Gate>
+EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
+                                       const StreamSource<Scalar>* validation) {
+  detail::require(network_.options().readout == Readout::every_step,
+                  "streams are answered step by step: the network needs Readout::every_step");
+  detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
+  detail::require(training.steps() >= 1, "there are no steps to train on");
+  const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
+  observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
+  return run(
+      chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
+      [&](Index s) {
+        const Index first = s * chunk_steps;
+        load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
+        share_ = workers_.share(streams_.input.batch());
+        if (share_.size() == streams_.input.batch()) {
+          std::swap(streams_, batch_);
+        } else if (share_.size() > 0) {
+          copy_samples(streams_, share_.begin(), share_.size(), batch_);
+        } else {
+          batch_ = {};
+        }
+        if (!carried_) carried_ = network_.zero_state(share_.size());
+      },
+      [&](EpochReport& report) {
+        if (validation == nullptr) return;
+        report.validation = with_average(
+            [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
+      });
+}
 
 GLSTM_END_NAMESPACE
