@@ -139,8 +139,9 @@ elseif(CASE STREQUAL "find_package_compiled")
     file(GLOB_RECURSE object ${folder}/build/main.cpp.o ${folder}/build/*main.cpp.o)
     list(GET object 0 object)
     run(${NM} -C ${object})
-    expect("symbols" "${output}" " U glstm::[^\n]*::draw")
-    expect("symbols" "${output}" NOT " [TW] glstm::[^\n]*::(draw|forward|add_gradient)\\(")
+    expect("symbols" "${output}" " U glstm::[^\n]*::(initialize|draw)\\(")
+    expect("symbols" "${output}" NOT
+           " [TW] glstm::[^\n]*::(draw|forward|add_gradient)\\(")
   endif()
 
 elseif(CASE MATCHES "^find_package")
