@@ -1,10 +1,10 @@
 // Peak memory of a training step, each in a process of its own.
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
 #include <functional>
 
 #include "glstm_sequence.hpp"
+#include "markdown.hpp"
 #include "suite.hpp"
 
 #ifdef __linux__
@@ -18,7 +18,7 @@ namespace glstm::bench {
 #ifdef __linux__
 namespace {
 
-/// Runs `work` in a forked process and notes the most memory it had resident.
+/// Runs `work` in a forked process and records its peak resident memory.
 void measure(const std::string& name, const std::function<void()>& work) {
   const pid_t child = fork();
   if (child == 0) {
@@ -34,9 +34,8 @@ void measure(const std::string& name, const std::function<void()>& work) {
   if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
     throw Error("cannot measure the memory of " + name);
   }
-  char megabytes[32];
-  std::snprintf(megabytes, sizeof megabytes, "%.1f", static_cast<double>(usage.ru_maxrss) / 1024);
-  benchmark::AddCustomContext("memory/" + name, megabytes);
+  benchmark::AddCustomContext("memory/" + name,
+                              number(static_cast<double>(usage.ru_maxrss) / 1024, 1));
 }
 
 }  // namespace

@@ -157,28 +157,7 @@ class OneDnnSequence final : public SequencePeer {
     // The zero initial state is spelled out: left out, oneDNN 2.6.3 gets the gradient of w_hh
     // wrong.
     const auto forward = sizes_.forward(dnnl::prop_kind::forward_training, sizes_.state);
-    const dnnl::lstm_backward::primitive_desc backward(
-        {dnnl::prop_kind::backward,
-         dnnl::rnn_direction::unidirectional_left2right,
-         sizes_.x,
-         sizes_.state,
-         sizes_.state,
-         sizes_.any_w_ih,
-         sizes_.any_w_hh,
-         sizes_.b,
-         sizes_.outputs,
-         sizes_.state,
-         sizes_.state,
-         sizes_.x,
-         sizes_.state,
-         sizes_.state,
-         sizes_.w_ih,
-         sizes_.w_hh,
-         sizes_.b,
-         sizes_.outputs,
-         sizes_.state,
-         sizes_.state},
-        cpu(), forward);
+    const auto backward = backward_description(forward);
     forward_ = dnnl::lstm_forward(forward);
     backward_ = dnnl::lstm_backward(backward);
     dw_ih_ = memory(sizes_.w_ih, cpu());
@@ -197,7 +176,38 @@ class OneDnnSequence final : public SequencePeer {
         {DNNL_ARG_DST_ITER, h_},
         {DNNL_ARG_DST_ITER_C, c_},
         {DNNL_ARG_WORKSPACE, memory(forward.workspace_desc(), cpu())}};
-    backward_arguments_ = forward_arguments_;
+    backward_arguments_ = backward_arguments(backward);
+  }
+
+  dnnl::lstm_backward::primitive_desc backward_description(
+      const dnnl::lstm_forward::primitive_desc& forward) const {
+    return {{dnnl::prop_kind::backward,
+             dnnl::rnn_direction::unidirectional_left2right,
+             sizes_.x,
+             sizes_.state,
+             sizes_.state,
+             sizes_.any_w_ih,
+             sizes_.any_w_hh,
+             sizes_.b,
+             sizes_.outputs,
+             sizes_.state,
+             sizes_.state,
+             sizes_.x,
+             sizes_.state,
+             sizes_.state,
+             sizes_.w_ih,
+             sizes_.w_hh,
+             sizes_.b,
+             sizes_.outputs,
+             sizes_.state,
+             sizes_.state},
+            cpu(),
+            forward};
+  }
+
+  /// Returns the arguments of the forward pass and what the backward pass needs besides.
+  Arguments backward_arguments(const dnnl::lstm_backward::primitive_desc& backward) {
+    Arguments arguments = forward_arguments_;
     const Arguments more = {
         {DNNL_ARG_WEIGHTS_LAYER, in_format(weights_.w_ih, backward.weights_layer_desc())},
         {DNNL_ARG_WEIGHTS_ITER, in_format(weights_.w_hh, backward.weights_iter_desc())},
@@ -210,7 +220,8 @@ class OneDnnSequence final : public SequencePeer {
         {DNNL_ARG_DIFF_DST_LAYER, zeros(sizes_.outputs)},
         {DNNL_ARG_DIFF_DST_ITER, dh_},
         {DNNL_ARG_DIFF_DST_ITER_C, zeros(sizes_.state)}};
-    for (const auto& [key, value] : more) backward_arguments_[key] = value;
+    for (const auto& [key, value] : more) arguments[key] = value;
+    return arguments;
   }
 
   Index hidden_, units_, batch_;

@@ -6,15 +6,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <iomanip>
 #include <iostream>
 #include <thread>
 #include <vector>
 
 #include "glstm/distributed/mpi_group.hpp"
 #include "glstm/glstm.hpp"
+#include "markdown.hpp"
+#include "median.hpp"
 
 using namespace glstm;
+using bench::median, bench::number;
 
 namespace {
 
@@ -22,11 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// Waits for all without using a core, which MPI's own waiting does.
@@ -56,7 +53,7 @@ class Training {
     const Index batch = 128 * group.size();
     TrainerOptions options{.batch = batch, .epochs = steps + 2, .max_steps = 2};
     Trainer<Gate>(network, optimizer, options, &group).fit(task_);  // memory is there from then on
-    options.max_steps = 2 + steps;
+    options.max_steps = steps;
     Trainer<Gate> trainer(network, optimizer, options, &group);
     return static_cast<double>(batch * steps) / trainer.fit(task_).seconds;
   }
@@ -95,11 +92,10 @@ void measure(const char* name, MpiGroup& group, Index sequence, double open_shar
     together.push_back(shared / one);
   }
   if (group.rank() > 0) return;
-  std::cout << std::fixed << std::setprecision(0) << "| " << name << " | " << median(alone_rates)
-            << std::setprecision(2) << " | " << median(together) << " | "
-            << *std::min_element(together.begin(), together.end()) << "-"
-            << *std::max_element(together.begin(), together.end()) << " | " << median(at_once)
-            << " |\n";
+  const auto [least, most] = std::minmax_element(together.begin(), together.end());
+  std::cout << "| " << name << " | " << number(median(alone_rates), 0) << " | "
+            << number(median(together), 2) << " | " << number(*least, 2) << "-" << number(*most, 2)
+            << " | " << number(median(at_once), 2) << " |\n";
 }
 
 /// Microseconds of adding up so many numbers over all processes.
@@ -132,7 +128,7 @@ int main(int argc, char** argv) {
   if (group.rank() == 0) std::cout << "\n| all-reduce of floats | microseconds |\n|---|---|\n";
   for (const int count : {1, 1'000, 50'000, 1'000'000, 10'000'000}) {
     const double time = sum_time(group, static_cast<std::size_t>(count));
-    if (group.rank() == 0) std::cout << "| " << count << " | " << time << " |\n";
+    if (group.rank() == 0) std::cout << "| " << count << " | " << number(time, 2) << " |\n";
   }
   return 0;
 }

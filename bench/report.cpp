@@ -2,174 +2,21 @@
 //
 //   bench_report <bench.json> <bench.md>
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <fstream>
 #include <iostream>
-#include <limits>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "markdown.hpp"
+#include "results.hpp"
 
 namespace {
 
-using nlohmann::json;
-
-std::string number(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
-/// About three significant digits.
-std::string short_number(double value) {
-  return number(value, value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-std::string percent(double share) { return short_number(100 * share) + " %"; }
-
-/// A Markdown table whose columns are padded, so that it reads well in a terminal too.
-class Table {
- public:
-  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
-
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  bool empty() const { return rows_.size() == 1; }
-
-  void print(std::ostream& out) const {
-    std::vector<std::size_t> widths(rows_[0].size(), 3);
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      for (std::size_t i = 0; i < widths.size(); ++i) {
-        const std::string padding(widths[i] - rows_[r][i].size(), ' ');
-        out << "| " << (i == 0 ? rows_[r][i] + padding : padding + rows_[r][i]) << ' ';
-      }
-      out << "|\n";
-      if (r > 0) continue;
-      for (std::size_t i = 0; i < widths.size(); ++i) {
-        out << "|" << (i == 0 ? ':' : '-') << std::string(widths[i], '-') << (i == 0 ? '-' : ':');
-      }
-      out << "|\n";
-    }
-    out << "\n";
-  }
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
-
-/// All repetitions of one benchmark, called topic/workload/peer or topic/workload.
-struct Measurement {
-  std::string topic, workload, peer;
-  std::vector<double> nanoseconds;
-  json counters;
-
-  double median() const {
-    std::vector<double> sorted = nanoseconds;
-    std::sort(sorted.begin(), sorted.end());
-    const std::size_t middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  }
-  double milliseconds() const { return median() / 1e6; }
-
-  /// Distance of the slowest repetition from the fastest, in medians.
-  double spread() const {
-    const auto [least, most] = std::minmax_element(nanoseconds.begin(), nanoseconds.end());
-    return (*most - *least) / median();
-  }
-};
-
-bool is_ours(const std::string& peer) { return peer.rfind("glstm", 0) == 0; }
-
-class Results {
- public:
-  explicit Results(const json& file) : context_(file.at("context")) {
-    std::map<int, Measurement> by_registration;  // repetitions run, and are written, at random
-    for (const json& run : file.at("benchmarks")) {
-      if (run.at("run_type") != "iteration" || run.value("error_occurred", false)) continue;
-      Measurement& measurement = by_registration[run.at("family_index").get<int>()];
-      std::string run_name = run.at("run_name");
-      const bool threads = run_name.ends_with("/real_time");
-      std::istringstream name(run_name.substr(0, run_name.rfind(threads ? "/real_" : "/process_")));
-      std::getline(name, measurement.topic, '/');
-      std::getline(name, measurement.workload, '/');
-      std::getline(name, measurement.peer);
-      const std::string unit = run.at("time_unit");
-      const double scale = unit == "ms" ? 1e6 : unit == "us" ? 1e3 : unit == "s" ? 1e9 : 1;
-      const double cpu = scale * run.at("cpu_time").get<double>();
-      const double real = scale * run.at("real_time").get<double>();
-      // Processor time of all threads: what else runs on the machine does not count, and no peer
-      // can hide work in another thread. Where threads are the topic, real time.
-      measurement.nanoseconds.push_back(threads ? real : cpu);
-      measurement.counters = run;
-      if (threads) continue;
-      cpu_ += cpu * run.at("iterations").get<double>();
-      real_ += real * run.at("iterations").get<double>();
-    }
-    for (auto& [index, measurement] : by_registration) all_.push_back(std::move(measurement));
-  }
-
-  const std::vector<Measurement>& all() const { return all_; }
-  const json& context() const { return context_; }
-
-  /// Processor time as a share of real time; below 1 the program had to wait for others.
-  double processor_share() const { return cpu_ / real_; }
-
-  const Measurement* find(const std::string& topic, const std::string& workload,
-                          const std::string& peer = "") const {
-    for (const Measurement& m : all_) {
-      if (m.topic == topic && m.workload == workload && m.peer == peer) return &m;
-    }
-    return nullptr;
-  }
-
-  /// The different values of a member among the measurements of a topic, in order.
-  std::vector<std::string> values(const std::string& topic,
-                                  std::string Measurement::*member) const {
-    std::vector<std::string> result;
-    for (const Measurement& m : all_) {
-      if (m.topic == topic && std::find(result.begin(), result.end(), m.*member) == result.end()) {
-        result.push_back(m.*member);
-      }
-    }
-    return result;
-  }
-
-  /// Ours first.
-  std::vector<std::string> peers(const std::string& topic) const {
-    std::vector<std::string> result = values(topic, &Measurement::peer);
-    std::stable_partition(result.begin(), result.end(), is_ours);
-    return result;
-  }
-
-  /// The fastest of the others.
-  const Measurement* best_peer(const std::string& topic, const std::string& workload) const {
-    const Measurement* best = nullptr;
-    for (const Measurement& m : all_) {
-      if (m.topic != topic || m.workload != workload || is_ours(m.peer)) continue;
-      if (best == nullptr || m.median() < best->median()) best = &m;
-    }
-    return best;
-  }
-
-  /// Floating-point operations per nanosecond.
-  std::optional<double> peak() const {
-    const Measurement* m = find("limits", "FMA peak");
-    if (m == nullptr) return std::nullopt;
-    return m->counters.at("flops").get<double>() / m->median();
-  }
-
- private:
-  json context_;
-  std::vector<Measurement> all_;
-  double cpu_ = 0, real_ = 0;
-};
+using namespace glstm::bench;
 
 std::string ratio(const Measurement* slow, const Measurement* fast) {
   return slow == nullptr || fast == nullptr ? "" : short_number(slow->median() / fast->median());
@@ -321,6 +168,24 @@ void print_machine(const Results& results, std::ostream& out) {
   out << "\n";
 }
 
+/// Prints how undisturbed the measurement was.
+void print_noise(const Results& results, std::ostream& out) {
+  std::vector<std::pair<double, std::string>> spreads;
+  for (const Measurement& m : results.all()) {
+    if (m.nanoseconds.size() > 1) {
+      spreads.emplace_back(m.spread(),
+                           m.topic + ", " + m.workload + (m.peer.empty() ? "" : ", " + m.peer));
+    }
+  }
+  out << "The program had a processor to itself for " << percent(results.processor_share())
+      << " of the time measured.\n";
+  if (spreads.empty()) return;
+  std::sort(spreads.begin(), spreads.end());
+  out << "Slowest less fastest repetition, in medians: "
+      << percent(spreads[spreads.size() / 2].first) << " for the middle benchmark, at most "
+      << percent(spreads.back().first) << " (" << spreads.back().second << ").\n";
+}
+
 void print_report(const Results& results, std::ostream& out) {
   out << "# Performance\n\n"
          "One thread unless said, float, flush-to-zero, the same weights and data for all. Before "
@@ -337,21 +202,7 @@ void print_report(const Results& results, std::ostream& out) {
   print_threads(results, out);
   print_limits(results, out);
   print_memory(results, out);
-
-  std::vector<std::pair<double, std::string>> spreads;
-  for (const Measurement& m : results.all()) {
-    if (m.nanoseconds.size() > 1) {
-      spreads.emplace_back(m.spread(),
-                           m.topic + ", " + m.workload + (m.peer.empty() ? "" : ", " + m.peer));
-    }
-  }
-  out << "The program had a processor to itself for " << percent(results.processor_share())
-      << " of the time measured.\n";
-  if (spreads.empty()) return;
-  std::sort(spreads.begin(), spreads.end());
-  out << "Slowest less fastest repetition, in medians: "
-      << percent(spreads[spreads.size() / 2].first) << " for the middle benchmark, at most "
-      << percent(spreads.back().first) << " (" << spreads.back().second << ").\n";
+  print_noise(results, out);
 }
 
 }  // namespace

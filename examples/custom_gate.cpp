@@ -1,8 +1,13 @@
-// A time gate of one's own: a raised cosine, which opens and closes without a jump. Its gradient
-// and its windows are checked, then it is trained on the adding task beside the Gaussian gate.
-#include <chrono>
+// A time gate of your own: a raised cosine, which opens and closes without a jump. The program
+// checks its gradient and its windows, streams it, widens it under a curriculum, and trains it on
+// the adding task beside the Gaussian gate.
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <iostream>
+#include <limits>
 #include <numbers>
+#include <vector>
 
 #include "glstm/glstm.hpp"
 #include "glstm/testing/gradient_check.hpp"
@@ -33,6 +38,8 @@ class RaisedCosineGate {
   }
 
   Index size() const { return parameters_.rows(); }
+  Scalar mu(Index j) const { return parameters_(j, 0); }
+  Scalar reach(Index j) const { return parameters_(j, 1); }
 
   bool is_open(Index j, Scalar t) const { return std::abs(place(j, t)) < 1; }
 
@@ -44,14 +51,14 @@ class RaisedCosineGate {
   std::array<Scalar, 2> openness_gradient(Index j, Scalar t) const {
     if (!is_open(j, t)) return {0, 0};
     const Scalar u = place(j, t);
-    const Scalar dmu = pi * std::sin(pi * u) / (2 * parameters_(j, 1));
+    const Scalar dmu = pi * std::sin(pi * u) / (2 * reach(j));
     return {dmu, dmu * u};
   }
 
   /// The only window of neuron j, unless it has closed before t.
   Window<Real> next_window(Index j, Real t) const {
-    const Real mu = parameters_(j, 0), reach = std::abs(parameters_(j, 1));
-    return mu + reach < t ? Window<Real>::never() : Window<Real>{mu - reach, mu + reach};
+    const Window<Real> window{mu(j) - std::abs(reach(j)), mu(j) + std::abs(reach(j))};
+    return window.close < t ? Window<Real>::never() : window;
   }
 
   /// Centres over the span, windows that are open_share of the span long.
@@ -77,10 +84,48 @@ class RaisedCosineGate {
   static constexpr Scalar pi = std::numbers::pi_v<Scalar>;
 
   /// u, which is in (-1, 1) while neuron j is open.
-  Scalar place(Index j, Scalar t) const { return (t - parameters_(j, 0)) / parameters_(j, 1); }
+  Scalar place(Index j, Scalar t) const { return (t - mu(j)) / reach(j); }
 
   Matrix<Scalar> parameters_;
 };
+
+/// The same gate, which counts how often it is asked whether a neuron is open.
+class CountedGate : public RaisedCosineGate<double> {
+ public:
+  using RaisedCosineGate::RaisedCosineGate;
+
+  bool is_open(Index j, double t) const {
+    ++questions;
+    return RaisedCosineGate::is_open(j, t);
+  }
+
+  static inline Index questions = 0;
+};
+
+}  // namespace
+
+/// What streams and the curriculum may know of the gate. Everything works without, but a stream
+/// then asks every gate at every step, and a curriculum finds no width.
+template <class Scalar>
+struct glstm::GateTraits<RaisedCosineGate<Scalar>>
+    : glstm::GateTraitsDefaults<RaisedCosineGate<Scalar>> {
+  using Gate = RaisedCosineGate<Scalar>;
+  static constexpr bool single_window = true;
+  static constexpr Index width_column = 1;  // reach
+
+  static double sort_key(const Gate& gate, Index j) { return gate.mu(j); }
+
+  /// The rounding of (t - mu) / reach, and of the window's edges.
+  static Scalar edge_tolerance(const Gate& gate, Index j, Scalar t) {
+    return 8 * std::numeric_limits<Scalar>::epsilon() *
+           (std::abs(t) + std::abs(gate.mu(j)) + std::abs(gate.reach(j)));
+  }
+};
+
+template <>
+struct glstm::GateTraits<CountedGate> : glstm::GateTraits<RaisedCosineGate<double>> {};
+
+namespace {
 
 constexpr Index steps = 200;
 
@@ -93,8 +138,8 @@ double gradient_error() {
   return testing::check_gate<RaisedCosineGate<double>>(parameters, {}, times);
 }
 
-/// The largest difference between the answers of a network that computes what its windows say and
-/// one that asks is_open of every neuron at every step: rounding, when next_window is right.
+/// The largest difference between the predictions of a network that computes what its windows say
+/// and one that asks is_open of every neuron at every step: rounding, when next_window is right.
 double window_error() {
   Network<RaisedCosineGate<double>> network({.inputs = 2, .hidden = {20}, .outputs = 1});
   Rng rng(1);
@@ -107,6 +152,52 @@ double window_error() {
   const Matrix<double>& by_windows = network.predict(batch.input, windows);
   const Matrix<double>& by_steps = network.predict(batch.input, every_step, Path::reference);
   return (by_windows - by_steps).cwiseAbs().maxCoeff();
+}
+
+struct Streamed {
+  double error;  ///< the largest difference between the states of a stream and of its layer
+  double asked;  ///< how often the stream asked is_open, per step and neuron
+};
+
+/// Streams 20 neurons, ten steps in every unit of time.
+Streamed stream() {
+  constexpr Index neurons = 20;
+  ParameterLayout layout;
+  const Layer<CountedGate> layer(layout, "", /*inputs=*/1, neurons);
+  Vector<double> parameters(layout.size());
+  Rng rng(1);
+  for (double& parameter : parameters) parameter = rng.uniform(-0.5, 0.5);
+  Matrix<double> gates(neurons, 2);
+  CountedGate::initialize({.end = steps, .open_share = 0.1}, {}, rng, gates);
+  layer.gate_parameters(parameters) = gates;
+
+  StreamingCell<CountedGate> cell(layer, parameters);
+  State<double> state = State<double>::zeros(1, neurons);
+  double error = 0;
+  for (Index n = 0; n < 10 * steps; ++n) {
+    const double t = 0.1 * static_cast<double>(n), x = std::sin(t);
+    cell.step(&x, t);
+    layer.step(parameters, Matrix<double>::Constant(1, 1, x), t, state);
+    error = std::max(error, (cell.hidden().transpose() - state.h).cwiseAbs().maxCoeff());
+  }
+  return {error, static_cast<double>(CountedGate::questions) / (10 * steps * neurons)};
+}
+
+/// Trains under a curriculum that ends with open gates. Returns the least openness afterwards.
+double openness_after_curriculum() {
+  const AddingTask<float> training(steps, 500, /*seed=*/1);
+  Network<RaisedCosineGate<float>> network({.inputs = 2, .hidden = {10}, .outputs = 1});
+  Rng rng(1);
+  network.initialize({.gates = {.end = steps, .open_share = 0.1}}, rng);
+  Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3});
+  const TemporalCurriculum curriculum(network, {.first_step = 0,
+                                                .last_step = 10,
+                                                .first_width = 10,
+                                                .last_width = steps,
+                                                .open_width = 1e6 * steps});
+  Trainer(network, optimizer, {.batch = 50, .epochs = 1}).after_step(curriculum).fit(training);
+  const auto gate = network.layers()[0].gate(network.parameters);
+  return std::min(openness(gate, 0.0f).minCoeff(), openness(gate, float(steps)).minCoeff());
 }
 
 /// Trains a network of 40 such neurons on the adding task. Returns its error on new sequences.
@@ -131,12 +222,21 @@ double train(const char* name) {
 
 int main() {
   const double gradient = gradient_error(), windows = window_error();
-  std::cout << "gradient off by " << gradient << ", answers by " << windows << "\n";
+  const Streamed streamed = stream();
+  const double widened = openness_after_curriculum();
+  std::cout << "gradient off by " << gradient << ", predictions by " << windows
+            << ", a stream's states by " << streamed.error << "\n"
+            << "a stream asks a gate in " << 100 * streamed.asked << " % of the steps\n"
+            << "openness after a curriculum: " << widened << "\n";
   const double error = train<RaisedCosineGate<float>>("raised cosine");
   train<GaussianGate<float>>("Gaussian");
 
-  if (gradient < 1e-7 && windows < 1e-14 && error < 0.01) return 0;
-  std::cerr << "expected a gradient that is off by less than 1e-7, answers by less than "
-               "1e-14, and an error of the raised cosine below 0.01\n";
+  if (gradient < 1e-7 && windows < 1e-14 && streamed.error < 1e-12 && streamed.asked < 0.05 &&
+      widened == 1 && error < 0.01) {
+    return 0;
+  }
+  std::cerr << "expected a gradient that is off by less than 1e-7, predictions by less than 1e-14, "
+               "states by less than 1e-12, questions in less than 5 % of the steps, openness 1, "
+               "and an error of the raised cosine below 0.01\n";
   return 1;
 }

@@ -15,6 +15,7 @@
 #include "glstm/data/adding_task.hpp"
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/train/trainer.hpp"
 #include "glstm/train/windows_within.hpp"
 #include "new_file.hpp"
@@ -46,7 +47,7 @@ void write_lstm(const fs::path& path, const Dataset<float>& training, std::uint6
   Rng rng(seed);
   network.initialize({.longest_memory = steps, .gates = {}}, rng);
   const double seconds = train(network, 4, training);
-  write_safetensors(path, to_pytorch(network));
+  save_pytorch(path, network);
   std::cout << "LSTM, trained for " << seconds << " s, saved as " << path.string() << "\n";
 }
 
@@ -60,7 +61,7 @@ void print(const char* name, const Evaluation& result) {
 /// is trained on for the same time. (Of 9 seeds, the worst had 3 times.)
 bool fine_tune(const fs::path& from, const fs::path& to, const Dataset<float>& training,
                const Dataset<float>& test) {
-  Lstm<float> lstm = load_pytorch<float>(from);
+  Lstm<float> lstm = load_pytorch<Lstm<float>>(from);
   print("LSTM as imported", evaluate(lstm, test, /*batch_size=*/500));
 
   // All gates open, with k of 0.5 and more: training makes up for what that changes.

@@ -13,7 +13,7 @@ int main() {
 
   Adam<float> optimizer(network.layout(), {.learning_rate = 5e-3, .time_gate_learning_rate = 0.5});
   Trainer trainer(network, optimizer, {.batch = 100, .epochs = 15});
-  ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
+  ProgressBar<float> progress(std::cout, /*terminal=*/false);
   trainer.add_callback(progress).fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/500);

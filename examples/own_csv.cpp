@@ -82,7 +82,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
   network.initialize({.gates = {.end = duration, .open_share = 0.2}}, rng);
   Adam<float> optimizer(network.layout(),
                         {.learning_rate = 1e-2, .time_gate_learning_rate = duration / 4000});
-  ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::softmax_cross_entropy);
+  ProgressBar<float> progress(std::cout, /*terminal=*/false);
   Trainer trainer(network, optimizer, {.batch = 20, .epochs = 15});
   trainer.after_step(WindowsWithin<float>(network, 0, duration))
       .add_callback(progress)
@@ -94,7 +94,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
             << 100 * result.ops.update_share() << " % of the updates\n";
 
   save_network(saved, network);
-  const auto again = load_network<GaussianGate<float>>(saved);
+  const auto again = load_network<GLstm<float>>(saved);
   if (again.parameters != network.parameters) throw Error("the file holds another network");
   std::cout << "saved as " << saved.string() << "\n";
   return right;

@@ -33,7 +33,7 @@ bool run(const std::filesystem::path& file, MpiGroup& group) {
 
   // 4 shards of 32 sequences in a batch: up to 4 processes can share it.
   Trainer trainer(network, optimizer, {.batch = 128, .epochs = 12, .shards = 4}, &group);
-  ProgressBar<float> progress(std::cout, /*terminal=*/false, Loss::mean_squared_error);
+  ProgressBar<float> progress(std::cout, /*terminal=*/false);
   if (first) trainer.add_callback(progress);
   trainer.fit(training);
 

@@ -59,7 +59,7 @@ GoldenCase parse_golden_case(const Safetensors& file, const std::string& source)
 
 /// The golden case in the file `path`, checked as by parse_golden_case.
 inline GoldenCase read_golden_case(const std::filesystem::path& path) {
-  return parse_golden_case(read_safetensors(path), path.string());
+  return parse_golden_case(load_safetensors(path), path.string());
 }
 
 /// A way to compute a golden case. The cell, step by step, gives no gradients.

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "fixed_text.hpp"
-#include "glstm/exchange/export_header.hpp"
+#include "glstm/exchange/header.hpp"
 #include "glstm/exchange/keras.hpp"
 #include "glstm/exchange/onnx.hpp"
 #include "glstm/exchange/pytorch.hpp"
@@ -31,33 +31,33 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
   detail::require(format == "header" || !options.name_space,
                   "--namespace: expected --to header, got --to ", format);
   if (format == "safetensors") {
-    save_network(options.out, network, storage);
+    save_network(options.out, network, {.storage = storage});
     return;
   }
   if (format == "header") {
     HeaderOptions header{.storage = storage};
     if (options.name_space) header.name_space = *options.name_space;
-    export_header(network, options.out, header);
+    save_header(options.out, network, header);
     return;
   }
   detail::require(storage == WeightStorage::full, "--storage ", options.storage,
-                  ": expected a format with such a storage, safetensors or header, got ", format);
+                  ": expected --to safetensors or header, got --to ", format);
   if (format == "onnx") {
-    write_onnx(options.out, network);
+    save_onnx(options.out, network);
     return;
   }
   if constexpr (std::is_same_v<Gate, AlwaysOpen<float>>) {
-    if (format == "pytorch") write_safetensors(options.out, to_pytorch(network));
-    if (format == "keras") write_safetensors(options.out, to_keras(network));
+    if (format == "pytorch") save_pytorch(options.out, network);
+    if (format == "keras") save_keras(options.out, network);
     if (format == "rtneural") save_rtneural(options.out, network);
   } else {
     throw Error("--to " + format +
-                ": expected a plain LSTM, a run with --model lstm or --widen; the format has no "
+                ": expected a plain LSTM (a run with --model lstm or --widen), got a network with "
                 "time gates");
   }
 }
 
-/// Accuracy or error on the test set.
+/// Returns the accuracy or the error on the test set, as text.
 template <TimeGate Gate>
 std::string result_of(const Network<Gate>& network, const Task& task) {
   const Evaluation mean = test_network(network, *task.test).mean;
@@ -69,7 +69,7 @@ template <TimeGate Gate>
 void export_network(const Network<Gate>& network, const Settings& settings,
                     const ExportOptions& options, std::ostream& out) {
   const WeightStorage storage = storage_of(options.storage);
-  std::optional<Task> task;  // before anything is written: its data may be missing
+  std::optional<Task> task;  // read first: its data may be missing
   if (storage != WeightStorage::full) task = make_task(settings);
   write(network, options);
   out << options.out.string() << ": " << network.layout().size() << " parameters, "
@@ -86,20 +86,21 @@ void export_run(const RunFolder& folder, const ExportOptions& options, std::ostr
   for (const std::filesystem::path& file : folder.files()) {
     detail::require(
         std::filesystem::weakly_canonical(file) != std::filesystem::weakly_canonical(options.out),
-        "--out ", options.out.string(), ": expected another file than one of the run");
+        "--out ", options.out.string(),
+        ": expected a file that does not belong to the run, got one of its files");
   }
   const Settings settings = read_settings(folder);
   const auto metrics = read_metrics(folder);
   const bool best = metrics.at("best_is_eligible").get<bool>();
   const std::filesystem::path file = best ? folder.best() : folder.last();
   if (!settings.widen.empty()) {
-    export_network(load_network<AlwaysOpen<float>>(folder.lstm()), settings, options, out);
+    export_network(load_network<Lstm<float>>(folder.lstm()), settings, options, out);
   } else if (settings.model == "lstm") {
-    export_network(load_network<AlwaysOpen<float>>(file), settings, options, out);
+    export_network(load_network<Lstm<float>>(file), settings, options, out);
   } else if (settings.model == "phased") {
-    export_network(load_network<PhasedGate<float>>(file), settings, options, out);
+    export_network(load_network<PhasedLstm<float>>(file), settings, options, out);
   } else {
-    export_network(load_network<GaussianGate<float>>(file), settings, options, out);
+    export_network(load_network<GLstm<float>>(file), settings, options, out);
   }
 }
 

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers as text with a fixed number of digits.
 #pragma once
 
 #include <iomanip>
@@ -7,7 +7,7 @@
 
 namespace sequence_tasks {
 
-/// `value` with so many digits after the point.
+/// Returns `value` with `digits` digits after the point.
 inline std::string fixed(double value, int digits) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(digits) << value;

@@ -1,5 +1,5 @@
-// sequence_tasks: trains recurrent networks that skip updates, and plain ones, on tasks with long
-// sequences; measures and draws what came of it.
+// sequence_tasks: trains recurrent networks, with and without time gates, on tasks with long
+// sequences; measures them and draws the results.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
@@ -27,38 +27,42 @@ using namespace sequence_tasks;
 namespace fs = std::filesystem;
 
 constexpr const char* about =
-    R"(Trains recurrent networks on tasks with long sequences, and shows what skipping updates saves.
+    R"(Trains recurrent networks on tasks with long sequences and shows what skipping updates saves.
 
-In a g-LSTM every neuron has a window of time, a Gaussian with a learned centre and width. Outside
-its window the neuron keeps its state, and nothing is computed for it. Try, in this order:
+In a g-LSTM every neuron has a time window, a Gaussian with a learned centre and width. Outside
+its window the neuron keeps its state, and nothing is computed for it. Try these commands, in this
+order:
 
   sequence_tasks compare --task adding --seconds 20 --out demo
   sequence_tasks train --task mnist --target-share 0.05 --epochs 20 --out runs/mnist-5
   sequence_tasks report runs/* --out report
 )";
 
-constexpr const char* about_train = R"(Everything about the run goes into the folder --out:
+constexpr const char* about_train = R"(A run keeps all its files in the folder --out:
 
   config.json        the settings
   log.csv            loss, accuracy and updates at every report
-  last.safetensors   the last parameters, and the state of the optimiser
-  best.safetensors   those that were best on the held-out sequences
+  last.safetensors   the last parameters and the state of the optimiser
+  best.safetensors   the parameters with the best result on the held-out sequences
   first.safetensors  the initial parameters
-  windows.csv        the windows before and after training
-  metrics.json       at the end: accuracy on the test set, updates, MACs, milliseconds
-  lstm.safetensors   the plain LSTM at the end of a curriculum, --widen
-  gradients.csv      what the command gradients found
+  windows.csv        the time windows before and after training
+  metrics.json       after training: accuracy on the test set, updates, MACs, milliseconds
+  lstm.safetensors   the plain LSTM at the end of a curriculum (--widen)
+  gradients.csv      the output of the command gradients
 
-Killed at any moment, the same command with --resume goes on from the last report, bit for bit.
+If a run is interrupted at any moment, the same command with --resume continues it from the last
+report, bit for bit.
 )";
 
-/// One command of the program, with where its options go.
+/// One command of the program and the values of its options.
 struct Command {
-  CLI::App* app;
+  CLI::App* app = nullptr;
   Settings settings;
   fs::path out;
   bool resume = false, fresh = false;
   std::vector<fs::path> runs;
+
+  bool has_option(const char* name) const { return app->get_option(name)->count() > 0; }
 };
 
 void train(const Command& command, glstm::ProcessGroup& group, std::ostream& out) {
@@ -68,7 +72,7 @@ void train(const Command& command, glstm::ProcessGroup& group, std::ostream& out
     check(command.settings);
     check_same(*command.app, command.settings, read_given_settings(folder), saved,
                folder.path.string());
-    const bool threads = command.app->get_option("--threads")->count() > 0;
+    const bool threads = command.has_option("--threads");
     resume_run(folder, threads ? command.settings.threads : saved.threads, group, out);
   } else {
     start_run(command.settings, folder, group, out);
@@ -76,7 +80,7 @@ void train(const Command& command, glstm::ProcessGroup& group, std::ostream& out
   if (group.rank() == 0) print_results({folder}, out);
 }
 
-/// The first of MNIST, Fashion-MNIST and the adding task that can be had.
+/// Chooses the first of MNIST, Fashion-MNIST and the adding task whose data are available.
 void choose_task(Settings& settings, std::ostream& out) {
   for (const char* task : {"mnist", "fashion"}) {
     Settings tried = settings;
@@ -92,161 +96,213 @@ void choose_task(Settings& settings, std::ostream& out) {
   settings.task = "adding";
 }
 
-void compare(Command command, glstm::ProcessGroup& group, std::ostream& out) {
-  Settings& settings = command.settings;
-  const auto is_given = [&](const char* option) {
-    return command.app->get_option(option)->count() > 0;
-  };
+/// Returns the settings of the g-LSTM of a comparison.
+Settings gated_settings(const Command& command, std::ostream& out) {
   for (const char* option : {"--model", "--widen", "--start"}) {
-    glstm::detail::require(!is_given(option), option,
-                           ": compare trains a g-LSTM and an LSTM from the start");
+    glstm::detail::require(!command.has_option(option), option,
+                           ": compare trains a g-LSTM and an LSTM from random parameters, without "
+                           "this option");
   }
-  if (!is_given("--task")) {
-    glstm::detail::require(!is_given("--data"),
-                           "--data: expected --task too, which says what the data are");
+  Settings settings = command.settings;
+  if (!command.has_option("--task")) {
+    glstm::detail::require(!command.has_option("--data"), "--data: expected --task too, got ",
+                           settings.data, " alone");
     choose_task(settings, out);
   }
-  if (is_given("--epochs") && !is_given("--seconds")) settings.seconds = 0;
+  if (command.has_option("--epochs") && !command.has_option("--seconds")) settings.seconds = 0;
   settings.model = "glstm";
   check(settings);
-  Settings lstm = settings;
-  lstm.model = "lstm";
-  lstm.target_share.reset();
-  lstm.budget = 0;
-  lstm.epochs.reset();
-  lstm = without_unused(lstm);
+  return settings;
+}
 
-  const RunFolder gated{command.out / "g-LSTM"}, plain{command.out / "LSTM"};
-  // Nothing goes before it is sure that something comes in its place.
-  for (const Settings& checked : {settings, lstm}) check_run(checked, group);
+/// Returns the settings of the LSTM that is compared with a g-LSTM.
+Settings plain_settings(const Settings& gated) {
+  Settings plain = gated;
+  plain.model = "lstm";
+  plain.target_share.reset();
+  plain.budget = 0;
+  plain.epochs.reset();
+  return without_unused(plain);
+}
+
+void compare(const Command& command, glstm::ProcessGroup& group, std::ostream& out) {
+  const Settings gated = gated_settings(command, out);
+  Settings plain = plain_settings(gated);
+  const RunFolder gated_folder{command.out / "g-LSTM"}, plain_folder{command.out / "LSTM"};
+  // Older runs are removed only when it is certain that the new ones can start.
+  for (const Settings& checked : {gated, plain}) check_run(checked, group);
   if (group.rank() == 0) {
-    for (const RunFolder& folder : {gated, plain}) {
+    for (const RunFolder& folder : {gated_folder, plain_folder}) {
       if (!command.fresh) require_free(folder, "--fresh removes it");
     }
-    if (command.fresh) remove_runs({gated, plain});
+    if (command.fresh) remove_runs({gated_folder, plain_folder});
   }
-  start_run(settings, gated, group, out);
+  start_run(gated, gated_folder, group, out);
   group.wait_for_all();  // until the metrics are written
-  lstm.seconds = read_metrics(gated).at("training_seconds").get<double>();
+  plain.seconds = read_metrics(gated_folder).at("training_seconds").get<double>();
   out << "\n";
-  start_run(lstm, plain, group, out);
+  start_run(plain, plain_folder, group, out);
   if (group.rank() > 0) return;
-  print_results({gated, plain}, out);
-  write_report({gated.path, plain.path}, command.out, {}, out);
+  print_results({gated_folder, plain_folder}, out);
+  write_report({gated_folder.path, plain_folder.path}, command.out, {}, out);
 }
 
-bool has_command(const CLI::App& app, const std::string& name) {
-  const auto commands =
-      app.get_subcommands([&](const CLI::App* c) { return c->get_name() == name; });
-  return !commands.empty();
-}
-
-int run(int argc, char** argv, glstm::ProcessGroup& group) {
-  CLI::App app(about, "sequence_tasks");
-  app.require_subcommand(1);
-  app.option_defaults()->always_capture_default();
-
-  Command trained, compared, evaluated, gradients, exported, reported;
-  trained.app = app.add_subcommand("train", "Trains one network, or goes on with it");
-  trained.app->footer(about_train);
-  add_options(*trained.app, trained.settings);
-  trained.app->add_option("--out", trained.out, "folder of the run")->required();
-  trained.app->add_flag("--resume", trained.resume, "go on with the run in --out, if there is one");
-
-  compared.app = app.add_subcommand(
-      "compare", "Trains a g-LSTM, then a plain LSTM for the same time, and draws both");
-  compared.settings.seconds = 70;
-  compared.out = "demo";
-  add_options(*compared.app, compared.settings);
-  compared.app->add_option("--out", compared.out, "folder of the two runs and the pictures");
-
-  compared.app->add_flag("--fresh", compared.fresh, "remove the two runs of an earlier comparison");
-
-  evaluated.app = app.add_subcommand(
-      "evaluate",
-      "Tests finished runs anew, and measures their speed: best with nothing else running");
-  evaluated.app->add_option("runs", evaluated.runs, "folders of runs")->required();
-
-  gradients.app = app.add_subcommand(
-      "gradients", "Writes the norm of the loss's gradient at each step back in time");
-  Index sequences = 64;
-  gradients.app->add_option("runs", gradients.runs, "folders of finished runs")->required();
-  gradients.app->add_option("--sequences", sequences, "how many to take the mean over")
-      ->check(CLI::Range(1, 100000));
-
-  exported.app =
-      app.add_subcommand("export", "Writes the network of a finished run for other programs");
-  ExportOptions format;
-  exported.app->add_option("run", exported.out, "folder of the run")->required();
-  exported.app->add_option("--to", format.format, "the format")
-      ->check(CLI::IsMember({"safetensors", "pytorch", "keras", "rtneural", "onnx", "header"}));
-  exported.app
-      ->add_option("--storage", format.storage,
-                   "of weights, in safetensors and header; also tells what it costs in accuracy")
-      ->check(CLI::IsMember({"full", "float16", "int8"}));
-  exported.app->add_option("--namespace", format.name_space, "of a header");
-  exported.app->add_option("--out", format.out, "the file; an older one is replaced")->required();
-
-  reported.app = app.add_subcommand(
-      "report", "Turns runs into a page with a table and pictures: index.html, and SVG files");
-  reported.out = "report";
-  reported.app->add_option("runs", reported.runs, "folders of runs")->required();
-  reported.app->add_option("--out", reported.out, "folder of the page");
-  std::optional<double> reach;
-  reported.app->add_option("--reach", reach,
-                           "also tell when runs reached this accuracy in percent, or this loss");
-
-  if (argc > 1 && argv[1][0] != '-' && !has_command(app, argv[1])) {
-    throw glstm::Error(std::string("expected a command, got ")
-                           .append(argv[1])
-                           .append(" (--help lists what there is)"));
-  }
-  std::ostream silent(nullptr);
-  std::ostream& out = group.rank() == 0 ? std::cout : silent;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help, out);
-  } catch (const CLI::ParseError& error) {
-    std::string line = error.what();
-    throw glstm::Error(line.substr(0, line.find('\n')) + " (--help lists what there is)");
-  }
-
-  if (trained.app->parsed()) train(trained, group, out);
-  if (compared.app->parsed()) compare(compared, group, out);
-  if (group.rank() > 0) return 0;  // all else is the work of one process
+void evaluate(const Command& command) {
   std::vector<RunFolder> folders;
-  for (const fs::path& run : evaluated.runs) {
+  for (const fs::path& run : command.runs) {
     folders.push_back({run});
     evaluate_run(folders.back(), std::cout);
   }
-  if (!folders.empty()) print_results(folders, std::cout);
-  for (const fs::path& run : gradients.runs) write_gradient_norms({run}, sequences, std::cout);
-  if (exported.app->parsed()) export_run({exported.out}, format, std::cout);
-  if (reported.app->parsed()) write_report(reported.runs, reported.out, reach, std::cout);
+  print_results(folders, std::cout);
+}
+
+/// All commands of the program.
+class Program {
+ public:
+  Program() {
+    app_.require_subcommand(1);
+    app_.option_defaults()->always_capture_default();
+    add_train();
+    add_compare();
+    add_evaluate();
+    add_gradients();
+    add_export();
+    add_report();
+  }
+
+  /// Returns the exit status if the arguments ask for help, which is written to `out`. Throws
+  /// glstm::Error if they are wrong.
+  std::optional<int> parse(int argc, char** argv, std::ostream& out) {
+    const std::string remedy = " (--help lists the commands and options)";
+    if (argc > 1 && argv[1][0] != '-' && !has_command(argv[1])) {
+      throw glstm::Error(std::string("expected a command, got ").append(argv[1]).append(remedy));
+    }
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+      return app_.exit(help, out);
+    } catch (const CLI::ParseError& error) {
+      const std::string line = error.what();
+      throw glstm::Error(line.substr(0, line.find('\n')) + remedy);
+    }
+    return std::nullopt;
+  }
+
+  void run(glstm::ProcessGroup& group, std::ostream& out) const {
+    if (train_.app->parsed()) train(train_, group, out);
+    if (compare_.app->parsed()) compare(compare_, group, out);
+    if (group.rank() > 0) return;  // the first process does the rest alone
+    if (evaluate_.app->parsed()) evaluate(evaluate_);
+    for (const fs::path& run : gradients_.runs) write_gradient_norms({run}, sequences_, std::cout);
+    if (export_.app->parsed()) export_run({export_.out}, format_, std::cout);
+    if (report_.app->parsed()) write_report(report_.runs, report_.out, reach_, std::cout);
+  }
+
+ private:
+  bool has_command(const std::string& name) const {
+    const auto commands =
+        app_.get_subcommands([&](const CLI::App* c) { return c->get_name() == name; });
+    return !commands.empty();
+  }
+
+  void add_train() {
+    train_.app = app_.add_subcommand("train", "Trains one network, or continues a run");
+    train_.app->footer(about_train);
+    add_options(*train_.app, train_.settings);
+    train_.app->add_option("--out", train_.out, "The folder of the run")->required();
+    train_.app->add_flag("--resume", train_.resume, "Continue the run in --out, if there is one");
+  }
+
+  void add_compare() {
+    compare_.app = app_.add_subcommand(
+        "compare", "Trains a g-LSTM, then a plain LSTM for the same time, and draws the results");
+    compare_.settings.seconds = 70;
+    compare_.out = "demo";
+    add_options(*compare_.app, compare_.settings);
+    compare_.app->add_option("--out", compare_.out, "The folder of the two runs and the pictures");
+    compare_.app->add_flag("--fresh", compare_.fresh,
+                           "Remove the two runs of an earlier comparison first");
+  }
+
+  void add_evaluate() {
+    evaluate_.app = app_.add_subcommand(
+        "evaluate",
+        "Tests finished runs again and measures their speed; times are reliable when nothing else "
+        "runs on the machine");
+    evaluate_.app->add_option("runs", evaluate_.runs, "The folders of the runs")->required();
+  }
+
+  void add_gradients() {
+    gradients_.app = app_.add_subcommand(
+        "gradients", "Writes the norm of the gradient of the loss at each step back in time");
+    gradients_.app->add_option("runs", gradients_.runs, "The folders of finished runs")->required();
+    gradients_.app->add_option("--sequences", sequences_, "The number of sequences to average over")
+        ->check(CLI::Range(1, 100000));
+  }
+
+  void add_export() {
+    export_.app = app_.add_subcommand(
+        "export", "Writes the network of a finished run in the format of another program");
+    export_.app->add_option("run", export_.out, "The folder of the run")->required();
+    export_.app->add_option("--to", format_.format, "The format")
+        ->check(CLI::IsMember({"safetensors", "pytorch", "keras", "rtneural", "onnx", "header"}));
+    export_.app
+        ->add_option("--storage", format_.storage,
+                     "How safetensors and header store the weights. With float16 and int8 the "
+                     "command also prints the test result before and after rounding")
+        ->check(CLI::IsMember({"full", "float16", "int8"}));
+    export_.app->add_option("--namespace", format_.name_space, "The namespace of a header");
+    export_.app->add_option("--out", format_.out, "The file to write; replaces an older file")
+        ->required();
+  }
+
+  void add_report() {
+    report_.app = app_.add_subcommand(
+        "report", "Writes a page about runs, index.html, with a table and pictures as SVG files");
+    report_.out = "report";
+    report_.app->add_option("runs", report_.runs, "The folders of the runs")->required();
+    report_.app->add_option("--out", report_.out, "The folder of the page");
+    report_.app->add_option(
+        "--reach", reach_,
+        "Also say when the runs first reached this accuracy in percent, or this loss");
+  }
+
+  CLI::App app_{about, "sequence_tasks"};
+  Command train_, compare_, evaluate_, gradients_, export_, report_;
+  Index sequences_ = 64;
+  ExportOptions format_;
+  std::optional<double> reach_;
+};
+
+int run(int argc, char** argv, glstm::ProcessGroup& group) {
+  std::ostream silent(nullptr);
+  std::ostream& out = group.rank() == 0 ? std::cout : silent;
+  Program program;
+  if (const auto status = program.parse(argc, argv, out)) return *status;
+  program.run(group, out);
   return 0;
 }
 
-/// Says on one line what went wrong, and returns the exit status.
-int tell(const std::exception& error) {
+/// Prints an error on one line and returns the exit status.
+int print_error(const std::exception& error) {
   const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-  std::cerr << "sequence_tasks: " << (memory ? "there is not enough memory for that" : error.what())
-            << "\n";
+  std::cerr << "sequence_tasks: " << (memory ? "not enough memory" : error.what()) << "\n";
   return 2;
 }
 
 #if GLSTM_SEQUENCE_TASKS_MPI
-/// Runs in all the processes that mpirun has started, and ends them all when one fails.
+/// Runs in all the processes that mpirun has started and ends all of them when one fails.
 int run_in_processes(int argc, char** argv) {
   const glstm::MpiSession session(argc, argv);
   glstm::MpiGroup group;
   try {
     return run(argc, argv, group);
   } catch (const std::exception& error) {
-    // What all of them meet is to be told once: the first process ends the others meanwhile.
+    // An error that all processes meet is printed once: the first process ends the others while
+    // they sleep.
     if (group.rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
     if (group.rank() > 0) std::cerr << "process " << group.rank() << ": ";
-    glstm::MpiSession::abort(tell(error));
+    glstm::MpiSession::abort(print_error(error));
   }
 }
 #endif
@@ -261,6 +317,6 @@ int main(int argc, char** argv) {
     glstm::ProcessGroup alone;
     return run(argc, argv, alone);
   } catch (const std::exception& error) {
-    return tell(error);
+    return print_error(error);
   }
 }

@@ -1,4 +1,4 @@
-// What the test set and the clock say of a network.
+// Results of a network on the test set, and its speed.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@
 
 namespace sequence_tasks {
 
-/// The evaluation of a data set, with the work of each layer and the time of the network alone.
+/// The evaluation of a data set, with the operations of each layer and the time of the network
+/// without loading the data.
 struct Test {
   glstm::Evaluation mean;
   std::vector<glstm::OpCounts> layers;
@@ -23,7 +24,8 @@ struct Test {
 template <glstm::TimeGate Gate>
 Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   using Clock = std::chrono::steady_clock;
-  constexpr Index batch_size = 100;  // the same for all networks, so that times compare
+  constexpr Index batch_size =
+      100;  // the same for all networks, so that their times can be compared
   const glstm::FlushToZero flush;
   typename glstm::Network<Gate>::Tape tape;
   glstm::LabelledBatch<float> batch;
@@ -43,8 +45,8 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   return test;
 }
 
-/// Seconds of a training step of a group, from a few that leave the network as it is. The processes
-/// are told the same, by the clock of the first.
+/// Returns the seconds of a training step of a group, measured over a few steps that leave the
+/// network as it is. All processes get the result of the first one.
 template <glstm::TimeGate Gate>
 double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Settings& settings,
                         glstm::ProcessGroup& group) {
@@ -71,7 +73,7 @@ double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Se
                           static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1)));
 }
 
-/// Loss and accuracy; null where answers are not right or wrong.
+/// Returns loss and accuracy; the accuracy is null for tasks without labels.
 inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const Task& task) {
   const double accuracy = glstm::accuracy(evaluation.task, task.loss);
   return {{"loss", evaluation.task.loss},
@@ -79,7 +81,7 @@ inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const
            std::isfinite(accuracy) ? nlohmann::ordered_json(accuracy) : nlohmann::ordered_json()}};
 }
 
-/// Adds what the test set and the clock say of a trained network to its metrics.
+/// Adds the test results and the speed of a trained network to its metrics.
 template <glstm::TimeGate Gate>
 void add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
               nlohmann::ordered_json& metrics) {

@@ -32,7 +32,7 @@ glstm::Network<Gate> make_network(const Settings& settings, const Task& task) {
                                .time_origin = task.begin});
 }
 
-/// Draws the initial parameters, or reads them from the checkpoint that --start names.
+/// Draws the initial parameters, or reads them from the checkpoint in --start.
 template <glstm::TimeGate Gate>
 void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>& network) {
   const double span = settings.centres[1] - settings.centres[0];
@@ -41,13 +41,12 @@ void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>
   initial.longest_memory = *settings.memory;
   initial.gates.start = settings.centres[0] * task.duration();
   initial.gates.end = settings.centres[1] * task.duration();
-  // Of a Gaussian window the length counts, of a phased one the share of its own period.
+  // Gaussian windows are lengths of time, phased windows fractions of their own periods.
   constexpr bool phased = std::is_same_v<Gate, glstm::PhasedGate<float>>;
   initial.gates.open_share = phased ? *settings.open_share : *settings.open_share / span;
-  glstm::detail::require(
-      initial.gates.open_share <= 1,
-      "--open-share: windows cannot be longer than the part of the time that --centres names, ",
-      span, ", got ", *settings.open_share);
+  glstm::detail::require(initial.gates.open_share <= 1,
+                         "--open-share: expected at most the part of the time in --centres, ", span,
+                         ", got ", *settings.open_share);
   using Placement = glstm::GateSpread::Placement;
   const bool random = settings.placement == "random" || settings.model == "random-skip";
   initial.gates.placement = random ? Placement::random : Placement::even;
@@ -58,7 +57,7 @@ void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>
   }
 }
 
-/// Calls action(network) with a network of the kind that the settings name.
+/// Calls action(network) with a network of the model in the settings.
 template <class Action>
 auto with_network(const Settings& settings, const Task& task, Action action) {
   using glstm::AlwaysOpen, glstm::GaussianGate, glstm::PhasedGate;

@@ -1,12 +1,16 @@
 #include "recorded_run.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <regex>
+#include <string_view>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "run_folder.hpp"
 
 namespace sequence_tasks {
@@ -14,19 +18,8 @@ namespace {
 
 using glstm::detail::parse_number;
 using glstm::detail::require;
+using glstm::detail::split;
 namespace fs = std::filesystem;
-
-std::vector<std::string> split(const std::string& line) {
-  std::vector<std::string> fields(1);
-  for (char c : line) {
-    if (c == ',') {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
-}
 
 }  // namespace
 
@@ -38,8 +31,8 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
   std::ifstream in(file);
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
-    if (in.eof()) break;  // a line without an end is being written
-    const std::vector<std::string> fields = split(line);
+    if (in.eof()) break;  // a process is still writing a line without an end
+    const std::vector<std::string_view> fields = split(line, ',');
     const std::string where = glstm::detail::text_of(file.string(), ":", number);
     require(fields.size() == expected.size(), where, ": expected ", expected.size(),
             " fields, got ", fields.size());
@@ -49,7 +42,7 @@ Table read_table(const fs::path& file, const std::vector<std::string>& expected,
                                            parse_number<double>(fields[i]).has_value();
       require(right, where, ": expected ", number == 1 ? "the column " : "a number in column ",
               expected[i], ", got \"", fields[i], "\"");
-      if (number > 1) table.columns[expected[i]].push_back(fields[i]);
+      if (number > 1) table.columns[expected[i]].emplace_back(fields[i]);
     }
   }
   require(!in.bad(), file.string(), ": cannot be read");
@@ -89,6 +82,22 @@ RecordedRun read_run(const fs::path& path) {
   if (run.task == "frequency") run.task += "-" + run.settings.sampling;
   if (run.task == "csv") run.task += "-" + fs::path(run.settings.data).stem().string();
   return run;
+}
+
+std::vector<std::string> each_once(const std::vector<std::string>& names) {
+  std::vector<std::string> distinct;
+  for (const std::string& name : names) {
+    if (std::find(distinct.begin(), distinct.end(), name) == distinct.end()) {
+      distinct.push_back(name);
+    }
+  }
+  return distinct;
+}
+
+std::vector<std::string> groups_of(const Runs& runs) {
+  std::vector<std::string> groups;
+  for (const RecordedRun& run : runs) groups.push_back(run.group);
+  return each_once(groups);
 }
 
 }  // namespace sequence_tasks

@@ -1,4 +1,4 @@
-// What a run's folder says, read back.
+// Reads what the folder of a run holds.
 #pragma once
 
 #include <filesystem>
@@ -19,32 +19,41 @@ struct Table {
   const std::string& text(const char* column, std::size_t row) const {
     return columns.at(column)[row];
   }
-  double number(const char* column, std::size_t row) const;  ///< not a number where empty
+  double number(const char* column, std::size_t row) const;  ///< NaN for an empty field
 };
 
-/// Reads a file that has exactly the columns `expected`, all numbers but the one called `words`. No
-/// rows where there is no file; a last line without an end does not count, it is being written.
-/// Throws glstm::Error, which names the file and the line, when it is damaged.
+/// Reads a file that has exactly the columns `expected`, all of numbers except the column `words`.
+/// Returns no rows where there is no file, and ignores a last line without an end: a training
+/// process is still writing it. Throws glstm::Error, naming the file and the line, if the file is
+/// damaged.
 Table read_table(const std::filesystem::path& file, const std::vector<std::string>& expected,
                  const std::string& words);
 
 struct RecordedRun {
   std::filesystem::path path;
-  std::string name;   ///< the folder's
-  std::string group;  ///< likewise without a trailing -sN: runs that differ by their seed alone
-  std::string task;   ///< what is compared with each other: the task with its length and so on
+  std::string name;   ///< the name of the folder
+  std::string group;  ///< the name without a trailing -sN, shared by runs that differ by their seed
+  std::string task;   ///< the task with its variant; a report compares runs of the same task
   Settings settings;
-  Table log, windows, gradients;                  ///< no rows where the file is not there yet
+  Table log, windows, gradients;                  ///< without rows until the file exists
   std::optional<nlohmann::ordered_json> metrics;  ///< of finished runs
 
   bool has_labels = false;
 
-  /// A finished run's accuracy on the test set, a share, or its loss where it has no labels. At the
-  /// end of a temporal curriculum it is that of the plain LSTM.
+  /// Returns the accuracy of a finished run on the test set, as a fraction, or its loss where the
+  /// task has no labels. After a temporal curriculum this is the result of the plain LSTM.
   double result() const;
 };
 
-/// Throws glstm::Error, which names the file, when there is no run or a file is damaged.
+/// Throws glstm::Error, naming the file, if there is no run or a file is damaged.
 RecordedRun read_run(const std::filesystem::path& folder);
+
+using Runs = std::vector<RecordedRun>;
+
+/// Returns the different names among `names`, in order.
+std::vector<std::string> each_once(const std::vector<std::string>& names);
+
+/// Returns the groups of the runs, in order, each once.
+std::vector<std::string> groups_of(const Runs& runs);
 
 }  // namespace sequence_tasks

@@ -1,4 +1,4 @@
-// Turns runs into pictures.
+// A page with tables and pictures about runs.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +10,9 @@ namespace sequence_tasks {
 
 /// Writes a page about runs, finished or not, into the folder `out`: index.html, which needs no
 /// other file, its pictures as SVG files, and summary.csv with the mean and the range over runs
-/// that differ by their seed alone. Where `reach` is given, an accuracy in percent or a loss, the
-/// tables say when the held-out sequences first showed it. Without gnuplot there are no pictures.
-/// Throws glstm::Error, and writes nothing, when a run cannot be read.
+/// that differ by their seed alone. With `reach`, an accuracy in percent or a loss, the tables say
+/// when the held-out sequences first reached it. Without gnuplot the page has no pictures.
+/// Throws glstm::Error, and writes nothing, if a run cannot be read.
 void write_report(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out,
                   std::optional<double> reach, std::ostream& log);
 

@@ -7,13 +7,14 @@
 
 #include "fixed_text.hpp"
 #include "glstm/core/error.hpp"
+#include "table_columns.hpp"
 
 namespace sequence_tasks {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Accuracy in percent, or the loss where there is none.
+/// Returns the accuracy in percent, or the loss where there is no accuracy.
 std::string score(const Json& result) {
   if (result.is_null()) return "-";
   const Json& accuracy = result.at("accuracy");
@@ -21,49 +22,59 @@ std::string score(const Json& result) {
                             : fixed(100 * accuracy.get<double>(), 2).append(" %");
 }
 
+/// Prints a label and one value per run, all right-aligned.
+class Lines {
+ public:
+  Lines(const std::vector<RunFolder>& runs, std::ostream& out) : out_(out) {
+    for (const RunFolder& run : runs) {
+      width_ = std::max(width_, static_cast<int>(run.name().size()) + 2);
+    }
+  }
+
+  /// Prints value(run) for each of `runs`.
+  template <class Runs, class Value>
+  void print(const std::string& label, const Runs& runs, Value value) const {
+    out_ << std::left << std::setw(38) << label << std::right;
+    for (const auto& run : runs) out_ << std::setw(width_) << value(run);
+    out_ << '\n';
+  }
+
+  void print_metric(const ShownMetric& metric, const std::vector<Json>& runs) const {
+    print(metric.label, runs, [&](const Json& run) {
+      return fixed(metric.scale * run.at(metric.key).get<double>(), metric.digits);
+    });
+  }
+
+ private:
+  std::ostream& out_;
+  int width_ = 14;
+};
+
 }  // namespace
 
 void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
   std::vector<Json> metrics;
-  std::size_t width = 14;
-  for (const RunFolder& run : runs) {
-    metrics.push_back(read_metrics(run));
-    width = std::max(width, run.name().size() + 2);
-  }
-  const auto line = [&](const std::string& what, auto value) {
-    out << std::left << std::setw(34) << what << std::right;
-    for (const Json& run : metrics) out << std::setw(static_cast<int>(width)) << value(run);
-    out << '\n';
-  };
-  const auto figure = [](const char* key, double scale, int digits) {
-    return [=](const Json& run) { return fixed(scale * run.at(key).get<double>(), digits); };
-  };
-  out << '\n' << std::left << std::setw(34) << "" << std::right;
-  for (const RunFolder& run : runs) {
-    out << std::setw(static_cast<int>(width)) << run.name();
-  }
+  for (const RunFolder& run : runs) metrics.push_back(read_metrics(run));
+  const Lines lines(runs, out);
   out << '\n';
+  lines.print("", runs, [](const RunFolder& run) { return run.name(); });
   const bool labels = std::all_of(metrics.begin(), metrics.end(), [](const Json& run) {
     return !run.at("test").at("accuracy").is_null();
   });
-  line(labels ? "test accuracy" : "test squared error",
-       [](const Json& run) { return score(run.at("test")); });
+  lines.print(result_label(labels), metrics, [](const Json& run) { return score(run.at("test")); });
   const bool curriculum = std::any_of(metrics.begin(), metrics.end(),
                                       [](const Json& run) { return !run.at("lstm").is_null(); });
   if (curriculum) {
-    line("likewise as a plain LSTM", [](const Json& run) { return score(run.at("lstm")); });
+    lines.print(std::string(result_label(labels)) + " as a plain LSTM", metrics,
+                [](const Json& run) { return score(run.at("lstm")); });
   }
-  line("neuron updates, % of all", figure("update_share", 100, 2));
-  line("million MACs per sequence", figure("macs_per_sequence", 1e-6, 3));
-  line("inference, ms per sequence", figure("inference_ms_per_sequence", 1, 4));
-  line("training at the end, ms/sequence", figure("training_ms_per_sequence", 1, 4));
-  line("training, s", figure("training_seconds", 1, 1));
-  line("epochs", figure("epochs", 1, 1));
-  line("best epoch on held-out sequences", figure("best_epoch", 1, 1));
+  for (const ShownMetric& metric : shown_metrics) lines.print_metric(metric, metrics);
+  lines.print_metric({"best_epoch", "best epoch on held-out sequences", 1, 1}, metrics);
   for (std::size_t r = 0; r < metrics.size(); ++r) {
     if (metrics[r].at("best_is_eligible") == true) continue;
     out << runs[r].name()
-        << ": no epoch met what was asked for (--target-share or --widen); this is the last.\n";
+        << ": no epoch met the requirement of --target-share or --widen, so these are the results "
+           "of the last one.\n";
   }
 }
 

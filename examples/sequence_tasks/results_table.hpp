@@ -1,4 +1,4 @@
-// The figures of finished runs, side by side on a terminal.
+// The metrics of finished runs, side by side on a terminal.
 #pragma once
 
 #include <iosfwd>
@@ -8,7 +8,7 @@
 
 namespace sequence_tasks {
 
-/// Prints one column per run. Throws glstm::Error when a run is not finished.
+/// Prints one column per run. Throws glstm::Error if a run is not finished.
 void print_results(const std::vector<RunFolder>& runs, std::ostream& out);
 
 }  // namespace sequence_tasks

@@ -7,13 +7,13 @@
 #include <cerrno>
 #include <fstream>
 #include <list>
-#include <string_view>
 #include <system_error>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
-#include "glstm/exchange/source_file.hpp"
+#include "glstm/core/split.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
 namespace sequence_tasks {
@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 Json read_json(const std::filesystem::path& path) {
   glstm::detail::SourceFile file(path);
   const std::string text = glstm::detail::read_whole(file, 16 << 20);
-  // Deeper ones are not ours, and copying or writing them takes a recursion as deep.
+  // The files of a run are not nested deeper, and copying or writing JSON recurses as deep.
   return glstm::detail::parse_json_object<Json>(text, 16, "the JSON of a run", path.string());
 }
 
@@ -38,19 +38,19 @@ FolderLock::FolderLock(const RunFolder& folder)
   const std::error_code error(errno, std::generic_category());
   if (descriptor_ >= 0) close(descriptor_);
   throw Error(folder.path.string() +
-              (error.value() == ENOENT        ? ": expected the folder of a run, found none"
-               : error.value() == EWOULDBLOCK ? ": another process is at work on this run"
-                                              : ": cannot be locked: " + error.message()));
+              (error.value() == ENOENT        ? ": expected the folder of a run, got no folder"
+               : error.value() == EWOULDBLOCK ? ": another process is using this run"
+                                              : ": cannot lock the folder: " + error.message()));
 }
 
 FolderLock::~FolderLock() { close(descriptor_); }
 
 void require_free(const RunFolder& folder, const char* remedy) {
-  glstm::detail::require(!folder.has_run(), folder.path.string(), ": holds a run already; ",
+  glstm::detail::require(!folder.has_run(), folder.path.string(), ": already holds a run; ",
                          remedy);
   for (const auto& file : folder.files()) {
     glstm::detail::require(!std::filesystem::exists(file), file.string(),
-                           ": expected a folder without files of another run");
+                           ": expected a folder without files of an older run");
   }
 }
 
@@ -85,7 +85,8 @@ constexpr const char *given_key = "given", *data_key = "data_facts";
 
 Json read_config(const RunFolder& folder) {
   if (!folder.has_run()) {
-    throw Error(folder.path.string() + ": expected the folder of a run, found no config.json");
+    throw Error(folder.path.string() +
+                ": expected the folder of a run, got one without config.json");
   }
   Json json = read_json(folder.config());
   if (!json.contains(given_key) || !json.contains(data_key)) {
@@ -94,7 +95,7 @@ Json read_config(const RunFolder& folder) {
   return json;
 }
 
-/// Throws Error unless the metrics have all that a report shows.
+/// Throws Error unless the metrics have everything that a report shows.
 void check_metrics(const Json& metrics, const std::string& source) {
   const auto number = [&](const auto& json, const char* key) {
     const auto found = json.find(key);
@@ -122,12 +123,10 @@ void check_metrics(const Json& metrics, const std::string& source) {
   for (const auto& layer : metrics["layers"]) number(layer, "update_share");
 }
 
-/// The second field of a row of the log; -1 where there is none.
+/// Returns the second field of a row of the log, or -1 if there is none.
 Index step_of_row(const std::string& row) {
-  const std::size_t begin = row.find(',') + 1;  // 0 where there is no comma
-  if (begin == 0) return -1;
-  const std::string_view field = std::string_view(row).substr(begin, row.find(',', begin) - begin);
-  return glstm::detail::parse_number<Index>(field).value_or(-1);
+  const auto fields = glstm::detail::split(row, ',');
+  return fields.size() < 2 ? -1 : glstm::detail::parse_number<Index>(fields[1]).value_or(-1);
 }
 
 }  // namespace
@@ -164,12 +163,13 @@ Json read_data_facts(const RunFolder& folder) {
   const auto labels = facts.find("labels");
   glstm::detail::require(facts.is_object() && labels != facts.end() && labels->is_boolean(),
                          folder.config().string(), ": expected \"", data_key,
-                         "\" to say whether there are labels");
+                         "\" with true or false for \"labels\"");
   return facts;
 }
 
 Json read_metrics(const RunFolder& folder) {
-  if (!folder.finished()) throw Error(folder.path.string() + ": the run is not finished");
+  if (!folder.finished())
+    throw Error(folder.path.string() + ": expected a finished run, got one without metrics.json");
   const Json metrics = read_json(folder.metrics());
   check_metrics(metrics, folder.metrics().string());
   return metrics;
@@ -180,7 +180,7 @@ bool keep_log_until(const RunFolder& folder, Index step) {
   std::string line, kept;
   Index rows = 0, last = 0;  // the header is row 0
   while (last < step || rows == 0) {
-    if (!std::getline(in, line) || in.eof()) break;  // a last line may be half written
+    if (!std::getline(in, line) || in.eof()) break;  // the last line may be incomplete
     if (rows > 0) last = step_of_row(line);
     kept += line + "\n";
     ++rows;

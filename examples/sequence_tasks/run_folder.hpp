@@ -9,7 +9,7 @@
 
 namespace sequence_tasks {
 
-/// The name of each file of the run in folder `path`.
+/// The paths of the files of the run in the folder `path`.
 struct RunFolder {
   std::filesystem::path path;
 
@@ -23,11 +23,11 @@ struct RunFolder {
   std::filesystem::path best() const { return path / "best.safetensors"; }
   std::filesystem::path lstm() const { return path / "lstm.safetensors"; }
 
-  /// All of them; the one that makes the folder a run is the last.
+  /// Returns all files; the last one is the one that makes the folder a run.
   std::vector<std::filesystem::path> files() const {
     return {log(), windows(), metrics(), gradients(), first(), last(), best(), lstm(), config()};
   }
-  /// What people call the run: the folder's own name.
+  /// Returns the name of the run, which is the name of its folder.
   std::string name() const {
     const std::filesystem::path whole = std::filesystem::weakly_canonical(path);
     return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
@@ -36,11 +36,11 @@ struct RunFolder {
   bool finished() const { return std::filesystem::exists(metrics()); }
 };
 
-/// Keeps other processes away from a run as long as it lives. To be had before a run is read: what
-/// was read without it another process may have changed.
+/// Keeps other processes away from a run during its lifetime. Lock a run before reading it: another
+/// process may change what was read without the lock.
 class FolderLock {
  public:
-  /// Throws Error when there is no such folder, another process is at work on the run, or the
+  /// Throws glstm::Error if the folder does not exist, another process is using the run, or the
   /// folder cannot be locked.
   explicit FolderLock(const RunFolder& folder);
   ~FolderLock();
@@ -51,37 +51,38 @@ class FolderLock {
   int descriptor_;
 };
 
-/// Throws glstm::Error when the folder has a file of a run; `remedy` says what to do with a run.
-void require_free(const RunFolder& folder, const char* remedy = "--resume goes on with it");
+/// Throws glstm::Error if the folder has a file of a run. `remedy` tells the user what to do.
+void require_free(const RunFolder& folder, const char* remedy = "--resume continues it");
 
 /// Removes all files of runs, and nothing else, from the folders. Throws glstm::Error, and removes
-/// nothing, when another process is at work on one of the runs.
+/// nothing, if another process is using one of the runs.
 void remove_runs(const std::vector<RunFolder>& folders);
 
-/// Removes what writing a file has left when it was killed. Only for who has the lock.
+/// Removes the temporary files of processes that were killed while they wrote a file. The caller
+/// must hold the lock.
 void remove_unfinished_files(const RunFolder& folder);
 
-/// Reads a JSON file. Throws glstm::Error, naming it, when it cannot be read or is no JSON object.
+/// Reads a JSON file. Throws glstm::Error, naming the file, if it cannot be read or is not a JSON
+/// object.
 nlohmann::ordered_json read_json(const std::filesystem::path& path);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
 
-/// What a run was started with: all that it uses, what the user had named, and what tells its data
-/// from others.
+/// Writes config.json: the settings that the run uses, the settings that the user gave, and the
+/// facts that distinguish its data from others.
 void write_config(const RunFolder& folder, const Settings& used, const Settings& given,
                   const nlohmann::ordered_json& data);
 
-/// The settings that a run uses. Throws glstm::Error when the folder holds none, or damaged ones.
+/// Returns the settings that a run uses. Throws glstm::Error if they are missing or damaged.
 Settings read_settings(const RunFolder& folder);
-/// Those that it was started with.
+/// Returns the settings that the user gave when the run was started.
 Settings read_given_settings(const RunFolder& folder);
-/// What tells its data from others.
+/// Returns the facts that distinguish the data of a run from others.
 nlohmann::ordered_json read_data_facts(const RunFolder& folder);
 
-/// The figures of a finished run. Throws glstm::Error when there are none, or damaged ones.
+/// Returns the metrics of a finished run. Throws glstm::Error if they are missing or damaged.
 nlohmann::ordered_json read_metrics(const RunFolder& folder);
 
-/// Removes the rows after `step` from the log, or all when there is no such file yet.
-/// Returns whether any are left.
+/// Removes the rows after `step` from the log, if there is one. Returns whether any rows are left.
 bool keep_log_until(const RunFolder& folder, Index step);
 
 }  // namespace sequence_tasks

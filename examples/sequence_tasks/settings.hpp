@@ -1,4 +1,4 @@
-// Everything that determines a run: task, network, training. Saved as the run's config.json.
+// Everything that determines a run: task, network, training. A run saves it as config.json.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ namespace sequence_tasks {
 
 using glstm::Index;
 
-/// The options of a run. What is optional has a default that suits the task and the model, see
+/// The options of a run. Optional settings have a default that suits the task and the model, see
 /// complete(); a run saves the values that it used.
 struct Settings {
   // task
   std::string task = "mnist";
-  std::string data;  ///< folder or file; empty: none is needed, or the task's usual place
+  std::string data;  ///< folder or file; empty: the default of the task
   Index steps = 1000;
   std::string sampling = "asynchronous", clock = "shared";
   Index shift = 0;
@@ -37,7 +37,7 @@ struct Settings {
   double threshold = 0.01, leak = 0.001;
   std::vector<double> centres = {0, 1};
   std::string placement = "even";
-  std::string start;  ///< checkpoint; empty: drawn from the seed
+  std::string start;  ///< checkpoint; empty: random parameters
 
   // training
   std::optional<double> epochs;
@@ -63,17 +63,18 @@ struct Settings {
 const std::vector<std::string>& task_names();
 const std::vector<std::string>& model_names();
 
-/// Adds an option for every setting to `app`, with help that says what it does.
+/// Adds an option with its help to `app` for every setting.
 void add_options(CLI::App& app, Settings& settings);
 
-/// Throws glstm::Error, naming the option, if a setting is out of range or two contradict.
+/// Throws glstm::Error, naming the option, if a setting is out of range or two contradict each
+/// other.
 void check(const Settings& settings);
 
-/// Throws glstm::Error, naming the option, if something was given that the task or the model has no
-/// use for.
+/// Throws glstm::Error, naming the option, if an option was given that the task or the model does
+/// not use.
 void check_used(const Settings& given);
 
-/// The settings with the default of everything that the task or the model has no use for.
+/// Returns the settings with the defaults of all options that the task or the model does not use.
 Settings without_unused(const Settings& given);
 
 nlohmann::ordered_json to_json(const Settings& settings);
@@ -81,8 +82,8 @@ nlohmann::ordered_json to_json(const Settings& settings);
 /// Throws glstm::Error, naming `source`, unless `json` has exactly the settings of a run.
 Settings from_json(const nlohmann::ordered_json& json, const std::string& source);
 
-/// Throws glstm::Error if an option was given to `app` that is neither what the run in `source` was
-/// started with, `saved`, nor what it uses.
+/// Throws glstm::Error if an option was given to `app` that differs both from the value with which
+/// the run in `source` was started, in `saved`, and from the value that it uses, in `used`.
 void check_same(const CLI::App& app, const Settings& given, const Settings& saved,
                 const Settings& used, const std::string& source);
 

@@ -23,12 +23,13 @@ namespace {
 using namespace glstm;
 namespace fs = std::filesystem;
 
-/// `wanted` of the `available` sequences that `what` has, by default `fallback`.
+/// Returns the number of sequences that the option `what` asks for, or `fallback`. Throws Error if
+/// there are fewer than that.
 Index count_of(const std::optional<Index>& wanted, Index fallback, Index available,
                const char* what) {
   const Index count = wanted.value_or(fallback);
-  detail::require(count >= 1 && count <= available, "expected 1 to ", available, " sequences for ",
-                  what, ", got ", count);
+  detail::require(count >= 1 && count <= available, what, ": expected 1 to ", available,
+                  " sequences, got ", count);
   return count;
 }
 
@@ -37,7 +38,7 @@ std::shared_ptr<const Data> part(const std::shared_ptr<const Data>& data, Index 
   return std::make_shared<Subset<float>>(data, first, count);
 }
 
-/// Training and held-out part of `images`, the held-out one from the end.
+/// Uses the first training images, in all their shifts, and holds out images from the end.
 void use_images(ImageSequences<float> training, ImageSequences<float> test,
                 const Settings& settings, Task& task) {
   if (settings.task == "permuted-mnist") {
@@ -80,39 +81,37 @@ void use_generated(const Settings& settings, Task& task, Make make) {
   task.test = make(settings.test_sequences.value_or(5'000), seed + 2);
 }
 
-void use_csv(const fs::path& file, const Settings& settings, Task& task) {
-  const auto sequences = std::make_shared<CsvSequences<float>>(read_csv_sequences<float>(file));
+/// Checks the sequences of a CSV file and describes them in `task`.
+void describe_csv(const CsvSequences<float>& sequences, const std::string& source, Task& task) {
+  using detail::require;
+  const bool labels = sequences.classes() > 0;
+  require(sequences.classes() <= 10'000, source, ": expected labels below 10000, got ",
+          sequences.classes() - 1);
   task.from_file = true;
-  if (settings.clock == "own") {
-    detail::require(sequences->has_timestamps(), file.string(),
-                    ": expected a column \"timestamp\" for --clock own, found none");
-    sequences->count_time_from_first_steps();
-  }
-  task.inputs = sequences->features();
-  const bool labels = sequences->classes() > 0;
-  detail::require(sequences->classes() <= 10'000, file.string(),
-                  ": expected labels below 10000, got ", sequences->classes() - 1);
-  task.outputs = labels ? sequences->classes() : sequences->targets();
+  task.inputs = sequences.features();
+  task.outputs = labels ? sequences.classes() : sequences.targets();
   task.loss = labels ? Loss::softmax_cross_entropy : Loss::mean_squared_error;
-  task.longest = sequences->longest();
-  task.begin = sequences->first_time();
-  task.end = sequences->last_time();
-  detail::require(task.duration() <= 1e30, file.string(),
-                  ": expected timestamps that span at most 1e30, got ", task.duration());
+  task.longest = sequences.longest();
+  task.begin = sequences.first_time();
+  task.end = sequences.last_time();
+  require(task.duration() <= 1e30, source, ": expected timestamps that span at most 1e30, got ",
+          task.duration());
   std::string features;
-  for (const std::string& name : sequences->feature_names()) features += " " + name;
-  task.details = detail::text_of(sequences->size(), " sequences of up to ", sequences->longest(),
-                                 " steps, ", sequences->has_timestamps() ? "with" : "without",
+  for (const std::string& name : sequences.feature_names()) features += " " + name;
+  task.details = detail::text_of(sequences.size(), " sequences of up to ", sequences.longest(),
+                                 " steps, ", sequences.has_timestamps() ? "with" : "without",
                                  " timestamps; features:", features, "; ", task.outputs,
                                  labels ? " classes" : " targets");
-  detail::require(!labels || task.outputs >= 2, file.string(),
-                  ": expected labels of at least two classes, got only 0");
-  const Index size = sequences->size();
-  detail::require(size >= 3, file.string(),
-                  ": expected at least 3 sequences, to train, to choose the best epoch and to test,"
-                  " got ",
-                  size);
-  const Index tenth = std::max<Index>(1, size / 10);
+  require(!labels || task.outputs >= 2, source,
+          ": expected labels of at least two classes, got only 0");
+  require(sequences.size() >= 3, source,
+          ": expected at least 3 sequences, one each for training, validation and test, got ",
+          sequences.size());
+}
+
+/// Splits sequences at random into training, held-out and test sequences.
+void split_csv(std::shared_ptr<const Data> sequences, const Settings& settings, Task& task) {
+  const Index size = sequences->size(), tenth = std::max<Index>(1, size / 10);
   const Index tests = count_of(settings.test_sequences, tenth, size - 2, "--test-sequences");
   const Index held_out =
       count_of(settings.held_out, std::min<Index>(5000, tenth), size - 1 - tests, "--held-out");
@@ -129,7 +128,45 @@ void use_csv(const fs::path& file, const Settings& settings, Task& task) {
   task.test = pick(0, tests);
 }
 
-/// The file or folder that was named, or the task's usual place.
+void use_csv(const fs::path& file, const Settings& settings, Task& task) {
+  detail::require(!settings.data.empty(), "--data: expected the CSV file, got none");
+  const auto sequences = std::make_shared<CsvSequences<float>>(read_csv_sequences<float>(file));
+  if (settings.clock == "own") {
+    detail::require(sequences->has_timestamps(), file.string(),
+                    ": expected a column \"timestamp\" for --clock own, got none");
+    sequences->count_time_from_first_steps();
+  }
+  task.title = file.filename().string();
+  describe_csv(*sequences, file.string(), task);
+  split_csv(sequences, settings, task);
+}
+
+void use_adding(const Settings& settings, Task& task) {
+  task.title = "the adding task, T = " + std::to_string(settings.steps);
+  task.inputs = AddingTask<float>::features;
+  task.longest = settings.steps;
+  use_generated(settings, task, [&](Index size, std::uint64_t seed) {
+    return std::make_shared<AddingTask<float>>(settings.steps, size, seed);
+  });
+}
+
+void use_frequency(const Settings& settings, Task& task) {
+  const Sampling sampling = settings.sampling == "regular" ? Sampling::regular
+                            : settings.sampling == "fine"  ? Sampling::fine
+                                                           : Sampling::asynchronous;
+  task.title = "frequency discrimination, " + settings.sampling + " samples";
+  task.loss = Loss::softmax_cross_entropy;
+  use_generated(settings, task, [&](Index size, std::uint64_t seed) {
+    const auto waves = std::make_shared<FrequencyTask<float>>(sampling, size, seed);
+    task.longest = waves->longest();
+    return waves;
+  });
+  task.inputs = FrequencyTask<float>::features;
+  task.outputs = FrequencyTask<float>::classes;
+  task.end = FrequencyTask<float>::time_span;
+}
+
+/// Returns the file or folder in --data, or the default of the task.
 fs::path data_of(const Settings& settings) {
   if (!settings.data.empty()) return settings.data;
   if (settings.task == "fashion") return "/usr/share/datasets/fashion-mnist";
@@ -145,34 +182,15 @@ Task make_task(const Settings& settings) {
   Task task;
   const fs::path data = data_of(settings);
   if (settings.task == "adding") {
-    task.title = "the adding task, T = " + std::to_string(settings.steps);
-    task.inputs = AddingTask<float>::features;
-    task.longest = settings.steps;
-    use_generated(settings, task, [&](Index size, std::uint64_t seed) {
-      return std::make_shared<AddingTask<float>>(settings.steps, size, seed);
-    });
+    use_adding(settings, task);
   } else if (settings.task == "frequency") {
-    const Sampling sampling = settings.sampling == "regular" ? Sampling::regular
-                              : settings.sampling == "fine"  ? Sampling::fine
-                                                             : Sampling::asynchronous;
-    task.title = "frequency discrimination, " + settings.sampling + " samples";
-    task.loss = Loss::softmax_cross_entropy;
-    use_generated(settings, task, [&](Index size, std::uint64_t seed) {
-      const auto waves = std::make_shared<FrequencyTask<float>>(sampling, size, seed);
-      task.longest = waves->longest();
-      return waves;
-    });
-    task.inputs = FrequencyTask<float>::features;
-    task.outputs = FrequencyTask<float>::classes;
-    task.end = FrequencyTask<float>::time_span;
+    use_frequency(settings, task);
+  } else if (settings.task == "csv") {
+    use_csv(data, settings, task);
   } else if (settings.task == "cifar10") {
     task.title = "sequential CIFAR-10";
     use_images(load_cifar10<float>(data, Split::train), load_cifar10<float>(data, Split::test),
                settings, task);
-  } else if (settings.task == "csv") {
-    detail::require(!settings.data.empty(), "--data: expected the CSV file, got none");
-    task.title = data.filename().string();
-    use_csv(data, settings, task);
   } else {
     task.title = (settings.task == "permuted-mnist" ? "permuted sequential " : "sequential ") +
                  image_dataset_name(data);
@@ -180,15 +198,16 @@ Task make_task(const Settings& settings) {
                load_image_sequences<float>(data, Split::test), settings, task);
   }
   if (task.end <= task.begin) task.end = task.begin + static_cast<double>(task.longest);
-  detail::require(task.end > task.begin, "--data: the timestamps ", task.begin,
-                  " are too large to tell steps apart; --clock own makes them small");
+  detail::require(task.end > task.begin,
+                  "--data: expected timestamps that differ in double precision, got ", task.begin,
+                  " and later; --clock own makes them small");
   return task;
 }
 
 nlohmann::ordered_json data_facts(const Task& task) {
   uLong checksum = crc32(0, nullptr, 0);
   const auto add = [&](const auto* values, std::size_t count) {
-    if (count == 0) return;  // nullptr would start the checksum anew
+    if (count == 0) return;  // nullptr would reset the checksum
     checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(values), count * sizeof *values);
   };
   LabelledBatch<float> batch;
@@ -231,7 +250,7 @@ void complete(const Task& task, Settings& settings) {
   set(settings.batch, adding ? 16 : lstm ? 32 : 100);
   settings.batch = std::min(*settings.batch, task.training->size());
   set(settings.learning_rate, adding && !lstm ? 1e-2 : 2e-2);
-  // Phased gates have a share, r_on, among their parameters, which such a rate would ruin.
+  // One parameter of a phased gate, r_on, is a fraction, which needs a small rate.
   set(settings.gate_learning_rate, settings.model == "phased" ? 2e-3 : 2.5e-4 * duration);
   if (!gates_learn) settings.gate_learning_rate = 0;
   set(settings.min_width, duration / longest / 2);

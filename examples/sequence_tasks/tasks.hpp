@@ -1,4 +1,4 @@
-// The sequence tasks: their data, and what a network for them has to fit.
+// The sequence tasks: their data, and the inputs and outputs that a network for them needs.
 #pragma once
 
 #include <memory>
@@ -17,24 +17,24 @@ struct Task {
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
   glstm::Loss loss = glstm::Loss::mean_squared_error;
-  double begin = 0, end = 0;  ///< the time of the sequences, in the unit of their timestamps
+  double begin = 0, end = 0;  ///< time of the sequences, in the unit of their timestamps
   Index longest = 0;          ///< steps of the longest sequence
-  bool from_file = false;     ///< not generated
+  bool from_file = false;     ///< false for generated data
 
   double duration() const { return end - begin; }
   bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }
 };
 
-/// Throws glstm::Error unless the files of an image data set in IDX form are there.
+/// Throws glstm::Error unless the files of an image data set in IDX format exist.
 void check_data(const Settings& settings);
 
-/// Reads or makes the data. Throws glstm::Error when a file is absent or damaged, or there are
-/// fewer sequences than were asked for.
+/// Reads or generates the data. Throws glstm::Error if a file is missing or damaged, or has fewer
+/// sequences than the settings ask for.
 Task make_task(const Settings& settings);
 
-/// What tells this task's data from others: sizes, the span of time and, of data from files, a
-/// checksum over up to a thousand sequences of each part. (Generated data are those of the
-/// settings; their last digits may differ from build to build.)
+/// Returns facts that distinguish the data of this task from other data: sizes, time span and, for
+/// data from files, a checksum over up to a thousand sequences of each part. The settings determine
+/// generated data, whose last digits may differ from build to build.
 nlohmann::ordered_json data_facts(const Task& task);
 
 /// Fills in the settings that depend on the task and the model.

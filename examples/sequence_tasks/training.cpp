@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -21,6 +20,8 @@
 #include "gradient_norms.hpp"
 #include "measurement.hpp"
 #include "models.hpp"
+#include "run_checkpoints.hpp"
+#include "step_counts.hpp"
 #include "windows_table.hpp"
 
 namespace sequence_tasks {
@@ -30,50 +31,9 @@ using namespace glstm;
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// ---- settings and data of a run that can be started ------------------------------------------
+// ---- settings and data -----------------------------------------------------------------------
 
-/// The training steps of one pass over the data.
-double epoch_steps(const Settings& settings, const Task& task) {
-  const Index whole_batches = task.training->size() / *settings.batch;
-  return static_cast<double>(whole_batches);
-}
-
-void set_steps(Settings& settings, const Task& task, double steps) {
-  detail::require(steps <= 1e15, "--epochs: expected at most 1e15 training steps, got ", steps);
-  settings.max_steps = std::max<Index>(1, std::llround(steps));
-  settings.epochs = static_cast<double>(settings.max_steps) / epoch_steps(settings, task);
-}
-
-/// The steps in which the windows of a temporal curriculum start to widen and are fully open.
-std::pair<Index, Index> curriculum_steps(const Settings& settings, const Task& task) {
-  const double epoch = epoch_steps(settings, task);
-  return {std::llround(settings.widen[0] * epoch), std::llround(settings.widen[1] * epoch)};
-}
-
-TemporalCurriculumOptions curriculum_options(const Settings& settings, const Task& task) {
-  const auto [first_step, last_step] = curriculum_steps(settings, task);
-  const double reach = std::sqrt(-std::log(settings.threshold));  // in widths
-  return {.first_step = first_step,
-          .last_step = last_step,
-          .first_width = *settings.open_share * task.duration() / (2 * reach),
-          .last_width = settings.widest * task.duration(),
-          .open_width = 1e6 * task.duration()};
-}
-
-/// Throws Error when the windows of a curriculum cannot widen as the settings say.
-void check_curriculum(const Settings& settings, const Task& task) {
-  if (settings.widen.empty()) return;
-  const TemporalCurriculumOptions options = curriculum_options(settings, task);
-  detail::require(options.last_step < settings.max_steps, "--widen: training ends after epoch ",
-                  *settings.epochs, ", before all windows are open");
-  detail::require(options.first_step < options.last_step, "--widen: an epoch has ",
-                  epoch_steps(settings, task), " steps, so that epochs ", settings.widen[0],
-                  " and ", settings.widen[1], " are the same step");
-  detail::require(options.first_width <= options.last_width,
-                  "--widest: windows that are open for --open-share of the time are wider already");
-}
-
-/// How many steps fit into the seconds that the settings name; tried out on a copy of the network.
+/// Returns the number of steps that fit into --seconds, measured on a copy of the network.
 double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& group) {
   const double seconds = with_network(settings, task, [&](auto network) {
     initialize(settings, task, network);
@@ -82,7 +42,8 @@ double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& g
   return settings.seconds / seconds;
 }
 
-/// The complete settings and the data of a run. Whatever can be refused is refused here.
+/// Returns the complete settings and the data of a new run. Throws glstm::Error for all settings
+/// that are wrong, before anything is written.
 std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   check(given);
   check_used(given);
@@ -107,15 +68,14 @@ void describe(const Settings& settings, const Task& task, std::ostream& out) {
       << *settings.batch << " sequences\n";
 }
 
-/// The data of a run. Throws Error when they are not those that it was started with.
+/// Returns the data of a run. Throws glstm::Error if the run was started with other data.
 Task same_task(const RunFolder& folder, const Settings& settings) {
   const std::string source = folder.config().string();
   Task task;
   try {
     task = make_task(settings);
   } catch (const Error& error) {
-    throw Error(source +
-                ": no longer finds the data that the run was started with: " + error.what());
+    throw Error(source + ": cannot read the data of this run: " + error.what());
   }
   const Json then = read_data_facts(folder);
   const Json now = data_facts(task);
@@ -123,66 +83,16 @@ Task same_task(const RunFolder& folder, const Settings& settings) {
     if (value.is_null()) continue;
     const auto found = then.find(key);
     detail::require(found != then.end() && *found == value, source,
-                    ": the data are not those that the run was started with: \"", key, "\" was ",
-                    found == then.end() ? "not known" : found->dump(), " and is ", value.dump());
+                    ": expected the data that the run was started with, with \"", key,
+                    "\" = ", found == then.end() ? "unknown" : found->dump(), ", got ",
+                    value.dump());
   }
   return task;
 }
 
-// ---- checkpoints of a run --------------------------------------------------------------------
-
-/// What a checkpoint says of its run, which tells it from those of others.
-std::string identity(const Settings& settings) {
-  Json json = to_json(settings);
-  json.erase("threads");  // they do not change the result
-  return json.dump();
-}
-
-/// What goes into every checkpoint of a run, so that each is a network file too.
-template <TimeGate Gate>
-CheckpointMetadata metadata_of(const Settings& settings, const Network<Gate>& network) {
-  CheckpointMetadata metadata = network_metadata(network);
-  metadata.emplace("config", identity(settings));
-  return metadata;
-}
-
-/// load_checkpoint. Throws Error also when the checkpoint is that of another run.
-template <TimeGate Gate>
-CheckpointMetadata load(const fs::path& file, const Settings& settings, Network<Gate>& network,
-                        AdamW<float>* optimizer = nullptr, Vector<float>* average = nullptr) {
-  Network<Gate> loaded = network;
-  CheckpointMetadata metadata =
-      load_checkpoint<float>(file, loaded.layout(), loaded.parameters, optimizer, average);
-  const auto found = metadata.find("config");
-  detail::require(found != metadata.end() && found->second == identity(settings), file.string(),
-                  ": expected a checkpoint of this run, got one of another");
-  network.parameters.swap(loaded.parameters);
-  return metadata;
-}
-
-/// Gives `network` its initial parameters: drawn, or as --start says, the first time, when they are
-/// saved, and those from then on.
-template <TimeGate Gate>
-void begin(const Settings& settings, const Task& task, const RunFolder& folder,
-           Network<Gate>& network, ProcessGroup& group) {
-  if (group.rank() == 0 && !fs::exists(folder.first())) {
-    initialize(settings, task, network);
-    save_network(folder.first(), network, WeightStorage::full, {{"config", identity(settings)}});
-  }
-  group.wait_for_all();
-  load(folder.first(), settings, network);
-}
-
-/// Loads the best parameters, or the last where none was eligible. Returns the metadata.
-template <TimeGate Gate>
-CheckpointMetadata load_best(const RunFolder& folder, const Settings& settings, bool eligible,
-                             Network<Gate>& network) {
-  return load(eligible ? folder.best() : folder.last(), settings, network);
-}
-
 // ---- training --------------------------------------------------------------------------------
 
-/// Sees to it at every report that what was written to a file is on the disk.
+/// Flushes a file to the disk at every report.
 class SyncFile final : public Callback<float> {
  public:
   explicit SyncFile(fs::path file) : file_(std::move(file)) {}
@@ -191,7 +101,7 @@ class SyncFile final : public Callback<float> {
     const int descriptor = open(file_.c_str(), O_WRONLY | O_CLOEXEC);
     const bool done = descriptor >= 0 && fsync(descriptor) == 0;
     if (descriptor >= 0) close(descriptor);
-    detail::require(done, file_.string(), ": cannot be written to the disk");
+    detail::require(done, file_.string(), ": cannot flush the file to the disk");
     return Continue::yes;
   }
 
@@ -199,8 +109,8 @@ class SyncFile final : public Callback<float> {
   fs::path file_;
 };
 
-/// The metrics of a trained network; at the end of a temporal curriculum also those of the plain
-/// LSTM that it has become, which is saved.
+/// Measures a trained network and writes the metrics. After a temporal curriculum, also measures
+/// and saves the plain LSTM that the network has become.
 template <TimeGate Gate>
 Json measure(const Network<Gate>& network, const Settings& settings, const Task& task,
              const RunFolder& folder, Json metrics) {
@@ -215,120 +125,162 @@ Json measure(const Network<Gate>& network, const Settings& settings, const Task&
   return metrics;
 }
 
-/// Trains `network` from its initial values, or from the folder's last checkpoint.
+/// One run of a network, from its initial parameters or its last checkpoint to its metrics.
 template <TimeGate Gate>
-Json train(Network<Gate> network, const Settings& settings, const Task& task,
-           const RunFolder& folder, ProcessGroup& group, std::ostream& out) {
-  const bool is_first = group.rank() == 0;
-  begin(settings, task, folder, network, group);
-  std::ostringstream windows;
-  windows.precision(9);
-  windows << windows_header;
-  append_windows(network, task, "before", windows);
+class TrainingRun {
+ public:
+  /// Loads the initial parameters, or the last checkpoint of a run that was interrupted.
+  TrainingRun(Network<Gate> network, const Settings& settings, const Task& task,
+              const RunFolder& folder, ProcessGroup& group, std::ostream& out)
+      : network_(std::move(network)),
+        settings_(settings),
+        task_(task),
+        folder_(folder),
+        group_(group),
+        out_(out),
+        optimizer_(make_optimizer(settings, network_.layout())),
+        controller_({.target_share = settings.target_share.value_or(1),
+                     .integral_gain = settings.budget_integral,
+                     .proportional_gain = settings.budget_proportional,
+                     .largest_weight = settings.budget_limit}),
+        average_(*settings.average) {
+    begin(settings_, task_, folder_, network_, group_);
+    windows_.precision(9);
+    windows_ << windows_header;
+    append_windows(network_, task_, "before", windows_);
+    if (fs::exists(folder_.last())) resume();
+    if (is_first()) write_file_atomically(folder_.windows(), windows_.str());
+  }
 
-  AdamW<float> optimizer = make_optimizer(settings, network.layout());
-  const Index steps = settings.max_steps;
-  const double target = settings.target_share.value_or(1);
-  BudgetController controller({.target_share = target,
-                               .integral_gain = settings.budget_integral,
-                               .proportional_gain = settings.budget_proportional,
-                               .largest_weight = settings.budget_limit});
-  ParameterAverage<float> average(*settings.average);
-  double least_error = std::numeric_limits<double>::infinity(), seconds_before = 0;
-  if (fs::exists(folder.last())) {
-    Vector<float> kept;
-    const CheckpointMetadata metadata =
-        load(folder.last(), settings, network, &optimizer, *settings.average > 0 ? &kept : nullptr);
-    average.set_value(std::move(kept));
-    const TrainingProgress progress = training_progress(metadata, folder.last().string());
-    least_error = progress.least_error;
-    seconds_before = progress.seconds;
-    if (settings.target_share) {
-      detail::require(progress.controller.has_value(), folder.last().string(),
+  void fit() {
+    Trainer<Gate> trainer(network_, optimizer_, trainer_options(), &group_);
+    trainer.resume(progress_.seconds);
+    if (settings_.target_share) trainer.control(controller_);
+    if (*settings_.average > 0) trainer.average(average_);
+    add_window_rules(trainer);
+    std::vector<std::unique_ptr<Callback<float>>> callbacks;
+    if (is_first()) callbacks = recorders();
+    for (const auto& callback : callbacks) trainer.add_callback(*callback);
+    trainer.fit(*task_.training, task_.held_out.get());
+    group_.wait_for_all();  // until the first process has written the last checkpoint
+  }
+
+  /// Evaluates the best parameters and writes the metrics. Returns them, in the first process.
+  Json finish() {
+    const TrainingProgress last =
+        training_progress(load(folder_.last(), settings_, network_), folder_.last().string());
+    const bool eligible = std::isfinite(last.best_metric);
+    const TrainingProgress best = training_progress(
+        load_best(folder_, settings_, eligible, network_), folder_.best().string());
+    const Evaluation validation =
+        evaluate(network_, *task_.held_out, *settings_.batch, settings_.threads, &group_);
+    if (!is_first()) return {};
+    append_windows(network_, task_, "after", windows_);
+    write_file_atomically(folder_.windows(), windows_.str());
+    Json metrics = {{"task", settings_.task},          {"model", settings_.model},
+                    {"seed", settings_.seed},          {"parameters", network_.layout().size()},
+                    {"steps", settings_.max_steps},    {"epochs", *settings_.epochs},
+                    {"best_epoch", best.epochs},       {"best_is_eligible", eligible},
+                    {"training_seconds", last.seconds}};
+    metrics["validation"] = json_of(validation, task_);
+    return measure(network_, settings_, task_, folder_, std::move(metrics));
+  }
+
+ private:
+  bool is_first() const { return group_.rank() == 0; }
+
+  /// Continues from the last checkpoint.
+  void resume() {
+    const std::string source = folder_.last().string();
+    Vector<float> average;
+    const CheckpointMetadata metadata = load(folder_.last(), settings_, network_, &optimizer_,
+                                             *settings_.average > 0 ? &average : nullptr);
+    average_.set_value(std::move(average));
+    progress_ = training_progress(metadata, source);
+    if (settings_.target_share) {
+      detail::require(progress_.controller.has_value(), source,
                       ": expected the state of a budget controller, got none");
-      controller.set_state(*progress.controller);
+      controller_.set_state(*progress_.controller);
     }
-    detail::require(std::isinf(least_error) || fs::exists(folder.best()), folder.best().string(),
-                    ": expected the best checkpoint so far, found none");
-    out << "Resumed after step " << optimizer.state().steps << "\n";
+    detail::require(std::isinf(progress_.best_metric) || fs::exists(folder_.best()),
+                    folder_.best().string(), ": expected the best checkpoint so far, got no file");
+    out_ << "Resumed after step " << optimizer_.state().steps << "\n";
   }
-  if (is_first) write_file_atomically(folder.windows(), windows.str());
 
-  const Index warmup = static_cast<Index>(settings.warmup * static_cast<double>(steps));
-  Trainer<Gate> trainer(network, optimizer,
-                        {.batch = *settings.batch,
-                         .epochs = steps,  // max_steps ends it
-                         .reports_per_epoch = *settings.reports,
-                         .max_steps = steps,
-                         .clip_norm = settings.clip,
-                         .budget_weight = settings.budget,
-                         .weight_noise = *settings.weight_noise,
-                         .schedule = warmup_cosine(steps, warmup, *settings.final_rate),
-                         .seed = settings.seed,
-                         .seconds_before = seconds_before,
-                         .threads = settings.threads,
-                         .shards = settings.shards},
-                        &group);
-  if (settings.target_share) trainer.control(controller);
-  if (*settings.average > 0) trainer.average(average);
-  if constexpr (std::is_same_v<Gate, GaussianGate<float>>) {
-    // In a curriculum all windows end up longer than the sequences.
-    if (*settings.gate_learning_rate > 0 && settings.widen.empty()) {
-      trainer.after_step(WindowsWithin<float>(network, 0, task.duration()));
+  TrainerOptions trainer_options() const {
+    const Index steps = settings_.max_steps;
+    const Index warmup = static_cast<Index>(settings_.warmup * static_cast<double>(steps));
+    return {.batch = *settings_.batch,
+            .epochs = steps,  // max_steps ends it
+            .reports_per_epoch = *settings_.reports,
+            .max_steps = steps,
+            .clip_norm = settings_.clip,
+            .budget_weight = settings_.budget,
+            .weight_noise = *settings_.weight_noise,
+            .schedule = warmup_cosine(steps, warmup, *settings_.final_rate),
+            .seed = settings_.seed,
+            .threads = settings_.threads,
+            .shards = settings_.shards};
+  }
+
+  /// Keeps learned windows within the sequences, or widens them as a curriculum does. All windows
+  /// of a curriculum end up longer than the sequences.
+  void add_window_rules(Trainer<Gate>& trainer) {
+    if constexpr (std::is_same_v<Gate, GaussianGate<float>>) {
+      if (*settings_.gate_learning_rate > 0 && settings_.widen.empty()) {
+        trainer.after_step(WindowsWithin<float>(network_, 0, task_.duration()));
+      }
     }
+    if (settings_.widen.empty()) return;
+    const TemporalCurriculumOptions options = curriculum_options(settings_, task_);
+    open_from_ = options.last_step;
+    trainer.after_step(TemporalCurriculum<float>(network_, options));
   }
-  Index open_from = 0;
-  if (!settings.widen.empty()) {
-    const TemporalCurriculumOptions options = curriculum_options(settings, task);
-    open_from = options.last_step;
-    trainer.after_step(TemporalCurriculum<float>(network.layout(), options));
+
+  /// Tells whether a report may become the best one: its network meets --target-share and --widen.
+  bool is_eligible(const EpochReport& report) const {
+    return report.validation->ops.update_share() <= settings_.target_share.value_or(1) &&
+           report.step >= open_from_;
   }
-  const auto is_eligible = [&](const EpochReport& report) {
-    return report.validation->ops.update_share() <= target && report.step >= open_from;
-  };
-  std::vector<std::unique_ptr<Callback<float>>> listeners;
-  if (is_first) {
-    const bool append = keep_log_until(folder, optimizer.state().steps);
-    const bool terminal = group.size() == 1 && &out == &std::cout && isatty(STDOUT_FILENO) != 0;
-    listeners.push_back(std::make_unique<ProgressBar<float>>(out, terminal, task.loss));
-    listeners.push_back(std::make_unique<CsvLog<float>>(folder.log(), task.loss, append));
+
+  /// Returns the callbacks that show progress and write the log and the checkpoints.
+  std::vector<std::unique_ptr<Callback<float>>> recorders() {
+    const bool append = keep_log_until(folder_, optimizer_.state().steps);
+    const bool terminal = group_.size() == 1 && &out_ == &std::cout && isatty(STDOUT_FILENO) != 0;
+    std::vector<std::unique_ptr<Callback<float>>> callbacks;
+    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal));
+    callbacks.push_back(std::make_unique<CsvLog<float>>(folder_.log(), append));
     // A checkpoint must not survive a power cut that its log does not.
-    listeners.push_back(std::make_unique<SyncFile>(folder.log()));
-    listeners.push_back(std::make_unique<Checkpoints<float>>(
-        folder.path, task.loss, metadata_of(settings, network), least_error, is_eligible));
+    callbacks.push_back(std::make_unique<SyncFile>(folder_.log()));
+    auto checkpoints = std::make_unique<Checkpoints<float>>(
+        folder_.path, metadata_of(settings_, network_),
+        [this](const EpochReport& report) { return is_eligible(report); });
+    checkpoints->resume(progress_);
+    callbacks.push_back(std::move(checkpoints));
+    return callbacks;
   }
-  for (const auto& listener : listeners) trainer.add_callback(*listener);
-  trainer.fit(*task.training, task.held_out.get());
-  group.wait_for_all();  // until the first has written the last checkpoint
 
-  const TrainingProgress last =
-      training_progress(load(folder.last(), settings, network), folder.last().string());
-  const bool eligible = std::isfinite(last.least_error);
-  const TrainingProgress best =
-      training_progress(load_best(folder, settings, eligible, network), folder.best().string());
-  const Evaluation validation =
-      evaluate(network, *task.held_out, *settings.batch, settings.threads, &group);
-  if (!is_first) return {};
-  append_windows(network, task, "after", windows);
-  write_file_atomically(folder.windows(), windows.str());
-  Json metrics = {{"task", settings.task},
-                  {"model", settings.model},
-                  {"seed", settings.seed},
-                  {"parameters", network.layout().size()},
-                  {"steps", steps},
-                  {"epochs", *settings.epochs},
-                  {"best_epoch", best.epochs},
-                  {"best_is_eligible", eligible},
-                  {"training_seconds", last.seconds}};
-  metrics["validation"] = json_of(validation, task);
-  return measure(network, settings, task, folder, std::move(metrics));
-}
+  Network<Gate> network_;
+  const Settings& settings_;
+  const Task& task_;
+  const RunFolder& folder_;
+  ProcessGroup& group_;
+  std::ostream& out_;
+  AdamW<float> optimizer_;
+  BudgetController controller_;
+  ParameterAverage<float> average_;
+  std::ostringstream windows_;  ///< windows.csv
+  TrainingProgress progress_;   ///< of the checkpoint that the run continues
+  Index open_from_ = 0;         ///< the step from which all windows of a curriculum are open
+};
 
 Json train_in(const RunFolder& folder, const Settings& settings, const Task& task,
               ProcessGroup& group, std::ostream& out) {
   describe(settings, task, out);
   return with_network(settings, task, [&](auto network) {
-    return train(std::move(network), settings, task, folder, group, out);
+    TrainingRun run(std::move(network), settings, task, folder, group, out);
+    run.fit();
+    return run.finish();
   });
 }
 
@@ -347,7 +299,7 @@ Json start_run(const Settings& given, const RunFolder& folder, ProcessGroup& gro
   if (group.rank() == 0) {
     std::error_code error;
     fs::create_directories(folder.path, error);
-    detail::require(!error, folder.path.string(), ": cannot be made: ", error.message());
+    detail::require(!error, folder.path.string(), ": cannot create the folder: ", error.message());
     lock.emplace(folder);
     require_free(folder);  // another process may have been faster
     remove_unfinished_files(folder);
@@ -362,10 +314,10 @@ Json resume_run(const RunFolder& folder, Index threads, ProcessGroup& group, std
     lock.emplace(folder);
     remove_unfinished_files(folder);
   }
-  group.wait_for_all();  // what was read without the lock another process may have changed
+  group.wait_for_all();  // before the lock, another process may have changed the files
   Settings settings = read_settings(folder);
   if (folder.finished()) {
-    out << folder.path.string() << ": finished already\n";
+    out << folder.path.string() << ": already finished\n";
     return read_metrics(folder);
   }
   const Task task = same_task(folder, settings);

@@ -1,4 +1,4 @@
-// One run: a network is trained on a task, and everything about it goes into a folder.
+// Runs: each trains a network on a task and keeps all its files in one folder.
 #pragma once
 
 #include <iosfwd>
@@ -11,30 +11,30 @@
 
 namespace sequence_tasks {
 
-// The processes of a group train together, and all call the same functions. The first one writes
-// the files and tells `out` what happens; the others must see the same folders.
+// The processes of a group train together and call the same functions. The first process writes the
+// files and reports to `out`; the others must see the same folders.
 
-/// Throws glstm::Error when the settings contradict each other or there are no such data.
+/// Throws glstm::Error if the settings contradict each other or their data are missing.
 void check_run(const Settings& settings, glstm::ProcessGroup& group);
 
-/// Starts the run that `given` describes in a folder, which is made when there is none. Returns the
-/// metrics. Throws glstm::Error, and changes nothing, where check_run does or the folder has a file
-/// of a run.
+/// Starts the run that `given` describes in a folder, and creates the folder if necessary. Returns
+/// the metrics. Throws glstm::Error, and changes nothing, if check_run() does or the folder already
+/// has a file of a run.
 nlohmann::ordered_json start_run(const Settings& given, const RunFolder& folder,
                                  glstm::ProcessGroup& group, std::ostream& out);
 
-/// Goes on with a run from its last checkpoint, bit for bit; `threads` and the group may be others
-/// than before, for which see glstm::BatchWorkers.
-/// Throws glstm::Error when a checkpoint is that of another run, or the data are others.
+/// Continues a run from its last checkpoint, bit for bit. The number of threads and of processes
+/// may differ from before, see glstm::BatchWorkers. Throws glstm::Error if a checkpoint is of
+/// another run or the data have changed.
 nlohmann::ordered_json resume_run(const RunFolder& folder, Index threads,
                                   glstm::ProcessGroup& group, std::ostream& out);
 
-/// Tests the best checkpoint of a finished run anew, and measures its speed; with nothing else
-/// running, these are the times to quote. Rewrites the metrics.
+/// Tests the best checkpoint of a finished run again, measures its speed and rewrites the metrics.
+/// The times are reliable when nothing else runs on the machine.
 nlohmann::ordered_json evaluate_run(const RunFolder& folder, std::ostream& out);
 
 /// Writes gradients.csv: the norm of the gradient of the loss with respect to the state after every
-/// step, for the initial and the best parameters.
+/// step, for the initial and the best parameters, over the first held-out `sequences`.
 void write_gradient_norms(const RunFolder& folder, Index sequences, std::ostream& out);
 
 }  // namespace sequence_tasks

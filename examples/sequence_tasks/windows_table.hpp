@@ -6,6 +6,7 @@
 #include <limits>
 #include <ostream>
 #include <sstream>
+#include <string>
 
 #include "glstm/nn/network.hpp"
 #include "tasks.hpp"
@@ -14,8 +15,26 @@ namespace sequence_tasks {
 
 constexpr const char* windows_header = "when,layer,neuron,mu,sigma,open,close\n";
 
-/// One row per neuron and window, cut to the time of the task; a neuron that never opens has one
-/// without times.
+/// Appends the rows of one neuron: one per window, cut to the duration of the task, or one without
+/// times if it never opens. `start` is the beginning of each row, `origin` the time of the first
+/// step.
+template <glstm::TimeGate Gate>
+void append_neuron(const Gate& gate, Index j, float duration, double origin,
+                   const std::string& start, std::ostream& csv) {
+  float time = 0;
+  int windows = 0;
+  for (; windows < 1000; ++windows) {  // a phased gate may have any number
+    const glstm::Window<float> window = gate.next_window(j, time);
+    if (window.empty() || window.open > duration || (windows > 0 && window.open < time)) break;
+    csv << start << ',' << static_cast<double>(std::max(0.f, window.open)) + origin << ','
+        << static_cast<double>(std::min(duration, window.close)) + origin << '\n';
+    time = std::nextafter(window.close, std::numeric_limits<float>::infinity());
+    if (time > duration) break;
+  }
+  if (windows == 0 && time == 0) csv << start << ",,\n";
+}
+
+/// Appends the windows of all neurons at the moment `when`. Networks without time gates have none.
 template <glstm::TimeGate Gate>
 void append_windows(const glstm::Network<Gate>& network, const Task& task, const char* when,
                     std::ostream& csv) {
@@ -24,26 +43,15 @@ void append_windows(const glstm::Network<Gate>& network, const Task& task, const
     for (std::size_t l = 0; l < network.layers().size(); ++l) {
       const Gate gate = network.layers()[l].gate(network.parameters);
       for (Index j = 0; j < gate.size(); ++j) {
-        std::ostringstream neuron;
-        neuron.precision(csv.precision());
-        neuron << when << ',' << l << ',' << j << ',';
+        std::ostringstream start;
+        start.precision(csv.precision());
+        start << when << ',' << l << ',' << j << ',';
         if constexpr (requires { gate.mu(j); }) {
-          neuron << static_cast<double>(gate.mu(j)) + task.begin << ',' << gate.sigma(j);
+          start << static_cast<double>(gate.mu(j)) + task.begin << ',' << gate.sigma(j);
         } else {
-          neuron << ',';
+          start << ',';
         }
-        float time = 0;
-        int windows = 0;
-        for (; windows < 1000; ++windows) {  // a phased gate may have any number
-          const glstm::Window<float> window = gate.next_window(j, time);
-          if (window.empty() || window.open > duration || (windows > 0 && window.open < time))
-            break;
-          csv << neuron.str() << ',' << static_cast<double>(std::max(0.f, window.open)) + task.begin
-              << ',' << static_cast<double>(std::min(duration, window.close)) + task.begin << '\n';
-          time = std::nextafter(window.close, std::numeric_limits<float>::infinity());
-          if (time > duration) break;
-        }
-        if (windows == 0 && time == 0) csv << neuron.str() << ",,\n";
+        append_neuron(gate, j, duration, task.begin, start.str(), csv);
       }
     }
   }

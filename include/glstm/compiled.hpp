@@ -2,7 +2,7 @@
 // declares these templates here, so that the compiler leaves them to the library. All others (a
 // gate, an optimiser or a callback of your own) it instantiates as ever.
 //
-// Not every member function is left to the library: with -O1 and up compilers instantiate those that are
+// Not every member function is left to the library: from -O1 on, compilers instantiate those that are
 // defined inside their class, to inline them. The long ones are therefore defined behind it.
 #pragma once
 

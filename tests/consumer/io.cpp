@@ -12,7 +12,7 @@ int main() {
   Rng rng(1);
   network.initialize({.gates = {.end = 20}}, rng);
   save_network("saved.safetensors", network);
-  const auto loaded = load_network<GaussianGate<float>>("saved.safetensors");
+  const auto loaded = load_network<GLstm<float>>("saved.safetensors");
 
   try {  // what reads images is linked to zlib and libpng
     load_cifar10<float>("absent", Split::test);

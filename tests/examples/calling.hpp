@@ -114,7 +114,7 @@ inline std::string log_without_seconds(const fs::path& run) {
 
 /// Bit for bit, and the metadata but the seconds of training, which depend on the clock.
 inline void check_same_checkpoints(const fs::path& a, const fs::path& b) {
-  auto first = glstm::read_safetensors(a), second = glstm::read_safetensors(b);
+  auto first = glstm::load_safetensors(a), second = glstm::load_safetensors(b);
   for (auto* file : {&first, &second}) file->metadata.erase("seconds");
   CHECK(first.metadata.size() == second.metadata.size());
   for (const auto& [key, value] : first.metadata) {

@@ -90,7 +90,7 @@ TEST_CASE("sequence_tasks: a process that dies ends the job and another number g
   check_mentions(done.text, {"Resumed after step"});
   check_same_checkpoints(folder / "whole/last.safetensors", folder / "killed/last.safetensors");
   CHECK(log_without_seconds(folder / "whole") == log_without_seconds(folder / "killed"));
-  check_mentions(call_in_processes(folder, 2, into("killed")).text, {"finished already"});
+  check_mentions(call_in_processes(folder, 2, into("killed")).text, {"already finished"});
 }
 
 TEST_CASE("sequence_tasks: what all processes meet is told once") {
@@ -98,7 +98,7 @@ TEST_CASE("sequence_tasks: what all processes meet is told once") {
   REQUIRE(call(folder, train(folder / "run")).code == 0);
   const auto before = content_of(folder / "");
   for (const auto& [words, named] : std::vector<std::pair<Words, std::string>>{
-           {train(folder / "run"), "holds a run already"},
+           {train(folder / "run"), "already holds a run"},
            {train(folder / "new", {"--steps", "1"}), "--steps"},
            {train(folder / "new", {"--bogus"}), "--bogus"}}) {
     const Outcome refused = call_in_processes(folder, 2, words);

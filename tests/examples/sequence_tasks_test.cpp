@@ -223,12 +223,12 @@ TEST_CASE("sequence_tasks: comparing trains both for the same time") {
 
   const Outcome again = call(folder, words);  // nothing goes without being asked
   CHECK(again.code == 2);
-  CHECK(again.text.find("holds a run already") != std::string::npos);
+  CHECK(again.text.find("already holds a run") != std::string::npos);
   const Outcome wrong = call(folder, words + Words{"--fresh", "--hidden", "0"});
   CHECK(wrong.code == 2);
   CHECK(Json::parse(text_in(folder / "two/LSTM/metrics.json")) == plain);
   {
-    // Another process is at work on one of the two: neither goes.
+    // Another process is using one of the two runs: neither is removed.
     const int lock = open((folder / "two/LSTM").c_str(), O_RDONLY | O_DIRECTORY);
     REQUIRE(flock(lock, LOCK_EX | LOCK_NB) == 0);
     const Outcome busy = call(folder, words + Words{"--fresh"});
@@ -467,14 +467,14 @@ TEST_CASE("sequence_tasks: bad input is one line, exit code 2, and nothing is wr
        {"nowhere", "idx1-ubyte"}},
       {{"train", "--task", "cifar10", "--data", folder / "nowhere", "--out", out.string()},
        {"nowhere", "CIFAR-10"}},
-      {train(run), {"holds a run already", "--resume"}},
+      {train(run), {"already holds a run", "--resume"}},
       {train(run, {"--resume", "--hidden", "9"}), {"--hidden", "[8]", "[9]"}},
       {train(run, {"--resume", "--threads", "0"}), {"--threads", "got 0"}},
       {train(folder / "cut", {"--resume"}), {"last.safetensors"}},
       {train(folder / "swapped", {"--resume"}), {"last.safetensors", "this run"}},
       {{"evaluate", folder / "bestless"}, {"best.safetensors"}},
       {{"evaluate", folder / "csv-done"}, {"csv-done", "data", "checksum"}},
-      {{"evaluate", folder / "csv-fewer"}, {"csv-fewer", "no longer", "data"}},
+      {{"evaluate", folder / "csv-fewer"}, {"csv-fewer", "cannot read the data"}},
       {{"train", "--out", folder / "csv-cut", "--resume"}, {"csv-cut", "data", "checksum"}},
       {{"compare", "--hidden", "0", "--out", out.string()}, {"--hidden", "got 0"}},
       {train(out, {"--memory", "9", "--forget-bias", "2"}), {"--forget-bias", "--memory"}},
@@ -563,8 +563,8 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
 
   // As it is: the parameters of the best checkpoint, which is a network file too.
   check_mentions(exported(gated, {}), {"network: ", "parameters", "bytes"});
-  const auto network = glstm::load_network<glstm::GaussianGate<float>>(out);
-  const auto best = glstm::load_network<glstm::GaussianGate<float>>(gated / "best.safetensors");
+  const auto network = glstm::load_network<glstm::GLstm<float>>(out);
+  const auto best = glstm::load_network<glstm::GLstm<float>>(gated / "best.safetensors");
   CHECK(network.parameters == best.parameters);
   const auto size = fs::file_size(out);
 
@@ -576,14 +576,15 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
   CHECK(text_in(out).find("Scan") != std::string::npos);
 
   // A curriculum ends as a plain LSTM, which all formats can hold.
-  const auto plain = glstm::load_network<glstm::AlwaysOpen<float>>(widened / "lstm.safetensors");
+  const auto plain = glstm::load_network<glstm::Lstm<float>>(widened / "lstm.safetensors");
   exported(widened, {"--to", "pytorch"});
-  CHECK(glstm::from_pytorch<float>(glstm::read_safetensors(out))
+  CHECK(glstm::from_pytorch<glstm::Lstm<float>>(glstm::load_safetensors(out))
             .parameters.isApprox(plain.parameters));
   exported(widened, {"--to", "keras"});
-  CHECK(glstm::from_keras<float>(glstm::read_safetensors(out)).parameters == plain.parameters);
+  CHECK(glstm::from_keras<glstm::Lstm<float>>(glstm::load_safetensors(out)).parameters ==
+        plain.parameters);
   exported(widened, {"--to", "rtneural"});
-  CHECK(glstm::load_rtneural<float>(out).parameters == plain.parameters);
+  CHECK(glstm::load_rtneural<glstm::Lstm<float>>(out).parameters == plain.parameters);
 
   // What cannot be is one line, and nothing is overwritten.
   const auto before = content_of(folder / "");
@@ -601,7 +602,7 @@ TEST_CASE("sequence_tasks: export writes the best network for other programs") {
   }
   CHECK(call(folder, {"export", folder / "nothing", "--out", out}).code == 2);
   check_mentions(call(folder, {"export", gated, "--out", gated / "." / "best.safetensors"}).errors,
-                 {"--out", "one of the run"});
+                 {"--out", "one of its files"});
   CHECK(content_of(folder / "") == before);
 }
 

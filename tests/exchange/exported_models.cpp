@@ -1,9 +1,7 @@
 // exported_models FOLDER: random networks as headers, and check.cpp, a program that compares them
 // with what the networks answer.
 #include <cstdint>
-#include <exception>
 #include <filesystem>
-#include <iostream>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -11,9 +9,10 @@
 #include <vector>
 
 #include "exchange/exported_networks.hpp"
+#include "exchange/run_program.hpp"
 #include "glstm/compiled.hpp"
 #include "glstm/core/random.hpp"
-#include "glstm/exchange/export_header.hpp"
+#include "glstm/exchange/header.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "io/random_network.hpp"
 
@@ -39,7 +38,7 @@ class ExportedModels {
     const Index T = 60, I = options.inputs, O = options.outputs;
     Rng rng(count_ + 1);
     Network<Gate> network = exported.network(rng);
-    export_header(network, folder_ / (name + ".hpp"), {.name_space = name, .storage = storage});
+    save_header(folder_ / (name + ".hpp"), network, {.name_space = name, .storage = storage});
     network = as_stored(std::move(network), storage);
 
     const auto input = random_sequences<Scalar>(1, T, I, options.time_origin, rng);
@@ -139,17 +138,10 @@ void add_all(ExportedModels& models) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: exported_models FOLDER\n";
-    return 2;
-  }
-  try {
-    ExportedModels models(argv[1]);
+  return run_program(argc, argv, "exported_models FOLDER", [](char** arguments) {
+    ExportedModels models(arguments[0]);
     add_all(models);
     models.write();
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-  return 0;
+    return 0;
+  });
 }

@@ -8,20 +8,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "exchange/lstm_weights_checks.hpp"
 #include "io/changed_tensors.hpp"
-#include "io/random_network.hpp"
-#include "io/same_network.hpp"
-#include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
 using namespace glstm;
 
 namespace {
-
-Lstm<float> small_lstm(bool bidirectional = false) {
-  return random_network<AlwaysOpen<float>>(
-      {.inputs = 2, .hidden = {3, 4}, .outputs = 2, .bidirectional = bidirectional}, 1);
-}
 
 /// What Keras documents of its LSTM layer: z = x kernel + h recurrent_kernel + bias, in the order
 /// i, f, c, o, for one sample; the state after the last of `steps`.
@@ -50,26 +43,13 @@ std::vector<double> keras_lstm(const Safetensors& file, const std::string& prefi
 }  // namespace
 
 TEMPLATE_TEST_CASE("weights come back from Keras' layout bit for bit", "", float, double) {
-  using Gate = AlwaysOpen<TestType>;
-  for (const std::vector<Index>& hidden : {std::vector<Index>{1}, {4, 2}, {3, 5, 1}}) {
-    for (const bool bidirectional : {false, true}) {
-      CAPTURE(hidden.size(), bidirectional);
-      const Network<Gate> network = random_network<Gate>({.inputs = 2,
-                                                          .hidden = hidden,
-                                                          .outputs = 3,
-                                                          .readout = Readout::every_step,
-                                                          .loss = Loss::softmax_cross_entropy,
-                                                          .bidirectional = bidirectional},
-                                                         2);
-      const Safetensors file = to_keras(network);
-      CHECK(file.tensors.size() == network.layers().size() * 3 + 2);
-      const Lstm<TestType> back = from_keras<TestType>(
-          parse_safetensors(format_safetensors(file), "bytes"),
-          {.readout = Readout::every_step, .loss = Loss::softmax_cross_entropy});
-      check_same_shape(back, network);
-      CHECK(same_bits(back.parameters, network.parameters));
-    }
-  }
+  using Network = Lstm<TestType>;
+  check_round_trips<TestType>(
+      {{1}, {4, 2}, {3, 5, 1}}, 3, KerasOptions{},
+      [](const Network& network) { return to_keras(network); },
+      [](const Safetensors& file, const KerasOptions& options) {
+        return from_keras<Network>(file, options);
+      });
 }
 
 TEST_CASE("weights in Keras' layout are the same function by Keras' equations") {
@@ -95,7 +75,7 @@ TEST_CASE("weights in Keras' layout are the same function by Keras' equations") 
 }
 
 TEST_CASE("the tensors have Keras' names and shapes") {
-  const Safetensors file = to_keras(small_lstm(true));
+  const Safetensors file = to_keras(small_lstm({3, 4}, true));
   const auto shape = [&](const char* name) { return file.find(name).shape; };
   CHECK(shape("layer0.kernel") == std::vector<Index>{2, 12});
   CHECK(shape("layer0.backward.recurrent_kernel") == std::vector<Index>{3, 12});
@@ -107,17 +87,17 @@ TEST_CASE("the tensors have Keras' names and shapes") {
 }
 
 TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
-  const Lstm<float> network = small_lstm();
+  const Lstm<float> network = small_lstm({3, 4});
   Safetensors file = to_keras(network);
   Lstm<float> expected = network;
   file.tensors.erase("layer1.bias");
   file.tensors.erase("dense.bias");
   block_view(expected.parameters, expected.layout().find("layer1.b")).setZero();
   block_view(expected.parameters, expected.layout().find("readout.b")).setZero();
-  CHECK(same_bits(from_keras<float>(file).parameters, expected.parameters));
+  CHECK(same_bits(from_keras<Lstm<float>>(file).parameters, expected.parameters));
 
   file.tensors.erase("dense.kernel");
-  const Lstm<float> alone = from_keras<float>(file);
+  const Lstm<float> alone = from_keras<Lstm<float>>(file);
   CHECK(alone.options().outputs == 4);
   Rng rng(3);
   const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
@@ -128,8 +108,8 @@ TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
 }
 
 TEST_CASE("weights that are not those of LSTM layers and a Dense layer are refused") {
-  const ChangedTensors file(to_keras(small_lstm()),
-                            [](const fs::path& path) { load_keras<float>(path); });
+  const ChangedTensors file(to_keras(small_lstm({3, 4})),
+                            [](const fs::path& path) { load_keras<Lstm<float>>(path); });
   check_mentions(file.after([](Safetensors& tensors) { tensors.tensors.clear(); }),
                  {"\"layer0.kernel\""});
   check_mentions(file.without("layer0.kernel"), {"\"layer0.kernel\""});
@@ -155,19 +135,11 @@ TEST_CASE("weights that are not those of LSTM layers and a Dense layer are refus
                  {"\"layer1.bias\"", "finite", "nan"});
 }
 
-TEST_CASE("a file of Keras' weights is read, or an error names it once") {
-  const TemporaryFolder folder;
-  const fs::path path = folder / "model.safetensors";
-  check_names_once(error_of([&] { load_keras<float>(path); }), path.string());
-  const Lstm<float> network = small_lstm();
-  write_safetensors(path, to_keras(network));
-  const Lstm<float> back = load_keras<float>(path, {.readout = Readout::every_step});
-  CHECK(same_bits(back.parameters, network.parameters));
-  CHECK(back.options().readout == Readout::every_step);
-}
-
-TEST_CASE("numbers that are not finite are not exported to Keras") {
-  Lstm<float> spoiled = small_lstm();
-  spoiled.parameters[0] = std::numeric_limits<float>::infinity();
-  check_mentions(error_of([&] { to_keras(spoiled); }), {"\"layer0.kernel\"", "finite"});
+TEST_CASE("a file of Keras' weights is read as it was written, or an error names it once") {
+  check_file_of(
+      small_lstm({3, 4}),
+      [](const fs::path& path, const Lstm<float>& network) { save_keras(path, network); },
+      [](const fs::path& path) {
+        return load_keras<Lstm<float>>(path, {.readout = Readout::every_step});
+      });
 }

@@ -1,8 +1,6 @@
 // onnx_cases FOLDER: ONNX models of random networks, with inputs and the answers of the networks,
 // for onnx_check.mjs.
-#include <exception>
 #include <filesystem>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <type_traits>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "exchange/exported_networks.hpp"
+#include "exchange/run_program.hpp"
 #include "glstm/compiled.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/exchange/onnx.hpp"
@@ -78,7 +77,7 @@ class Cases {
     }
 
     const std::string file = detail::text_of(cases_.size(), ".onnx");
-    write_onnx(folder_ / file, network, {.ragged = ragged});
+    save_onnx(folder_ / file, network, {.ragged = ragged});
     const Timing& timing = input.timing;
     Json inputs;
     inputs["x"] = {
@@ -117,17 +116,10 @@ void add_all(Cases& cases) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: onnx_cases FOLDER\n";
-    return 2;
-  }
-  try {
-    Cases cases(argv[1]);
+  return run_program(argc, argv, "onnx_cases FOLDER", [](char** arguments) {
+    Cases cases(arguments[0]);
     add_all(cases);
     cases.write();
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
-  return 0;
+    return 0;
+  });
 }

@@ -357,22 +357,22 @@ TEST_CASE("every kind of network gives a graph that can run") {
   CHECK(operations(PhasedLstm<double>({})) == std::pair<std::size_t, std::size_t>(0, halves));
 }
 
-TEST_CASE("write_onnx writes what to_onnx says, or nothing") {
+TEST_CASE("save_onnx writes what to_onnx says, or nothing") {
   const TemporaryFolder folder;
   auto network = any_network(GLstm<float>::Options{.hidden = {3}});
-  write_onnx(folder / "model.onnx", network);
+  save_onnx(folder / "model.onnx", network);
   std::ifstream stream(folder / "model.onnx", std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   CHECK((bytes == to_onnx(network)));
 
   SECTION("a parameter that is not finite") {
     network.parameters(1) = std::numeric_limits<float>::quiet_NaN();
-    check_mentions(error_of([&] { write_onnx(folder / "other.onnx", network); }),
+    check_mentions(error_of([&] { save_onnx(folder / "other.onnx", network); }),
                    {"finite", "layer0.w_ih"});
   }
   SECTION("an unusable time gate") {
     network.parameters(network.layout().find("layer0.sigma").offset + 2) = 0;
-    check_mentions(error_of([&] { write_onnx(folder / "model.onnx", network); }),
+    check_mentions(error_of([&] { save_onnx(folder / "model.onnx", network); }),
                    {"sigma of neuron 2 is zero"});
   }
   SECTION("the wrong number of parameters") {

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "exchange/pytorch_case.hpp"
+#include "exchange/run_program.hpp"
 #include "glstm/compiled.hpp"
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
@@ -15,7 +16,7 @@ constexpr double tolerance = 1e-6;
 
 int exchange(const std::filesystem::path& path, const std::filesystem::path& folder) {
   using namespace glstm;
-  const Safetensors file = read_safetensors(path);
+  const Safetensors file = load_safetensors(path);
   const PyTorchCase<float> known(file);
   double largest = 0;
   for (const Readout readout : {Readout::last_step, Readout::every_step}) {
@@ -27,24 +28,16 @@ int exchange(const std::filesystem::path& path, const std::filesystem::path& fol
   std::cout << largest << '\n';
 
   const Lstm<float> network = known.network(Readout::last_step);
-  write_safetensors(folder / "pytorch.safetensors", to_pytorch(network));
+  save_pytorch(folder / "pytorch.safetensors", network);
   save_network(folder / "full.safetensors", network);
-  save_network(folder / "float16.safetensors", network, WeightStorage::float16);
-  save_network(folder / "int8.safetensors", network, WeightStorage::int8);
+  save_network(folder / "float16.safetensors", network, {.storage = WeightStorage::float16});
+  save_network(folder / "int8.safetensors", network, {.storage = WeightStorage::int8});
   return largest <= tolerance ? 0 : 1;
 }
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  if (count != 3) {
-    std::cerr << "usage: pytorch_exchange CASE FOLDER\n";
-    return 2;
-  }
-  try {
-    return exchange(arguments[1], arguments[2]);
-  } catch (const glstm::Error& error) {
-    std::cerr << error.what() << '\n';
-    return 2;
-  }
+int main(int argc, char** argv) {
+  return run_program(argc, argv, "pytorch_exchange CASE FOLDER",
+                     [](char** arguments) { return exchange(arguments[0], arguments[1]); });
 }

@@ -8,26 +8,19 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "exchange/lstm_weights_checks.hpp"
 #include "exchange/pytorch_case.hpp"
 #include "io/changed_tensors.hpp"
-#include "io/random_network.hpp"
-#include "io/same_network.hpp"
-#include "temporary_folder.hpp"
 
 namespace fs = std::filesystem;
 using namespace glstm;
 
 namespace {
 
-Lstm<float> small_lstm(bool bidirectional = false) {
-  return random_network<AlwaysOpen<float>>(
-      {.inputs = 2, .hidden = {3, 3}, .outputs = 2, .bidirectional = bidirectional}, 1);
-}
-
-/// The weights of small_lstm(), and how they are refused once they have been changed.
-ChangedTensors changed_lstm(const PyTorchNames& names = {}) {
-  return {to_pytorch(small_lstm()),
-          [=](const fs::path& path) { load_pytorch<float>(path, names); }};
+/// The weights of a small LSTM, and how they are refused once they have been changed.
+ChangedTensors changed_lstm(const PyTorchOptions& options = {}) {
+  return {to_pytorch(small_lstm({3, 3})),
+          [=](const fs::path& path) { load_pytorch<Lstm<float>>(path, options); }};
 }
 
 }  // namespace
@@ -37,7 +30,7 @@ TEMPLATE_TEST_CASE("the answers are those of PyTorch", "", float, double) {
   for (const auto& entry : fs::directory_iterator(fs::path(GLSTM_TEST_DATA) / "golden/pytorch")) {
     ++cases;
     CAPTURE(entry.path().string());
-    const Safetensors file = read_safetensors(entry.path());
+    const Safetensors file = load_safetensors(entry.path());
     CHECK(file.metadata.at("made_by").starts_with("PyTorch "));
     const PyTorchCase<TestType> known(file);
     for (const Readout readout : {Readout::last_step, Readout::every_step}) {
@@ -57,31 +50,18 @@ TEMPLATE_TEST_CASE("the answers are those of PyTorch", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("weights come back from PyTorch's layout bit for bit", "", float, double) {
-  using Gate = AlwaysOpen<TestType>;
-  for (const std::vector<Index>& hidden : {std::vector<Index>{1}, {4, 4}, {3, 3, 3}}) {
-    for (const bool bidirectional : {false, true}) {
-      CAPTURE(hidden.size(), bidirectional);
-      const Network<Gate> network = random_network<Gate>({.inputs = 2,
-                                                          .hidden = hidden,
-                                                          .outputs = 3,
-                                                          .readout = Readout::every_step,
-                                                          .loss = Loss::softmax_cross_entropy,
-                                                          .bidirectional = bidirectional},
-                                                         2);
-      const Safetensors file = to_pytorch(network);
-      CHECK(file.tensors.size() == network.layers().size() * 4 + 2);
-      const Lstm<TestType> back = from_pytorch<TestType>(
-          parse_safetensors(format_safetensors(file), "bytes"), {},
-          {.readout = Readout::every_step, .loss = Loss::softmax_cross_entropy});
-      check_same_shape(back, network);
-      CHECK(same_bits(back.parameters, network.parameters));
-    }
-  }
+  using Network = Lstm<TestType>;
+  check_round_trips<TestType>(
+      {{1}, {4, 4}, {3, 3, 3}}, 4, PyTorchOptions{},
+      [](const Network& network) { return to_pytorch(network); },
+      [](const Safetensors& file, const PyTorchOptions& options) {
+        return from_pytorch<Network>(file, options);
+      });
 }
 
 TEST_CASE("the tensors have PyTorch's names and shapes") {
-  const Lstm<float> network = small_lstm(true);
-  const Safetensors file = to_pytorch(network, {.lstm = "body.rnn.", .readout = "head."});
+  const Lstm<float> network = small_lstm({3, 3}, true);
+  const Safetensors file = to_pytorch(network, {.lstm = "body.rnn.", .linear = "head."});
   const auto shape = [&](const char* name) { return file.find(name).shape; };
   CHECK(shape("body.rnn.weight_ih_l0") == std::vector<Index>{12, 2});
   CHECK(shape("body.rnn.weight_ih_l1_reverse") == std::vector<Index>{12, 6});
@@ -93,16 +73,16 @@ TEST_CASE("the tensors have PyTorch's names and shapes") {
   CHECK(file.find("body.rnn.bias_hh_l0").as<float>() == std::vector<float>(12));
   CHECK(file.find("body.rnn.weight_ih_l0").as<float>()[1] ==
         block_view(network.parameters, network.layout().find("layer0.w_ih"))(0, 1));
-  CHECK(
-      same_bits(from_pytorch<float>(file, {"body.rnn.", "head."}).parameters, network.parameters));
+  CHECK(same_bits(from_pytorch<Lstm<float>>(file, {"body.rnn.", "head."}).parameters,
+                  network.parameters));
 }
 
 TEST_CASE("an nn.LSTM alone answers with its hidden states") {
-  const Lstm<float> network = small_lstm(true);
+  const Lstm<float> network = small_lstm({3, 3}, true);
   for (const char* prefix : {"", "lstm."}) {
-    const Safetensors file = to_pytorch(network, {.lstm = prefix, .readout = ""});
+    const Safetensors file = to_pytorch(network, {.lstm = prefix, .linear = ""});
     CHECK(file.tensors.size() == 16);
-    const Lstm<float> alone = from_pytorch<float>(file, {.lstm = prefix, .readout = ""});
+    const Lstm<float> alone = from_pytorch<Lstm<float>>(file, {.lstm = prefix, .linear = ""});
     CHECK(alone.options().outputs == 6);
     Rng rng(3);
     const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
@@ -115,32 +95,32 @@ TEST_CASE("an nn.LSTM alone answers with its hidden states") {
 }
 
 TEST_CASE("both biases count, and a model may have none") {
-  const Lstm<float> network = small_lstm();
+  const Lstm<float> network = small_lstm({3, 3});
   Safetensors file = to_pytorch(network);
   file.tensors.at("lstm.bias_hh_l1").values = std::vector<float>(12, 0.5f);
   Lstm<float> expected = network;
   block_view(expected.parameters, expected.layout().find("layer1.b")).array() += 0.5f;
-  CHECK(same_bits(from_pytorch<float>(file).parameters, expected.parameters));
+  CHECK(same_bits(from_pytorch<Lstm<float>>(file).parameters, expected.parameters));
 
   for (const char* name : {"lstm.bias_ih_l0", "lstm.bias_hh_l0", "fc.bias"}) {
     file.tensors.erase(name);
   }
   block_view(expected.parameters, expected.layout().find("layer0.b")).setZero();
   block_view(expected.parameters, expected.layout().find("readout.b")).setZero();
-  CHECK(same_bits(from_pytorch<float>(file).parameters, expected.parameters));
+  CHECK(same_bits(from_pytorch<Lstm<float>>(file).parameters, expected.parameters));
 }
 
 TEST_CASE("other floating-point numbers are converted, other modules left alone") {
-  const Lstm<float> network = small_lstm();
+  const Lstm<float> network = small_lstm({3, 3});
   Safetensors file = to_pytorch(network);
   file.tensors["embedding.weight"] = {{1}, std::vector<std::int64_t>{7}};
   file.tensors["lstm_2.weight_ih_l0"] = {{1}, std::vector<float>{7}};
-  CHECK(from_pytorch<double>(file).parameters == network.parameters.cast<double>());
+  CHECK(from_pytorch<Lstm<double>>(file).parameters == network.parameters.cast<double>());
   Tensor& w = file.tensors.at("lstm.weight_ih_l0");
   std::vector<Eigen::half> halves;
   for (const float value : w.as<float>()) halves.emplace_back(value);
   w.values = halves;
-  const Lstm<float> rounded = from_pytorch<float>(file);
+  const Lstm<float> rounded = from_pytorch<Lstm<float>>(file);
   CHECK(rounded.parameters != network.parameters);
   CHECK(largest_magnitude(rounded.parameters - network.parameters) < 1e-3);
 }
@@ -159,7 +139,7 @@ TEST_CASE("weights that are not those of an nn.LSTM and an nn.Linear are refused
   check_mentions(file.without("lstm.bias_ih_l1"), {"\"lstm.bias_ih_l1\""});
   check_mentions(file.without("fc.weight"), {"\"fc.weight\""});
   check_mentions(changed_lstm({.lstm = "rnn."}).after(unchanged), {"\"rnn.weight_ih_l0\""});
-  check_mentions(changed_lstm({.readout = "head."}).after(unchanged), {"\"head.weight\""});
+  check_mentions(changed_lstm({.linear = "head."}).after(unchanged), {"\"head.weight\""});
   // too many; without its layer 1, the rest of it is
   check_mentions(file.without("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 layers"});
   check_mentions(file.with("lstm.weight_ih_l0_reverse", zeros({12, 2})),
@@ -204,24 +184,23 @@ TEST_CASE("weights that are not those of an nn.LSTM and an nn.Linear are refused
                  {"biases", "layer 1"});
 }
 
-TEST_CASE("a file of PyTorch's weights is read, or an error names it once") {
-  const TemporaryFolder folder;
-  const fs::path path = folder / "model.safetensors";
-  check_names_once(error_of([&] { load_pytorch<float>(path); }), path.string());
-  const Lstm<float> network = small_lstm();
-  write_safetensors(path, to_pytorch(network, {.readout = "head."}));
-  const Lstm<float> back =
-      load_pytorch<float>(path, {.readout = "head."}, {.readout = Readout::every_step});
-  CHECK(same_bits(back.parameters, network.parameters));
-  CHECK(back.options().readout == Readout::every_step);
+TEST_CASE("a file of PyTorch's weights is read as it was written, or an error names it once") {
+  check_file_of(
+      small_lstm({3, 3}),
+      [](const fs::path& path, const Lstm<float>& network) {
+        save_pytorch(path, network, {.linear = "head."});
+      },
+      [](const fs::path& path) {
+        return load_pytorch<Lstm<float>>(path, {.linear = "head.", .readout = Readout::every_step});
+      });
 }
 
 TEST_CASE("what an nn.LSTM cannot be is not exported") {
   const auto uneven = random_network<AlwaysOpen<float>>({.hidden = {3, 4}}, 1);
   check_mentions(error_of([&] { to_pytorch(uneven); }), {"one size", "3 and 4"});
-  Lstm<float> spoiled = small_lstm();
+  Lstm<float> spoiled = small_lstm({3, 3});
   spoiled.parameters[0] = std::numeric_limits<float>::infinity();
-  check_mentions(error_of([&] { to_pytorch(spoiled); }), {"\"lstm.weight_ih_l0\"", "finite"});
+  check_mentions(error_of([&] { to_pytorch(spoiled); }), {"\"layer0.w_ih\"", "finite"});
   spoiled.parameters.conservativeResize(3);
   check_mentions(error_of([&] { to_pytorch(spoiled); }), {"parameters", "got 3"});
 }

@@ -32,8 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fuzz::accepts([&] { file = parse_safetensors(fuzz::text_of(data, size), "input"); })) {
     return 0;
   }
-  fuzz::accepts([&] { check(from_pytorch<float>(file), size); });
-  fuzz::accepts([&] { check(from_pytorch<float>(file, {"lstm.", ""}), size); });
-  fuzz::accepts([&] { check(from_keras<float>(file), size); });
+  fuzz::accepts([&] { check(from_pytorch<Lstm<float>>(file), size); });
+  fuzz::accepts([&] { check(from_pytorch<Lstm<float>>(file, {.linear = ""}), size); });
+  fuzz::accepts([&] { check(from_keras<Lstm<float>>(file), size); });
   return 0;
 }

@@ -14,7 +14,7 @@ std::string file_with(WeightStorage storage, bool bidirectional) {
   Rng rng(1);
   network.initialize({.gates = {.start = 0, .end = 9}}, rng);
   const auto path = fuzz::folder() / "whole.safetensors";
-  save_network(path, network, storage, {{"made", "here"}});
+  save_network(path, network, {.storage = storage, .metadata = {{"made", "here"}}});
   const auto bytes = read_file_bytes(path);
   return std::string(bytes.begin(), bytes.end());
 }
@@ -30,7 +30,7 @@ const fuzz::ValidInput int8([] { return file_with<AlwaysOpen<float>>(WeightStora
 template <class Gate>
 bool loads(const std::filesystem::path& path) {
   return fuzz::accepts([&] {
-    const Network<Gate> network = load_network<Gate>(path);
+    const Network<Gate> network = load_network<Network<Gate>>(path);
     fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
     fuzz::promise(network.parameters.size() == inspect_network(path).parameters,
                   "a network has the parameters that its file says");

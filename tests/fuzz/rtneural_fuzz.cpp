@@ -17,10 +17,10 @@ const fuzz::ValidInput model([] {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::accepts([&] {
-    const Lstm<float> network = from_rtneural<float>(fuzz::text_of(data, size), "input");
+    const Lstm<float> network = from_rtneural<Lstm<float>>(fuzz::text_of(data, size), "input");
     fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
     // What is written comes back the same.
-    const Lstm<float> again = from_rtneural<float>(to_rtneural(network), "what was written");
+    const Lstm<float> again = from_rtneural<Lstm<float>>(to_rtneural(network), "what was written");
     fuzz::promise(again.parameters == network.parameters, "what is written comes back");
   });
   return 0;

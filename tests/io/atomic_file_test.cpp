@@ -1,11 +1,15 @@
 #include "glstm/io/atomic_file.hpp"
 
+#if defined(GLSTM_HAS_POSIX)
+#error "expected no macro GLSTM_HAS_POSIX outside of the header"
+#endif
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
-#if GLSTM_HAS_POSIX
+#if defined(__unix__) || defined(__APPLE__)
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,7 +80,7 @@ TEST_CASE("write_file_atomically refuses what it cannot write and leaves all as 
   CHECK(folder.files() == 1);
 }
 
-#if GLSTM_HAS_POSIX
+#if defined(__unix__) || defined(__APPLE__)
 
 TEST_CASE("write_file_atomically leaves the old file when the disk is full") {
   const TemporaryFolder folder;

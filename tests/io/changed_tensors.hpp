@@ -32,7 +32,7 @@ class ChangedTensors {
     glstm::Safetensors file = right_;
     change(file);
     const std::filesystem::path path = folder_ / "some.safetensors";
-    glstm::write_safetensors(path, file);
+    glstm::save_safetensors(path, file);
     const std::string message = error_of([&] { read_(path); });
     check_names_once(message, path.string());
     return message;

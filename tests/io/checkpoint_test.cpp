@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 using glstm::Checkpoints;
 using glstm::Index;
 using glstm::load_checkpoint;
-using glstm::Loss;
 using glstm::Matrix;
 using glstm::OptimizerState;
 using glstm::Safetensors;
@@ -88,9 +87,9 @@ std::string error_after(const std::function<void(Safetensors&)>& change) {
   Model<float> saved(1);
   saved.step(2);
   save_checkpoint(path, saved.snapshot());
-  Safetensors file = glstm::read_safetensors(path);
+  Safetensors file = glstm::load_safetensors(path);
   change(file);
-  glstm::write_safetensors(path, file);
+  glstm::save_safetensors(path, file);
 
   Model<float> model(3), before(3);
   const std::string message = error_of([&] { model.load(path); });
@@ -140,7 +139,7 @@ TEST_CASE("a checkpoint holds row-major tensors under the names of the blocks") 
   Model<float> model(1);
   model.step(2);
   save_checkpoint(path, model.snapshot());
-  const Safetensors file = glstm::read_safetensors(path);
+  const Safetensors file = glstm::load_safetensors(path);
 
   const auto shape = [&](const char* name) { return file.find(name).shape; };
   CHECK(shape("layer0.w_ih") == std::vector<Index>{20, 2});
@@ -170,7 +169,7 @@ TEST_CASE("a checkpoint holds row-major tensors under the names of the blocks") 
   const Vector<float> parameters = Vector<float>::Ones(4);
   const OptimizerState<float> optimizer{"sgd", 0, Matrix<float>::Zero(4, 1)};
   save_checkpoint(path, TrainingSnapshot<float>{parameters, layout, optimizer});
-  CHECK(glstm::read_safetensors(path).find("column").shape == std::vector<Index>{4, 1});
+  CHECK(glstm::load_safetensors(path).find("column").shape == std::vector<Index>{4, 1});
 }
 
 TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
@@ -183,6 +182,7 @@ TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
     options.schedule = glstm::warmup_cosine(16, 3);
     glstm::Trainer<glstm::GaussianGate<float>> trainer(model.network, model.optimizer, options);
     if (callback != nullptr) trainer.add_callback(*callback);
+    trainer.resume();
     return trainer.fit(training, &validation);
   };
 
@@ -190,7 +190,7 @@ TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
   const glstm::EpochReport expected = train(uninterrupted, 4, nullptr);
 
   const TemporaryFolder folder;
-  Checkpoints<float> checkpoints(folder / "new/folder", Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder / "new/folder");
   Model<float> first(1);
   train(first, 2, &checkpoints);
 
@@ -205,13 +205,99 @@ TEST_CASE("a resumed training is the uninterrupted one, bit for bit") {
   CHECK(!same_bits<float>(first.network.parameters, resumed.network.parameters));
 }
 
+TEST_CASE("a training that is killed and resumed keeps the same best parameters and stops alike") {
+  // Two in three epochs are not better than the best, so that a forgotten state would be noticed.
+  const glstm::AddingTask<float> training(20, 64, 1), validation(20, 16, 2);
+  struct Training {
+    Model<float> model{1};
+    Checkpoints<float> checkpoints;
+    glstm::EarlyStop<float> stop{4};
+    glstm::KeepBest<float> best{is_eligible};
+    double seconds = 0;
+
+    static bool is_eligible(const glstm::EpochReport& report) { return report.step % 8 == 0; }
+
+    explicit Training(const fs::path& folder) : checkpoints(folder, {}, is_eligible) {
+      checkpoints.include(stop);
+      if (!fs::exists(checkpoints.last())) return;
+      const auto progress = glstm::training_progress(model.load(checkpoints.last()), "last");
+      checkpoints.resume(progress);
+      stop.set_state(*progress.early_stop);
+      best.set_state(checkpoints.best_state(model.network.layout(), progress));
+      seconds = progress.seconds;
+    }
+    glstm::EpochReport fit(const glstm::Dataset<float>& data, const glstm::Dataset<float>& held_out,
+                           glstm::Callback<float>* kill) {
+      glstm::Trainer trainer(model.network, model.optimizer,
+                             {.batch = 16, .epochs = 200, .schedule = [](Index step) {
+                                return step % 12 == 0 ? 4.0 : 1.0;
+                              }});
+      if (kill != nullptr) trainer.add_callback(*kill);
+      trainer.add_callback(stop).add_callback(best).add_callback(checkpoints).resume(seconds);
+      return trainer.fit(data, &held_out);
+    }
+  };
+  // Leaves training as a kill does: the callbacks after it are not called.
+  struct Kill final : glstm::Callback<float> {
+    Index at;
+    explicit Kill(Index step) : at(step) {}
+    glstm::Continue on_step(const glstm::StepReport& report) override {
+      if (report.step == at) throw glstm::Error("killed");
+      return glstm::Continue::yes;
+    }
+  };
+
+  const TemporaryFolder whole_folder, folder;
+  Training whole(whole_folder.path());
+  const Index last_step = whole.fit(training, validation, nullptr).step;
+  CAPTURE(last_step, whole.best.epochs());
+  REQUIRE(last_step < 200 * 4);  // it stopped
+  REQUIRE(last_step >= 6 * 4);
+  REQUIRE(whole.best.has_parameters());
+
+  for (Index at = 3; at <= last_step; at += 5) {
+    Kill kill(at);
+    Training training_part(folder.path());
+    CHECK(error_of([&] { training_part.fit(training, validation, &kill); }) == "killed");
+  }
+  Training resumed(folder.path());
+  resumed.fit(training, validation, nullptr);
+  CHECK(resumed.model.optimizer.state().steps == last_step);
+  check_same(resumed.model, whole.model);
+  CHECK(resumed.stop.state().best == whole.stop.state().best);
+  CHECK(resumed.stop.state().since == whole.stop.state().since);
+  CHECK(resumed.best.metric() == whole.best.metric());
+  CHECK(resumed.best.epochs() == whole.best.epochs());
+  CHECK(resumed.best.parameters() == whole.best.parameters());
+
+  // Once it has stopped it stays so.
+  Training again(folder.path());
+  CHECK(again.fit(training, validation, nullptr).step == 0);
+  check_same(again.model, whole.model);
+  CHECK(again.best.parameters() == whole.best.parameters());
+}
+
+TEST_CASE("an early stop must have had the report that checkpoints include") {
+  const TemporaryFolder folder;
+  const Model<float> model(1);
+  glstm::EarlyStop<float> stop(3);
+  Checkpoints<float> checkpoints(folder.path());
+  checkpoints.include(stop);
+  const auto write = [&] { checkpoints.on_epoch(report_of(1, 9, 2), model.snapshot()); };
+  check_mentions(error_of(write), {"before the Checkpoints"});
+  CHECK(folder.files() == 0);
+  stop.on_epoch(report_of(1, 9, 2), model.snapshot());
+  write();
+  CHECK(glstm::read_safetensors(checkpoints.last()).metadata.at("early_stop_since") == "0");
+}
+
 TEST_CASE("last and best checkpoints are written as the error goes") {
   const TemporaryFolder folder;
   Model<float> model(1);
   const auto epoch_in = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata.at("epoch");
+    return glstm::load_safetensors(path).metadata.at("epoch");
   };
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error, {{"model", "small"}});
+  Checkpoints<float> checkpoints(folder.path(), {{"model", "small"}});
   checkpoints.on_epoch(report_of(1, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
   CHECK(fs::exists(checkpoints.last()));
   CHECK(!fs::exists(checkpoints.best()));
@@ -225,16 +311,17 @@ TEST_CASE("last and best checkpoints are written as the error goes") {
     CHECK(epoch_in(checkpoints.best()) == best[epoch - 1]);
   }
   CHECK(folder.files() == 2);
-  CHECK(checkpoints.least_error() == 0.1);
+  CHECK(checkpoints.best_metric() == 0.1);
 
   // The metadata are enough to go on where the best was.
   Model<float> best(2);
   const glstm::CheckpointMetadata metadata = best.load(checkpoints.best());
   CHECK(metadata.at("model") == "small");
   CHECK(best.optimizer.state().steps == 4);
-  const double least = std::stod(metadata.at("watched_error"));
-  CHECK(least == 0.1);
-  Checkpoints<float> resumed(folder.path(), Loss::mean_squared_error, {}, least);
+  const glstm::TrainingProgress progress = glstm::training_progress(metadata, "best");
+  CHECK(progress.monitored_metric == 0.1);
+  Checkpoints<float> resumed(folder.path());
+  resumed.resume(progress);
   resumed.on_epoch(report_of(6, 9, 0.2), model.snapshot());
   CHECK(epoch_in(resumed.best()) == "5");
   resumed.on_epoch(report_of(7, 9, 0.05), model.snapshot());
@@ -249,7 +336,7 @@ TEST_CASE("metadata that do not tell the progress of a training are an error") {
   const glstm::TrainingProgress progress = glstm::training_progress(metadata, "file");
   CHECK(progress.epochs == 2.5);
   CHECK(progress.monitored_metric == 0.5);
-  CHECK(progress.least_error == std::numeric_limits<double>::infinity());
+  CHECK(progress.best_metric == std::numeric_limits<double>::infinity());
   CHECK(progress.seconds == 7);
   CHECK(!progress.controller.has_value());
   metadata["budget_integral"] = "3";
@@ -261,6 +348,13 @@ TEST_CASE("metadata that do not tell the progress of a training are an error") {
   REQUIRE(glstm::training_progress(metadata, "file").controller.has_value());
   CHECK(glstm::training_progress(metadata, "file").controller->integral == 3);
   CHECK(glstm::training_progress(metadata, "file").controller->excess == 0.25);
+  CHECK(!progress.early_stop.has_value());
+  metadata["early_stop_best"] = "inf";
+  check_mentions(message(), {"file", "early_stop_since"});
+  metadata["early_stop_since"] = "2.5";
+  check_mentions(message(), {"file", "early_stop_since", "2.5"});
+  metadata["early_stop_since"] = "2";
+  CHECK(glstm::training_progress(metadata, "file").early_stop->since == 2);
   metadata["seconds"] = "7 s";
   check_mentions(message(), {"file", "seconds", "7 s"});
   metadata.erase("seconds");
@@ -270,9 +364,9 @@ TEST_CASE("metadata that do not tell the progress of a training are an error") {
 TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   const TemporaryFolder folder;
   Model<float> model(1);
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder.path());
   const auto metadata_of = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata;
+    return glstm::load_safetensors(path).metadata;
   };
   glstm::EpochReport report = report_of(5, 9, 1.0 / 3);
   report.seconds = 1e6 / 7;
@@ -300,7 +394,7 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   CHECK(metadata_of(checkpoints.best()).at("epoch") == "5");
 
   // What there is to improve on may be infinite: no epoch was the best yet.
-  Checkpoints<float> none(folder / "none", Loss::mean_squared_error);
+  Checkpoints<float> none(folder / "none");
   none.on_epoch(report_of(1, 9, std::numeric_limits<double>::quiet_NaN()), model.snapshot());
   const double least = std::stod(metadata_of(none.last()).at("least_error"));
   CHECK(least == std::numeric_limits<double>::infinity());
@@ -309,26 +403,27 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
 TEST_CASE("only an eligible epoch is the best") {
   const TemporaryFolder folder;
   Model<float> model(1);
-  Checkpoints<float> checkpoints(
-      folder.path(), Loss::mean_squared_error, {}, 10,
-      [](const glstm::EpochReport& report) { return static_cast<int>(report.epochs) % 2 == 0; });
+  Checkpoints<float> checkpoints(folder.path(), {}, [](const glstm::EpochReport& report) {
+    return static_cast<int>(report.epochs) % 2 == 0;
+  });
+  checkpoints.resume({.best_metric = 10});
   const auto epoch_in = [](const fs::path& path) {
-    return glstm::read_safetensors(path).metadata.at("epoch");
+    return glstm::load_safetensors(path).metadata.at("epoch");
   };
   checkpoints.on_epoch(report_of(1, 9, 0.1), model.snapshot());
   CHECK(!fs::exists(checkpoints.best()));
-  CHECK(checkpoints.least_error() == 10);
+  CHECK(checkpoints.best_metric() == 10);
   CHECK(epoch_in(checkpoints.last()) == "1");
   checkpoints.on_epoch(report_of(2, 9, 3), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
-  CHECK(checkpoints.least_error() == 3);
+  CHECK(checkpoints.best_metric() == 3);
   checkpoints.on_epoch(report_of(3, 9, 0.2), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
   checkpoints.on_epoch(report_of(4, 9, 4), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "2");
   checkpoints.on_epoch(report_of(6, 9, 2), model.snapshot());
   CHECK(epoch_in(checkpoints.best()) == "6");
-  CHECK(std::stod(glstm::read_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
+  CHECK(std::stod(glstm::load_safetensors(checkpoints.last()).metadata.at("least_error")) == 2);
 }
 
 TEST_CASE("the best checkpoint is written before the last one") {
@@ -336,17 +431,17 @@ TEST_CASE("the best checkpoint is written before the last one") {
   // written, the last stays as it was. A folder in its place cannot be replaced by a file.
   const TemporaryFolder folder;
   Model<float> model(1);
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder.path());
   checkpoints.on_epoch(report_of(1, 9, 5), model.snapshot());
   const auto last_epoch = [&] {
-    return glstm::read_safetensors(checkpoints.last()).metadata.at("epoch");
+    return glstm::load_safetensors(checkpoints.last()).metadata.at("epoch");
   };
   fs::remove(checkpoints.best());
   fs::create_directories(checkpoints.best() / "in the way");
   check_mentions(error_of([&] { checkpoints.on_epoch(report_of(2, 9, 4), model.snapshot()); }),
                  {"best.safetensors"});
   CHECK(last_epoch() == "1");
-  CHECK(checkpoints.least_error() == 5);  // there is no better file
+  CHECK(checkpoints.best_metric() == 5);  // there is no better file
   checkpoints.on_epoch(report_of(3, 9, 6), model.snapshot());
   CHECK(last_epoch() == "3");
 
@@ -355,7 +450,7 @@ TEST_CASE("the best checkpoint is written before the last one") {
   fs::create_directories(checkpoints.last() / "in the way");
   check_mentions(error_of([&] { checkpoints.on_epoch(report_of(4, 9, 3), model.snapshot()); }),
                  {"last.safetensors"});
-  CHECK(glstm::read_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
+  CHECK(glstm::load_safetensors(checkpoints.best()).metadata.at("epoch") == "4");
 }
 
 TEST_CASE("a checkpoint that does not fit is an error and changes nothing") {
@@ -552,6 +647,5 @@ TEST_CASE("what could not be loaded is not saved, and the old checkpoint stays")
   loaded.load(path);
   check_same(loaded, good);
   CHECK(folder.files() == 1);
-  check_mentions(error_of([&] { Checkpoints<float>(path, Loss::mean_squared_error); }),
-                 {path.string()});
+  check_mentions(error_of([&] { Checkpoints<float>{path}; }), {path.string()});
 }

@@ -61,11 +61,11 @@ std::string error_after(const std::function<void(Safetensors&)>& change,
                         WeightStorage storage = WeightStorage::full) {
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
-  save_network(path, small_network(), storage);
-  Safetensors file = read_safetensors(path);
+  save_network(path, small_network(), {.storage = storage});
+  Safetensors file = load_safetensors(path);
   change(file);
-  write_safetensors(path, file);
-  const std::string message = error_of([&] { load_network<GaussianGate<float>>(path); });
+  save_safetensors(path, file);
+  const std::string message = error_of([&] { load_network<GLstm<float>>(path); });
   check_mentions(message, {path.string()});
   return message;
 }
@@ -129,7 +129,7 @@ TEMPLATE_TEST_CASE("a network comes back from its file bit for bit", "", AlwaysO
     network.parameters[1] = std::numeric_limits<Scalar>::denorm_min();
     network.parameters[2] = std::numeric_limits<Scalar>::max();
     save_network(path, network);
-    check_same(load_network<Gate>(path), network);
+    check_same(load_network<Network<Gate>>(path), network);
     CHECK(folder.files() == 1);
 
     // The blocks that inspection expects are those that the network has.
@@ -152,8 +152,8 @@ TEST_CASE("a network file holds the tensors of a checkpoint and the configuratio
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
   const GLstm<float> network = small_network();
-  save_network(path, network, WeightStorage::full, {{"trained on", "\u03bc"}});
-  const Safetensors file = read_safetensors(path);
+  save_network(path, network, {.metadata = {{"trained on", "\u03bc"}}});
+  const Safetensors file = load_safetensors(path);
   CHECK(file.metadata.size() == 2);
   CHECK(file.metadata.at("trained on") == "\u03bc");
   const std::string configuration =
@@ -178,7 +178,7 @@ TEST_CASE("a network file says what it is without its type being known") {
   options.readout = Readout::every_step;
   options.loss = Loss::softmax_cross_entropy;
   const auto network = random_network<PhasedGate<double>>(options, 1);
-  save_network(path, network, WeightStorage::int8, {{"a", "b"}});
+  save_network(path, network, {.storage = WeightStorage::int8, .metadata = {{"a", "b"}}});
   const NetworkFileInfo info = inspect_network(path);
   CHECK(info.gate == "phased");
   CHECK(info.gate_parameters == std::vector<std::string>{"period", "shift", "r_on"});
@@ -202,11 +202,11 @@ TEST_CASE("a network of another kind, scalar or number of parameters of a gate i
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
   save_network(path, small_network());
-  check_mentions(error_of([&] { load_network<PhasedGate<float>>(path); }),
+  check_mentions(error_of([&] { load_network<PhasedLstm<float>>(path); }),
                  {path.string(), "\"phased\"", "\"gaussian\""});
-  check_mentions(error_of([&] { load_network<AlwaysOpen<float>>(path); }),
+  check_mentions(error_of([&] { load_network<Lstm<float>>(path); }),
                  {path.string(), "\"lstm\"", "\"gaussian\""});
-  check_mentions(error_of([&] { load_network<GaussianGate<double>>(path); }),
+  check_mentions(error_of([&] { load_network<GLstm<double>>(path); }),
                  {path.string(), "F64", "F32"});
 }
 
@@ -215,8 +215,8 @@ TEST_CASE("networks with a user's own gate are saved once their format is known"
   const fs::path path = folder / "some.safetensors";
   Network<Throttle> network({.hidden = {4}, .gates = {{.rate = 0.1}}});
   network.parameters.setRandom();
-  save_network(path, network, WeightStorage::full);
-  check_same(load_network<Throttle>(path), network);
+  save_network(path, network);
+  check_same(load_network<Network<Throttle>>(path), network);
   CHECK(inspect_network(path).gate == "throttle");
   CHECK(inspect_network(path).gate_parameters == std::vector<std::string>{"valve"});
 }
@@ -226,19 +226,18 @@ TEST_CASE("a checkpoint with the network's configuration is a network file") {
   GLstm<float> network = small_network();
   Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
   const auto metadata = network_metadata(network);
-  Checkpoints<float> checkpoints(folder.path(), network.options().loss, metadata);
+  Checkpoints<float> checkpoints(folder.path(), metadata);
   const Vector<float> average = 2 * network.parameters;
   EpochReport report;
   report.training.task.loss = 1;
   checkpoints.on_epoch(
       report, {network.parameters, network.layout(), optimizer.state(), &average, nullptr});
-  check_same(load_network<GaussianGate<float>>(checkpoints.last()), network);
+  check_same(load_network<GLstm<float>>(checkpoints.last()), network);
   CHECK(inspect_network(checkpoints.last()).metadata.at("optimizer.rule") == "adam");
   CHECK(inspect_network(checkpoints.last()).parameters == network.layout().size());
 
   // The best is what was validated: the average.
-  CHECK(
-      same_bits<float>(load_network<GaussianGate<float>>(checkpoints.best()).parameters, average));
+  CHECK(same_bits<float>(load_network<GLstm<float>>(checkpoints.best()).parameters, average));
 
   // And a network file of full weights is a checkpoint without an optimiser.
   const fs::path path = folder / "some.safetensors";
@@ -246,7 +245,7 @@ TEST_CASE("a checkpoint with the network's configuration is a network file") {
   Vector<float> parameters = Vector<float>::Zero(network.layout().size());
   load_checkpoint(path, network.layout(), parameters, nullptr);
   CHECK(same_bits(parameters, network.parameters));
-  save_network(path, network, WeightStorage::float16);
+  save_network(path, network, {.storage = WeightStorage::float16});
   check_mentions(error_of([&] { load_checkpoint(path, network.layout(), parameters, nullptr); }),
                  {"\"layer0.w_ih\"", "F32", "F16"});
 }
@@ -270,9 +269,9 @@ TEMPLATE_TEST_CASE("weights stored as float16 or int8 are off by no more than wa
 
   for (const WeightStorage storage : {WeightStorage::float16, WeightStorage::int8}) {
     CAPTURE(static_cast<int>(storage));
-    save_network(path, network, storage);
+    save_network(path, network, {.storage = storage});
     CHECK(fs::file_size(path) < full_size);
-    const Network<Gate> loaded = load_network<Gate>(path);
+    const Network<Gate> loaded = load_network<Network<Gate>>(path);
     check_same_shape(loaded, network);
     double largest_share = 0;  // of what is allowed
     for (const ParameterBlock& block : network.layout().blocks()) {
@@ -300,8 +299,8 @@ TEMPLATE_TEST_CASE("weights stored as float16 or int8 are off by no more than wa
     CHECK(largest_share > 0.9);  // the bound is no looser than it has to be
     CHECK(block_view(loaded.parameters, network.layout().find("layer0.w_hh")).row(0).isZero(0));
     if (storage == WeightStorage::float16) {
-      save_network(path, loaded, storage);
-      CHECK(same_bits(load_network<Gate>(path).parameters, loaded.parameters));
+      save_network(path, loaded, {.storage = storage});
+      CHECK(same_bits(load_network<Network<Gate>>(path).parameters, loaded.parameters));
     }
   }
 }
@@ -311,10 +310,10 @@ TEST_CASE("a network with float16 or int8 weights answers nearly as before") {
   const fs::path path = folder / "some.safetensors";
   const GLstm<float> network =
       random_network<GaussianGate<float>>({.inputs = 3, .hidden = {32, 32}, .outputs = 4}, 3);
-  save_network(path, network, WeightStorage::float16);
-  CHECK(difference(network, load_network<GaussianGate<float>>(path)) < 1e-3);
-  save_network(path, network, WeightStorage::int8);
-  CHECK(difference(network, load_network<GaussianGate<float>>(path)) < 2e-2);
+  save_network(path, network, {.storage = WeightStorage::float16});
+  CHECK(difference(network, load_network<GLstm<float>>(path)) < 1e-3);
+  save_network(path, network, {.storage = WeightStorage::int8});
+  CHECK(difference(network, load_network<GLstm<float>>(path)) < 2e-2);
 }
 
 TEST_CASE("the tensors of compact weights have the types and scales that were said") {
@@ -323,8 +322,8 @@ TEST_CASE("the tensors of compact weights have the types and scales that were sa
   GLstm<float> network = small_network();
   auto w = block_view(network.parameters, network.layout().find("readout.w"));
   w.row(0) << 1, -0.5f, 0.25f, 0.006f, 0.001f, 0;  // in steps of 1/127: 127, -63.5, 31.75, ...
-  save_network(path, network, WeightStorage::int8);
-  Safetensors file = read_safetensors(path);
+  save_network(path, network, {.storage = WeightStorage::int8});
+  Safetensors file = load_safetensors(path);
   CHECK(file.find("readout.w").dtype() == "I8");
   CHECK(file.find("readout.w").shape == std::vector<Index>{1, 6});
   CHECK(file.find("readout.w").as<int>() == std::vector<int>{127, -64, 32, 1, 0, 0});
@@ -334,8 +333,8 @@ TEST_CASE("the tensors of compact weights have the types and scales that were sa
   CHECK(!file.tensors.contains("layer0.b.scale"));
   CHECK(file.find("layer0.mu").dtype() == "F32");
 
-  save_network(path, network, WeightStorage::float16);
-  file = read_safetensors(path);
+  save_network(path, network, {.storage = WeightStorage::float16});
+  file = load_safetensors(path);
   CHECK(file.find("readout.w").dtype() == "F16");
   CHECK(file.find("layer0.w_ih").dtype() == "F16");
   CHECK(file.find("readout.b").dtype() == "F32");
@@ -349,7 +348,7 @@ TEST_CASE("what could not be loaded is not saved, and the older file stays") {
   save_network(path, good);
   const auto error_for = [&](const GLstm<float>& network, WeightStorage storage,
                              const std::map<std::string, std::string>& metadata = {}) {
-    const std::string message = error_of([&] { save_network(path, network, storage, metadata); });
+    const std::string message = error_of([&] { save_network(path, network, {storage, metadata}); });
     check_names_once(message, path.string());
     return message;
   };
@@ -368,14 +367,15 @@ TEST_CASE("what could not be loaded is not saved, and the older file stays") {
                    {"\"layer1.b\"", "finite", "-inf"});
     check_mentions(error_for(set("layer1.reverse.sigma", 0), storage), {"sigma", "zero"});
   }
-  CHECK_NOTHROW(save_network(folder / "large", set("readout.w", 65519), WeightStorage::float16));
-  CHECK_NOTHROW(load_network<GaussianGate<float>>(folder / "large"));
+  CHECK_NOTHROW(
+      save_network(folder / "large", set("readout.w", 65519), {.storage = WeightStorage::float16}));
+  CHECK_NOTHROW(load_network<GLstm<float>>(folder / "large"));
   check_mentions(error_for(set("readout.w", -65520), WeightStorage::float16),
                  {"\"readout.w\"", "range of float16", "-65520"});
   // Of the largest number, int8 either makes one that can be read again, or nothing.
   try {
-    save_network(folder / "large", set("readout.w", max), WeightStorage::int8);
-    load_network<GaussianGate<float>>(folder / "large");
+    save_network(folder / "large", set("readout.w", max), {.storage = WeightStorage::int8});
+    load_network<GLstm<float>>(folder / "large");
   } catch (const Error& error) {
     check_mentions(error.what(), {(folder / "large").string(), "range of int8"});
   }
@@ -389,7 +389,7 @@ TEST_CASE("what could not be loaded is not saved, and the older file stays") {
   const GLstm<float> endless({.gates = {{.min_width = infinity}}});
   check_mentions(error_for(endless, WeightStorage::full), {"min_width", "finite", "inf"});
   check_mentions(error_of([&] { network_metadata(endless); }), {"min_width", "inf"});
-  check_same(load_network<GaussianGate<float>>(path), good);
+  check_same(load_network<GLstm<float>>(path), good);
 }
 
 TEST_CASE("a network file whose tensors are wrong is refused") {
@@ -572,10 +572,10 @@ TEST_CASE("a network file whose configuration is wrong is refused") {
 TEST_CASE("a truncated, damaged or missing network file is refused or a whole network") {
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
-  const auto load = [&] { load_network<GaussianGate<float>>(path); };
+  const auto load = [&] { load_network<GLstm<float>>(path); };
   check_mentions(error_of(load), {path.string()});
   check_mentions(error_of([&] { inspect_network(path); }), {path.string()});
-  save_network(path, small_network(), WeightStorage::int8);
+  save_network(path, small_network(), {.storage = WeightStorage::int8});
   std::string bytes;
   {
     std::ifstream stream(path, std::ios::binary);
@@ -604,7 +604,7 @@ TEST_CASE("a truncated, damaged or missing network file is refused or a whole ne
     }
     write(damaged);
     try {
-      const GLstm<float> network = load_network<GaussianGate<float>>(path);
+      const GLstm<float> network = load_network<GLstm<float>>(path);
       CHECK(network.parameters.allFinite());
       ++loaded;
     } catch (const Error&) {

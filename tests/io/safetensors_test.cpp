@@ -18,11 +18,11 @@
 namespace fs = std::filesystem;
 using glstm::format_safetensors;
 using glstm::Index;
+using glstm::load_safetensors;
 using glstm::parse_safetensors;
-using glstm::read_safetensors;
 using glstm::Safetensors;
+using glstm::save_safetensors;
 using glstm::Tensor;
-using glstm::write_safetensors;
 
 namespace {
 
@@ -103,10 +103,10 @@ TEST_CASE("a safetensors file comes back bit for bit") {
 
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
-  write_safetensors(path, file);
-  check_same(read_safetensors(path), file);
-  write_safetensors(path, {});
-  check_same(read_safetensors(path), {});
+  save_safetensors(path, file);
+  check_same(load_safetensors(path), file);
+  save_safetensors(path, {});
+  check_same(load_safetensors(path), {});
 }
 
 TEST_CASE("a safetensors file has the bytes that the format asks for") {
@@ -186,7 +186,7 @@ TEST_CASE("the golden files can be read and agree with themselves") {
     if (file.path().extension() != ".safetensors") continue;
     ++files;
     CAPTURE(file.path().string());
-    const Safetensors golden = read_safetensors(file.path());
+    const Safetensors golden = load_safetensors(file.path());
     CHECK(golden.metadata.at("case") == file.path().stem().string());
     const auto number = [&](const char* key) { return std::stol(golden.metadata.at(key)); };
     const Index T = number("T"), B = number("B"), I = number("I"), H = number("H");
@@ -405,11 +405,11 @@ TEST_CASE("a damaged header is read or refused, nothing else") {
 TEST_CASE("a file that cannot be read is an error that names it") {
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
-  const auto error = [&] { return error_of([&] { read_safetensors(path); }); };
+  const auto error = [&] { return error_of([&] { load_safetensors(path); }); };
   check_mentions(error(), {path.string(), "readable file", "No such file"});
   std::ofstream(path).close();
   check_mentions(error(), {path.string(), "at least 8 bytes", "got 0"});
-  check_mentions(error_of([&] { read_safetensors(folder.path()); }),
+  check_mentions(error_of([&] { load_safetensors(folder.path()); }),
                  {folder.path().string(), "readable file"});
 }
 
@@ -422,7 +422,7 @@ TEST_CASE("a file in a file system is refused as its bytes are, without reading 
     std::ofstream(path, std::ios::binary)
         .write(good.data(), static_cast<std::streamsize>(size))
         .flush();
-    check_mentions(error_of([&] { read_safetensors(path); }), {path.string(), "expected"});
+    check_mentions(error_of([&] { load_safetensors(path); }), {path.string(), "expected"});
   }
   // Sparse files are larger than the disk, and than memory.
   constexpr std::uintmax_t large = std::uintmax_t{1} << 42;
@@ -430,21 +430,21 @@ TEST_CASE("a file in a file system is refused as its bytes are, without reading 
   std::error_code error;
   fs::resize_file(path, large, error);
   if (!error)
-    check_mentions(error_of([&] { read_safetensors(path); }), {"bytes of data, got 43980"});
+    check_mentions(error_of([&] { load_safetensors(path); }), {"bytes of data, got 43980"});
   std::ofstream(path, std::ios::binary) << file_with("{}", 0);
   fs::resize_file(path, large, error);
   if (!error)
-    check_mentions(error_of([&] { read_safetensors(path); }), {"expected 0 bytes of data"});
+    check_mentions(error_of([&] { load_safetensors(path); }), {"expected 0 bytes of data"});
 }
 
 TEST_CASE("what the format cannot hold is not written") {
   const TemporaryFolder folder;
   const fs::path path = folder / "some.safetensors";
-  write_safetensors(path, awkward_file());
+  save_safetensors(path, awkward_file());
   const auto error_with = [&](const std::string& name, const Tensor& tensor) {
     Safetensors file = awkward_file();
     file.tensors[name] = tensor;
-    const std::string message = error_of([&] { write_safetensors(path, file); });
+    const std::string message = error_of([&] { save_safetensors(path, file); });
     check_names_once(message, path.string());
     check_mentions(error_of([&] { format_safetensors(file); }), {"safetensors: "});
     return message;
@@ -467,9 +467,9 @@ TEST_CASE("what the format cannot hold is not written") {
   SECTION("metadata") {
     Safetensors file;
     file.metadata["key"] = "\xff";
-    const std::string message = error_of([&] { write_safetensors(path, file); });
+    const std::string message = error_of([&] { save_safetensors(path, file); });
     check_names_once(message, path.string());
     check_mentions(message, {"UTF-8"});
   }
-  check_same(read_safetensors(path), awkward_file());
+  check_same(load_safetensors(path), awkward_file());
 }

@@ -47,7 +47,7 @@ std::string last_line(const fs::path& log) {
 
 // Throws glstm::Error when the checkpoint is not whole.
 double least_error(const fs::path& checkpoint) {
-  return std::stod(glstm::read_safetensors(checkpoint).metadata.at("least_error"));
+  return std::stod(glstm::load_safetensors(checkpoint).metadata.at("least_error"));
 }
 
 }  // namespace

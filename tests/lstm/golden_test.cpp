@@ -27,7 +27,7 @@ namespace {
 const fs::path golden_folder = fs::path(GLSTM_TEST_DATA) / "golden";
 
 Safetensors golden_file(const std::string& name) {
-  return glstm::read_safetensors(golden_folder / (name + ".safetensors"));
+  return glstm::load_safetensors(golden_folder / (name + ".safetensors"));
 }
 
 std::vector<double>& numbers(Safetensors& file, const std::string& name) {

@@ -167,8 +167,8 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
     const Index out_stride = stride + packet_size<TestType> * rng.below(3);
     const Index neurons = 1 + rng.below(5), available = 1 + rng.below(9);
     const Index count = seed % 10 == 0 ? 120 + rng.below(200) : rng.below(10);
-    const bool listed = seed % 2 == 0, quads_of_rows = seed % 3 == 0;
-    CAPTURE(seed, lanes, neurons, count, listed, quads_of_rows);
+    const bool listed = seed % 2 == 0, weights_of_rows = seed % 3 == 0;
+    CAPTURE(seed, lanes, neurons, count, listed, weights_of_rows);
     const auto block = random_matrix<TestType>(stride, std::max(available, count), rng);
     const auto weights = random_matrix<TestType>(4 * neurons, count, rng);
     const Matrix<TestType> rows = weights.transpose();
@@ -181,9 +181,10 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
       expected.topLeftCorner(lanes, 4 * neurons) +=
           block.col(source).head(lanes) * weights.col(k).transpose();
     }
-    kernels::Quads<TestType> quads{.data = weights.data(), .neuron = 4, .next = 4 * neurons};
-    if (quads_of_rows) {
-      quads = {.data = rows.data(), .neuron = 4 * count, .next = 1, .gate = count};
+    kernels::PackedWeights<TestType> packed{
+        .data = weights.data(), .neuron = 4, .next = 4 * neurons};
+    if (weights_of_rows) {
+      packed = {.data = rows.data(), .neuron = 4 * count, .next = 1, .gate = count};
     }
     const auto run = [&](auto where) {
       kernels::ColumnProduct<TestType, decltype(where)>{
@@ -192,7 +193,7 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
           .block = block.data(),
           .columns = where,
           .count = count,
-          .quads = quads,
+          .weights = packed,
           .neurons = neurons,
           .out = out.data(),
           .out_stride = out_stride,
@@ -211,7 +212,7 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
   }
 }
 
-TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
+TEMPLATE_TEST_CASE("GateDots agrees with Eigen", "", float, double) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Rng rng(seed);
     const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 5));
@@ -237,7 +238,7 @@ TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
       }
     }
     const auto run = [&](auto where) {
-      kernels::QuadDots<TestType, decltype(where)>{
+      kernels::GateDots<TestType, decltype(where)>{
           .lanes = lanes,
           .left = left.data(),
           .left_stride = left_stride,
@@ -256,7 +257,7 @@ TEMPLATE_TEST_CASE("QuadDots agrees with Eigen", "", float, double) {
     } else {
       run(kernels::AdjacentColumns{});
     }
-    // What is beyond the last quad is part of the comparison: it must stay untouched.
+    // What is beyond the last column is part of the comparison: it must stay untouched.
     CHECK(largest_magnitude(out - expected) < 20 * tolerance<TestType>);
     CHECK(
         (by_gate ? out.row(count) == expected.row(count) : out.col(count) == expected.col(count)));

@@ -36,15 +36,15 @@ TEMPLATE_TEST_CASE("a forward pass that keeps nothing computes the same bits", "
     CHECK(without_outputs.h == state.h);
     CHECK(without_outputs.c == state.c);
 
-    State<double> adjoint = problem.dfinal;
+    State<double> dstate = problem.dfinal;
     Vector<double> gradient = Vector<double>::Ones(problem.layout.size());
     check_mentions(error_of([&] {
                      problem.layer.backward(problem.parameters, problem.timing, tape, nullptr, 0,
-                                            adjoint, nullptr, gradient);
+                                            dstate, nullptr, gradient);
                    }),
                    {"backward", "kept its tape"});
     CHECK(gradient == Vector<double>::Ones(problem.layout.size()));
-    CHECK(adjoint.h == problem.dfinal.h);
+    CHECK(dstate.h == problem.dfinal.h);
   }
 }
 
@@ -56,22 +56,22 @@ TEMPLATE_TEST_CASE("gradients accumulate, and unwanted ones change nothing", "",
     LayerTape<double> tape;
     const Result<double> once = run(problem, path, tape);
     Vector<double> gradient = once.gradient;
-    State<double> adjoint = problem.dfinal;
+    State<double> dstate = problem.dfinal;
     problem.layer.backward(problem.parameters, problem.timing, tape, &problem.doutputs,
-                           problem.budget_gradient, adjoint, nullptr, gradient);
+                           problem.budget_gradient, dstate, nullptr, gradient);
     check_close_blocks(problem.layout, gradient, (2 * once.gradient).eval(), 1e-14);
-    CHECK(adjoint.h == once.dinitial.h);
+    CHECK(dstate.h == once.dinitial.h);
 
     // No gradient of the outputs is one of zero.
     Problem<TestType> quiet = problem;
     quiet.doutputs.setZero();
     const Result<double> expected = run(quiet, path);
     gradient.setZero();
-    adjoint = problem.dfinal;
+    dstate = problem.dfinal;
     problem.layer.backward(problem.parameters, problem.timing, tape, nullptr,
-                           problem.budget_gradient, adjoint, nullptr, gradient);
+                           problem.budget_gradient, dstate, nullptr, gradient);
     check_close_blocks(problem.layout, gradient, expected.gradient, 1e-14);
-    check_close_states("d initial state", adjoint, expected.dinitial, 1e-14);
+    check_close_states("d initial state", dstate, expected.dinitial, 1e-14);
   }
 }
 
@@ -103,15 +103,18 @@ TEMPLATE_TEST_CASE("a tape can be used again for other shapes", "", GATES) {
     // Nothing may depend on what the memory held before.
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     for (Vector<double>* memory :
-         {&tape.scheduled.steps, &tape.scheduled.panel, &tape.scheduled.quads, &tape.adjoint.dquads,
-          &tape.adjoint.du, &tape.adjoint.dc_open, &tape.adjoint.dk, &tape.adjoint.dz,
-          &tape.adjoint.rows, &tape.adjoint.transposed, &tape.adjoint.dpanel,
-          &tape.adjoint.scratch}) {
+         {&tape.scheduled.steps, &tape.scheduled.panel, &tape.scheduled.packed_weights,
+          &tape.backward_workspace.dpacked_weights, &tape.backward_workspace.du,
+          &tape.backward_workspace.dc_open, &tape.backward_workspace.dk,
+          &tape.backward_workspace.dz, &tape.backward_workspace.rows,
+          &tape.backward_workspace.transposed, &tape.backward_workspace.dpanel,
+          &tape.backward_workspace.scratch}) {
       memory->setConstant(nan);
     }
     for (Matrix<double>* memory :
-         {&tape.scheduled.frozen, &tape.scheduled.h, &tape.scheduled.c, &tape.adjoint.h,
-          &tape.adjoint.dh, &tape.adjoint.dc, &tape.adjoint.sum_dz, &tape.adjoint.sum}) {
+         {&tape.scheduled.frozen, &tape.scheduled.h, &tape.scheduled.c, &tape.backward_workspace.h,
+          &tape.backward_workspace.dh, &tape.backward_workspace.dc, &tape.backward_workspace.sum_dz,
+          &tape.backward_workspace.sum}) {
       memory->setConstant(nan);
     }
     CHECK(same_bits(run(problem, Path::scheduled, tape), fresh));
@@ -165,22 +168,21 @@ TEMPLATE_TEST_CASE("wrong shapes are errors that change nothing", "", GATES) {
     run(problem, path, good);
     Vector<double> gradient = Vector<double>::Ones(problem.layout.size());
     const auto backward_error = [&](const Timing& when, const Matrix<double>& doutputs,
-                                    State<double> adjoint) {
-      const State<double> adjoint_before = adjoint;
+                                    State<double> dstate) {
+      const State<double> dstate_before = dstate;
       Matrix<double> dx = Matrix<double>::Constant(1, 1, 42);
       const std::string message = error_of([&] {
-        problem.layer.backward(problem.parameters, when, good, &doutputs, 0, adjoint, &dx,
-                               gradient);
+        problem.layer.backward(problem.parameters, when, good, &doutputs, 0, dstate, &dx, gradient);
       });
       CHECK((gradient.array() == 1).all());
-      CHECK(adjoint.h == adjoint_before.h);
+      CHECK(dstate.h == dstate_before.h);
       CHECK(dx == Matrix<double>::Constant(1, 1, 42));
       return message;
     };
     check_mentions(backward_error(timing, problem.doutputs.leftCols(59), problem.dfinal),
                    {"doutputs", "[3,60]", "[3,59]"});
     check_mentions(backward_error(timing, problem.doutputs, State<double>::zeros(2, 5)),
-                   {"adjoint", "[3,5]", "[2,5]"});
+                   {"dstate", "[3,5]", "[2,5]"});
     Timing other = timing;
     other.batch = 2;
     check_mentions(backward_error(other, problem.doutputs.topRows(2), State<double>::zeros(2, 5)),

@@ -123,7 +123,7 @@ TEMPLATE_TEST_CASE("two halves with the state carried on are one whole", "", GAT
     }
 
     LayerTape<double> tapes[2];
-    State<double> state, adjoint = whole.dfinal;
+    State<double> state, dstate = whole.dfinal;
     Result<double> joined;
     joined.gradient.setZero(whole.layout.size());
     Matrix<double> outputs[2], dx[2];
@@ -136,9 +136,9 @@ TEMPLATE_TEST_CASE("two halves with the state carried on are one whole", "", GAT
     for (std::size_t half : {1u, 0u}) {
       const Problem<TestType>& part = halves[half];
       part.layer.backward(whole.parameters, part.timing, tapes[half], &part.doutputs,
-                          whole.budget_gradient, adjoint, &dx[half], joined.gradient);
+                          whole.budget_gradient, dstate, &dx[half], joined.gradient);
     }
-    joined.dinitial = adjoint;
+    joined.dinitial = dstate;
     joined.outputs.resize(shape.batch, H * shape.steps);
     joined.outputs << outputs[0], outputs[1];
     joined.dx.resize(shape.batch, I * shape.steps);

@@ -35,8 +35,8 @@ LabelledBatch<double> make_batch(Readout readout, bool ragged, Times times) {
   LabelledBatch<double> data;
   data.input = SequenceBatch<double>::zeros(batch, steps, features);
   for (double& value : data.input.values.reshaped()) value = rng.uniform(-1, 1);
-  const Index answers = readout == Readout::every_step ? steps : 1;
-  data.targets.values = Matrix<double>::Zero(batch, outputs * answers);
+  const Index predictions = readout == Readout::every_step ? steps : 1;
+  data.targets.values = Matrix<double>::Zero(batch, outputs * predictions);
   for (double& value : data.targets.values.reshaped()) value = rng.uniform(-1, 1);
   Timing& timing = data.input.timing;
   if (ragged) timing.lengths = {steps, 4, 1};
@@ -60,8 +60,8 @@ SequenceBatch<double> sample_of(const SequenceBatch<double>& input, Index b) {
   return sample;
 }
 
-// The hidden states of a half of a layer in the order in which it reads: [L,H] for the inputs
-// [L,I] at the given times.
+// The hidden states of one direction of a layer in the order in which it reads: [L,H] for the
+// inputs [L,I] at the given times.
 template <class Gate>
 Matrix<double> run_layer(const Network<Gate>& network, std::size_t place, const Matrix<double>& x,
                          const std::vector<double>& times) {
@@ -75,9 +75,10 @@ Matrix<double> run_layer(const Network<Gate>& network, std::size_t place, const 
   return hidden;
 }
 
-// The answers of a network to one sample, [L,O], put together step by step.
+// The predictions of a network for one sample, [L,O], put together step by step.
 template <class Gate>
-Matrix<double> answers_by_hand(const Network<Gate>& network, const SequenceBatch<double>& sample) {
+Matrix<double> predictions_by_hand(const Network<Gate>& network,
+                                   const SequenceBatch<double>& sample) {
   const Index L = sample.steps();
   std::vector<double> times, backwards;
   for (Index n = 0; n < L; ++n) times.push_back(sample.timing.time(0, n));
@@ -105,7 +106,7 @@ Matrix<double> answers_by_hand(const Network<Gate>& network, const SequenceBatch
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a bidirectional network is its halves put together", "", GATES) {
+TEMPLATE_TEST_CASE("a bidirectional network is its directions put together", "", GATES) {
   for (const Readout readout : {Readout::last_step, Readout::every_step}) {
     for (const bool ragged : {false, true}) {
       for (const Times times : {Times::index, Times::shared, Times::per_sample}) {
@@ -118,7 +119,7 @@ TEMPLATE_TEST_CASE("a bidirectional network is its halves put together", "", GAT
           const Matrix<double> y = network.predict(data.input, tape, path);
           for (Index b = 0; b < batch; ++b) {
             const Matrix<double> expected =
-                answers_by_hand(network, sample_of(data.input, b));  // [L or 1, O]
+                predictions_by_hand(network, sample_of(data.input, b));  // [L or 1, O]
             for (Index n = 0; n < expected.rows(); ++n) {
               const Vector<double> found = y.row(b).segment(n * outputs, outputs);
               CHECK(largest_magnitude(found - expected.row(n).transpose()) < 1e-12);
@@ -153,7 +154,7 @@ TEMPLATE_TEST_CASE("gradients of bidirectional networks match central difference
   }
 }
 
-TEST_CASE("sizes, names and work of a bidirectional network are those of both halves") {
+TEST_CASE("sizes, names and work of a bidirectional network are those of both directions") {
   const auto network = make_network<GaussianGate<double>>(Readout::every_step);
   CHECK(network.directions() == 2);
   REQUIRE(network.layers().size() == 4);

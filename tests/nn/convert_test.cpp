@@ -1,12 +1,12 @@
 // A plain LSTM that is given time gates and trained towards a budget.
+#include "glstm/nn/convert.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "catch.hpp"
-#include "glstm/core/random.hpp"
 #include "glstm/data/adding_task.hpp"
-#include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/trainer.hpp"

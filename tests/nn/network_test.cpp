@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/testing/gradient_check.hpp"
 
 using namespace glstm;
@@ -66,13 +67,13 @@ TEST_CASE("the softmax cross-entropy is its formula") {
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   CHECK(value.loss == Approx((-std::log(std::exp(2.0) / sum) + std::log(3.0)) / 2));
   CHECK(value.count == 2);
-  CHECK(value.correct == 1);  // of equal scores the first counts as the answer
+  CHECK(value.correct == 1);  // of equal logits the first counts as the prediction
   CHECK(dy(0, 2) == Approx((std::exp(2.0) / sum - 1) / 2));
   CHECK(dy(1, 0) == Approx(1 / 6.0));
   CHECK(std::abs(dy.sum()) < 1e-15);
   check_loss_gradient(Loss::softmax_cross_entropy, y, 3, timing_of(2, 9), targets);
 
-  SECTION("large scores do not overflow") {
+  SECTION("large logits do not overflow") {
     const Matrix<double> large = (Matrix<double>(2, 3) << 1e4, 0, 0, -1e4, 0, 0).finished();
     targets.labels = {0, 0};
     const LossValue at_large =
@@ -137,6 +138,13 @@ TEST_CASE("targets that do not fit are errors, before anything is written") {
   check_mentions(message(Loss::softmax_cross_entropy), {"label", "0..2", "got 3", "sample 1"});
   targets.labels = {-1, 2};
   check_mentions(message(Loss::softmax_cross_entropy), {"label", "got -1", "sample 0"});
+  targets.labels = {1, 2, 1};
+  const auto shape_error = [&](Index outputs, const Timing& timing) {
+    return error_of(
+        [&] { evaluate_loss(Loss::softmax_cross_entropy, y, outputs, timing, targets, dy); });
+  };
+  check_mentions(shape_error(3, timing_of(3, 4)), {"predictions", "B 3", "[2,3]"});
+  check_mentions(shape_error(2, timing_of(2, 4)), {"predictions", "O 2", "[2,3]"});
   CHECK(dy == Matrix<double>::Constant(1, 1, 42));
 }
 
@@ -201,11 +209,11 @@ LabelledBatch<double> random_batch(const Net::Options& options, Index batch, Ind
       result.input.timing.lengths.push_back(1 + rng.below(steps));
     }
   }
-  const Index answers = options.readout == Readout::every_step ? steps : 1;
+  const Index predictions = options.readout == Readout::every_step ? steps : 1;
   if (options.loss == Loss::mean_squared_error) {
-    result.targets.values = random_matrix(batch, options.outputs * answers, rng);
+    result.targets.values = random_matrix(batch, options.outputs * predictions, rng);
   } else {
-    for (Index i = 0; i < batch * answers; ++i) {
+    for (Index i = 0; i < batch * predictions; ++i) {
       result.targets.labels.push_back(static_cast<int>(rng.below(options.outputs)));
     }
   }
@@ -261,7 +269,7 @@ TEST_CASE("a network's gradient agrees with central differences") {
   }
 }
 
-TEST_CASE("both paths answer alike, and every step's last answer is the last step's") {
+TEST_CASE("both paths predict alike, and the last of every step's predictions is the last step's") {
   Rng rng(4);
   Net every(small_options(Readout::every_step, Loss::mean_squared_error));
   Net last(small_options(Readout::last_step, Loss::mean_squared_error));
@@ -318,7 +326,7 @@ TEST_CASE("initial weights are as documented") {
   CHECK(other.parameters != network.parameters);
 }
 
-TEST_CASE("a network gives views of its readout, and the halves of its layers") {
+TEST_CASE("a network gives views of its readout, and the directions of its layers") {
   const bool bidirectional = GENERATE(false, true);
   GLstm<float> network(
       {.inputs = 2, .hidden = {3, 4}, .outputs = 5, .bidirectional = bidirectional});
@@ -401,7 +409,7 @@ TEST_CASE("an evaluation counts updates and means add up over batches") {
   Net::Tape tape;
   EvaluationSum sum;
   double loss = 0, count = 0, openness_sum = 0, updates = 0, dense = 0;
-  Index right = 0;
+  Index correct_sum = 0;
   for (Index size : {Index(3), Index(1), Index(5)}) {
     const LabelledBatch<double> batch = random_batch(network.options(), size, 20, true, rng);
     const Evaluation result = network.evaluate(batch, tape);
@@ -424,14 +432,14 @@ TEST_CASE("an evaluation counts updates and means add up over batches") {
     sum.add(result);
     loss += result.task.loss * static_cast<double>(result.task.count);
     count += static_cast<double>(result.task.count);
-    right += result.task.correct;
+    correct_sum += result.task.correct;
     updates += updates_here;
     openness_sum += openness_here;
     dense += result.ops.dense_updates;
   }
   const Evaluation mean = sum.mean();
   CHECK(mean.task.loss == Approx(loss / count));
-  CHECK(mean.task.correct == right);
+  CHECK(mean.task.correct == correct_sum);
   CHECK(static_cast<double>(mean.task.count) == count);
   CHECK(mean.budget == Approx(openness_sum / dense));
   CHECK(mean.ops.update_share() == Approx(updates / dense));
@@ -455,4 +463,61 @@ TEST_CASE("a network can be used before it is initialised") {
   const Net network(small_options(Readout::last_step, Loss::mean_squared_error));
   Net::Tape tape;
   CHECK(network.predict(SequenceBatch<double>::zeros(2, 5, 2), tape).isZero(0));
+}
+
+TEST_CASE("a network is initialised when a weight is not zero") {
+  Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  CHECK(!network.initialized());
+  for (const ParameterBlock& block : network.layout().blocks()) {
+    INFO(block.name);
+    Net filled = network;
+    block_view(filled.parameters, block).coeffRef(0) += 1e-300;
+    CHECK(filled.initialized() == (block.role == ParameterRole::weight));
+  }
+  Rng rng(1);
+  network.initialize({.gates = {.end = 9}}, rng);
+  CHECK(network.initialized());
+}
+
+TEST_CASE("parameters of another size are errors, before any of them is read") {
+  const bool bidirectional = GENERATE(false, true);
+  const Index change = GENERATE(-1, 1);  // the layers alone would be content with either
+  Net::Options options = small_options(Readout::every_step, Loss::mean_squared_error);
+  options.bidirectional = bidirectional;
+  Net network(options);
+  Rng rng(8);
+  network.initialize({.gates = {.end = 9}}, rng);
+  const LabelledBatch<double> batch = random_batch(options, 2, 5, false, rng);
+  const Index size = network.layout().size();
+  network.parameters.conservativeResize(size + change);
+  Net::Tape tape;
+  Vector<double> gradient = Vector<double>::Zero(size);
+  const auto check_error = [&](auto&& call) {
+    check_mentions(error_of(call),
+                   {"parameters", std::to_string(size), "got " + std::to_string(size + change)});
+  };
+  check_error([&] { network.predict(batch.input, tape); });
+  check_error([&] { network.evaluate(batch, tape); });
+  check_error([&] { network.add_gradient(batch, 0, tape, gradient); });
+  check_error([&] { network.initialize({}, rng); });
+  check_error([&] { network.initialized(); });
+  check_error([&] { network.check_parameters(); });
+  check_error([&] { network.limit_gate_step(gradient); });
+  check_error([&] { without_gates(network); });
+  CHECK(gradient.isZero(0));
+  CHECK(tape.layers.empty());
+}
+
+TEST_CASE("the check of parameters names the block that is unusable") {
+  const Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  CHECK_NOTHROW(network.check_parameters());
+  const auto error_with = [&](const char* block, double value) {
+    Net spoilt = network;
+    block_view(spoilt.parameters, spoilt.layout().find(block)).coeffRef(1) = value;
+    return error_of([&] { spoilt.check_parameters(); });
+  };
+  const double infinity = std::numeric_limits<double>::infinity();
+  check_mentions(error_with("layer1.w_hh", infinity), {"\"layer1.w_hh\"", "finite"});
+  check_mentions(error_with("readout.b", std::nan("")), {"\"readout.b\"", "finite"});
+  check_mentions(error_with("layer0.sigma", 0), {"sigma"});
 }

@@ -253,7 +253,7 @@ TEST_CASE("a summary goes by the timestamps that there are") {
   }
 }
 
-TEST_CASE("the halves of a bidirectional layer are two layers, each on its own clock") {
+TEST_CASE("the directions of a bidirectional layer are two layers, each on its own clock") {
   GLstm<double> network({.inputs = 2, .hidden = {2, 1}, .bidirectional = true});
   const auto set = [&](std::size_t place, std::vector<HandMade> windows) {
     auto gates = network.layers()[place].gate_parameters(network.parameters);
@@ -330,8 +330,8 @@ TEMPLATE_TEST_CASE("the work of a summary is that of a forward pass", "", Always
     // The memory is that of a pass that keeps its tape.
     LabelledBatch<Scalar> labelled;
     labelled.input = input;
-    const Index answers = network.predictions_per_sample(input.timing);
-    labelled.targets.values.setZero(shape.batch, answers);
+    const Index predictions = network.predictions_per_sample(input.timing);
+    labelled.targets.values.setZero(shape.batch, predictions);
     Vector<Scalar> gradient = Vector<Scalar>::Zero(network.layout().size());
     const Evaluation evaluation = network.add_gradient(labelled, 0, tape, gradient);
     CHECK(found.ops.tape_bytes * batch == Approx(evaluation.ops.tape_bytes).epsilon(1e-12));

@@ -57,6 +57,27 @@ class SquareGate {
   Matrix<double> length_;
 };
 
+// A user's gate with traits: a Gaussian one that counts how often it is asked.
+class CountingGate : public GaussianGate<double> {
+ public:
+  using GaussianGate::GaussianGate;
+
+  bool is_open(Index j, double t) const {
+    ++questions;
+    return GaussianGate::is_open(j, t);
+  }
+
+  static inline Index questions = 0;
+};
+
+}  // namespace stream_problem
+
+template <>
+struct glstm::GateTraits<stream_problem::CountingGate>
+    : glstm::GateTraits<glstm::GaussianGate<double>> {};
+
+namespace stream_problem {
+
 template <class Scalar>
 constexpr double tolerance_of = std::is_same_v<Scalar, float> ? 2e-5 : 1e-12;
 

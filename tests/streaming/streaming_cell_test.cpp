@@ -120,6 +120,27 @@ TEST_CASE("a streaming cell takes the steps of a layer with a gate of the user's
   }
 }
 
+TEST_CASE("a streaming cell with a user's gate that has traits asks it at edges only") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Rng rng(seed);
+    Shape shape = random_stream(rng);
+    shape.threshold = 0.01;
+    INFO("seed " << seed << ": " << shape);
+    const auto problem = random_problem<CountingGate>(shape, rng);
+    check_against_steps(problem, times_of(problem.timing));
+    check_against_steps(problem, up_and_down(40, 80, rng));
+
+    StreamingCell<CountingGate> cell(problem.layer, problem.parameters);
+    const Vector<double> x = Vector<double>::Ones(shape.inputs);
+    const Index before = CountingGate::questions;
+    constexpr int steps = 1000;
+    for (int n = 0; n < steps; ++n) {
+      cell.step(x.data(), problem.layer.time_origin() + 0.001 * n);
+    }
+    CHECK(CountingGate::questions - before < shape.hidden * steps / 5);
+  }
+}
+
 TEMPLATE_TEST_CASE("a streaming cell: all closed, all open, one after the other", "",
                    GaussianGate<float>, GaussianGate<double>) {
   Rng rng(4);

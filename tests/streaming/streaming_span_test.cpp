@@ -85,7 +85,7 @@ GLstmCell<double> one_neuron(double mu, double sigma, const StreamSpan& span) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a stream after its span", "", STREAMED, SquareGate) {
+TEMPLATE_TEST_CASE("a stream after its span", "", STREAMED, SquareGate, CountingGate) {
   using Scalar = typename TestType::Scalar;
   Index open_past = 0, closed_past = 0;
   for_streams<TestType>(30, [&](Stream<TestType>& stream, Rng& rng) {
@@ -123,6 +123,25 @@ TEMPLATE_TEST_CASE("a stream after its span", "", STREAMED, SquareGate) {
   });
   CHECK(open_past > 100);
   if (!std::is_same_v<TestType, AlwaysOpen<Scalar>>) CHECK(closed_past > 100);
+}
+
+TEST_CASE("no step past the span asks a gate") {
+  for_streams<CountingGate>(10, [](Stream<CountingGate>& stream, Rng& rng) {
+    if (stream.span.after != AfterSpan::always_open_only) return;
+    const Vector<double> x = Vector<double>::Ones(stream.layer.inputs());
+    for (int n = 0; n < 3; ++n) {  // the first step past the span, and back
+      Index before = CountingGate::questions;
+      const double past = stream.span.end + rng.uniform(0.1, stream.T);
+      stream.cell.step(x.data(), past);
+      CHECK(stream.cell.next_event(past).time == endless);
+      CHECK(CountingGate::questions == before);
+      CHECK(stream.cell.open_count() == stream.expected.open(past).count());
+
+      before = CountingGate::questions;
+      stream.cell.step(x.data(), stream.span.start);
+      CHECK(CountingGate::questions == before + stream.layer.hidden());
+    }
+  });
 }
 
 TEST_CASE("a span that a stream cannot follow") {
@@ -234,7 +253,8 @@ TEST_CASE("the next event of one neuron") {
 
 // Thresholds of small_stream are ordinary ones. With those of rounding's size below, a window may
 // be no longer than rounding.
-TEMPLATE_TEST_CASE("nothing opens or closes before the next event", "", STREAMED, SquareGate) {
+TEMPLATE_TEST_CASE("nothing opens or closes before the next event", "", STREAMED, SquareGate,
+                   CountingGate) {
   int events = 0, last_ones = 0;
   for_streams<TestType>(25, [&](Stream<TestType>& stream, Rng& rng) {
     const double T = stream.T;

@@ -96,6 +96,7 @@ struct Training {
     options.epochs = epochs;
     Trainer<GaussianGate<float>> trainer(network, optimizer, options);
     trainer.control(controller);
+    trainer.resume();
     if (averaged) trainer.average(average);
     if (callback != nullptr) trainer.add_callback(*callback);
     return trainer.fit(task, &held_out);
@@ -189,18 +190,18 @@ TEST_CASE("an average of another network is an error before the first step") {
 
 TEST_CASE("the best checkpoint holds the average, the last one all of training") {
   const TemporaryFolder folder;
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder.path());
   Training training;
   training.options.weight_noise = 0;
   const EpochReport report = training.fit(1, &checkpoints);
-  REQUIRE(checkpoints.least_error() == report.validation->task.loss);
+  REQUIRE(checkpoints.best_metric() == report.validation->task.loss);
 
   Training loaded(9);
   load_checkpoint(checkpoints.best(), loaded.network.layout(), loaded.network.parameters, nullptr);
   CHECK(loaded.network.parameters == training.average.value());
-  CHECK_FALSE(read_safetensors(checkpoints.best()).tensors.contains("average"));
+  CHECK_FALSE(load_safetensors(checkpoints.best()).tensors.contains("average"));
 
-  const Safetensors last = read_safetensors(checkpoints.last());
+  const Safetensors last = load_safetensors(checkpoints.last());
   CHECK(last.find("average").shape == std::vector<Index>{training.network.layout().size()});
   loaded.load(checkpoints.last());
   check_same(loaded, training);
@@ -218,7 +219,7 @@ TEST_CASE("a resumed training with average, controller and noise is the uninterr
   const EpochReport expected = whole.fit(6);
 
   const TemporaryFolder folder;
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder.path());
   Training first;
   first.options.max_steps = stop;
   first.fit(6, &checkpoints);
@@ -234,14 +235,14 @@ TEST_CASE("a resumed training with average, controller and noise is the uninterr
 
 TEST_CASE("a checkpoint whose average is missing or damaged is an error and changes nothing") {
   const TemporaryFolder folder;
-  Checkpoints<float> checkpoints(folder.path(), Loss::mean_squared_error);
+  Checkpoints<float> checkpoints(folder.path());
   Training training;
   training.fit(1, &checkpoints);
-  const Safetensors good = read_safetensors(checkpoints.last());
+  const Safetensors good = load_safetensors(checkpoints.last());
   const auto message = [&](const std::function<void(Safetensors&)>& change, bool wanted) {
     Safetensors file = good;
     change(file);
-    write_safetensors(checkpoints.last(), file);
+    save_safetensors(checkpoints.last(), file);
     Training loaded(9);
     const Training before(9);
     Vector<float> average = Vector<float>::Constant(2, 42);

@@ -299,12 +299,8 @@ TEST_CASE("a listener in one process stops all, and the first one's clock is tha
     Adam<float> optimizer(network.layout(), {.time_gate_learning_rate = 0.1});
     Listener listener;
     listener.last = 3;
-    Trainer trainer(network, optimizer,
-                    {.batch = 8,
-                     .epochs = 3,
-                     .max_seconds = 1000,
-                     .seconds_before = group.rank() == 0 ? 100.0 : 1e9},
-                    &group);
+    Trainer trainer(network, optimizer, {.batch = 8, .epochs = 3, .max_seconds = 1000}, &group);
+    trainer.resume(group.rank() == 0 ? 100.0 : 1e9);
     const RaggedTask task;
     if (group.rank() == 1) trainer.add_callback(listener);
     reports[static_cast<std::size_t>(group.rank())] = trainer.fit(task, &task);

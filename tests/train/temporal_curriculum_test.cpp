@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "glstm/data/adding_task.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/train/trainer.hpp"
 
 using namespace glstm;
@@ -37,11 +38,21 @@ SequenceBatch<Scalar> random_input(Index batch, Index steps, Rng& rng) {
   return input;
 }
 
+// A user's gate: a Phased LSTM whose periods grow.
+class LongPeriods : public PhasedGate<float> {
+  using PhasedGate::PhasedGate;
+};
+
 }  // namespace
+
+template <>
+struct glstm::GateTraits<LongPeriods> : glstm::GateTraitsDefaults<LongPeriods> {
+  static constexpr Index width_column = 0;
+};
 
 TEST_CASE("the least width grows as the curriculum says") {
   const GLstm<double> network = two_layers<double>();
-  const TemporalCurriculum<double> curriculum(network.layout(), some_options);
+  const TemporalCurriculum<double> curriculum(network, some_options);
   CHECK(curriculum.least_width(0) == 0);
   CHECK(curriculum.least_width(9) == 0);
   CHECK(curriculum.least_width(10) == 2);
@@ -60,7 +71,7 @@ TEST_CASE("the least width grows as the curriculum says") {
 
   // All widths may be the same, and the first step may be the first of all.
   const TemporalCurriculum<double> flat(
-      network.layout(),
+      network,
       {.first_step = 0, .last_step = 1, .first_width = 3, .last_width = 3, .open_width = 3});
   CHECK(flat.least_width(0) == 3);
   CHECK(flat.least_width(1) == 3);
@@ -71,7 +82,7 @@ TEMPLATE_TEST_CASE("the curriculum widens narrow windows and touches nothing els
   using Scalar = TestType;
   GLstm<Scalar> network = two_layers<Scalar>();
   const ParameterLayout& layout = network.layout();
-  const TemporalCurriculum<Scalar> curriculum(layout, some_options);
+  const TemporalCurriculum<Scalar> curriculum(network, some_options);
   block_view(network.parameters, layout.find("layer0.sigma")).reshaped() << Scalar(1), Scalar(-1),
       Scalar(2.5), Scalar(-2.5), Scalar(-1e9);
   block_view(network.parameters, layout.find("layer1.sigma")).reshaped() << Scalar(-2), Scalar(2),
@@ -100,17 +111,16 @@ TEMPLATE_TEST_CASE("the curriculum widens narrow windows and touches nothing els
   }
 }
 
-TEST_CASE("a curriculum finds the widths of a layer under any name") {
-  ParameterLayout layout;
-  layout.add("sigma", 2, 1, ParameterRole::weight);  // a weight that is called so is no width
-  const Layer<GaussianGate<float>> layer(layout, "", 1, 3);
-  const Layer<GaussianGate<float>> other(layout, "encoder/", 3, 2);
-  Vector<float> parameters = Vector<float>::Constant(layout.size(), 0.5f);
-  const TemporalCurriculum<float> curriculum(layout, some_options);
-  curriculum(10, parameters);
-  CHECK((layer.gate_parameters(parameters).col(1).array() == 2.0f).all());
-  CHECK((other.gate_parameters(parameters).col(1).array() == 2.0f).all());
-  CHECK((parameters.array() == 2.0f).count() == 5);
+TEST_CASE("a curriculum widens what the traits of a user's gate call a width") {
+  Network<LongPeriods> network({.inputs = 1, .hidden = {3, 2}, .bidirectional = true});
+  network.parameters.setConstant(0.5f);
+  const TemporalCurriculum curriculum(network, some_options);
+  curriculum(10, network.parameters);
+  for (const Layer<LongPeriods>& layer : network.layers()) {
+    CHECK((layer.gate_parameters(network.parameters).col(0).array() == 2.0f).all());
+  }
+  CHECK(network.layers().size() == 4);
+  CHECK((network.parameters.array() == 2.0f).count() == 2 * (3 + 2));
 }
 
 TEST_CASE("a curriculum without widths, or with options out of range, is an error") {
@@ -120,7 +130,7 @@ TEST_CASE("a curriculum without widths, or with options out of range, is an erro
   const auto message = [&](auto change) {
     TemporalCurriculumOptions options = some_options;
     change(options);
-    return error_of([&] { TemporalCurriculum<float>(network.layout(), options); });
+    return error_of([&] { TemporalCurriculum<float>(network, options); });
   };
   using Options = TemporalCurriculumOptions;
   check_mentions(message([](Options& o) { o.first_step = -1; }), {"steps -1 to 30"});
@@ -139,10 +149,10 @@ TEST_CASE("a curriculum without widths, or with options out of range, is an erro
 
   const Lstm<float> plain({});
   const PhasedLstm<float> phased({});
-  check_mentions(error_of([&] { TemporalCurriculum<float>(plain.layout(), some_options); }),
-                 {"needs Gaussian time gates"});
-  check_mentions(error_of([&] { TemporalCurriculum<float>(phased.layout(), some_options); }),
-                 {"needs Gaussian time gates"});
+  check_mentions(error_of([&] { TemporalCurriculum(plain, some_options); }),
+                 {"time gates with a width"});
+  check_mentions(error_of([&] { TemporalCurriculum(phased, some_options); }),
+                 {"time gates with a width"});
 }
 
 namespace {
@@ -173,7 +183,7 @@ TEST_CASE("in training no width is ever less than the curriculum prescribes") {
   Rng rng(1);
   network.initialize({.gates = {.start = 0, .end = 20, .open_share = 0.4}}, rng);
   const TemporalCurriculum<float> curriculum(
-      network.layout(),
+      network,
       {.first_step = 5, .last_step = 20, .first_width = 2, .last_width = 200, .open_width = 2e7});
   // Steps so large that widths jump across zero.
   Sgd<float> optimizer(network.layout(), {.time_gate_learning_rate = 1e4});
@@ -197,7 +207,7 @@ TEMPLATE_TEST_CASE("after the curriculum the gates are open and may be left out"
   block_view(network.parameters, network.layout().find("layer0.sigma"))(2, 0) *= Scalar(-1);
   TemporalCurriculumOptions options = some_options;
   options.open_width = (std::is_same_v<Scalar, float> ? 1e4 : 2e8) * end;
-  const TemporalCurriculum<Scalar> curriculum(network.layout(), options);
+  const TemporalCurriculum<Scalar> curriculum(network, options);
 
   SequenceBatch<Scalar> input = random_input<Scalar>(7, 12, rng);
   input.timing.timestamps.resize(7, 12);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "catch.hpp"
 #include "glstm/core/flush_to_zero.hpp"
+#include "glstm/core/split.hpp"
 #include "glstm/data/adding_task.hpp"
 #include "temporary_folder.hpp"
 
@@ -46,9 +48,12 @@ struct Run {
       : optimizer(network->layout(),
                   {.learning_rate = learning_rate, .time_gate_learning_rate = 0.1}) {}
 
+  std::optional<double> resume_after{};  ///< seconds; empty: training does not resume
+
   EpochReport fit(const Dataset<float>& data, const std::vector<Callback<float>*>& listeners = {},
                   const Dataset<float>* validation = nullptr) {
     Trainer<Gate> trainer(*network, optimizer, options);
+    if (resume_after) trainer.resume(*resume_after);
     for (Callback<float>* listener : listeners) trainer.add_callback(*listener);
     return trainer.fit(data, validation);
   }
@@ -100,8 +105,9 @@ struct TemporaryFile {
   ~TemporaryFile() { std::filesystem::remove(path); }
 };
 
-EpochReport epoch_with_loss(double epochs, double loss) {
+EpochReport epoch_with_loss(double epochs, double loss, Loss kind = Loss::mean_squared_error) {
   EpochReport report;
+  report.loss_kind = kind;
   report.epochs = epochs;
   report.training.task = {.loss = loss, .correct = 3, .count = 4};
   return report;
@@ -221,11 +227,87 @@ TEST_CASE("a listener can stop training after a step or an epoch") {
   }
 }
 
-TEST_CASE("training goes on from the optimiser's step to the same bits") {
+TEST_CASE("every call of fit trains for its epochs") {
+  const AddingTask<float> task = small_task();
+  GRun whole, parts;
+  whole.options.epochs = 6;
+  Witness expected, witness;
+  whole.fit(task, {&expected});
+  parts.options.epochs = 2;
+  Trainer<GaussianGate<float>> trainer(*parts.network, parts.optimizer, parts.options);
+  trainer.add_callback(witness);
+  for (const Index step : {12, 24, 36}) {
+    const EpochReport report = trainer.fit(task);
+    CHECK(report.step == step);
+    CHECK(report.epochs == static_cast<double>(step / 6));
+    CHECK(report.training.task.count == 96);
+  }
+  CHECK(bits_of(parts.network->parameters) == bits_of(whole.network->parameters));
+  REQUIRE(witness.steps.size() == expected.steps.size());
+  for (std::size_t s = 0; s < witness.steps.size(); ++s) {
+    CHECK(witness.steps[s].epoch == expected.steps[s].epoch);
+  }
+}
+
+TEST_CASE("a call of fit after one that stopped within an epoch starts the next epoch") {
+  // What is loaded: an epoch must not load in the order of one before it.
+  struct Orders final : Dataset<float> {
+    AddingTask<float> task = small_task();
+    mutable std::vector<std::vector<Index>> batches;
+    Index size() const override { return task.size(); }
+    void load(std::span<const Index> samples, LabelledBatch<float>& batch) const override {
+      batches.emplace_back(samples.begin(), samples.end());
+      task.load(samples, batch);
+    }
+  } task;
+  GRun run;
+  Witness witness;
+  witness.last_step = 2;
+  run.fit(task, {&witness});
+  run.fit(task, {&witness});  // the witness stops it after its first step
+  witness.last_step = std::numeric_limits<Index>::max();
+  CHECK(run.fit(task, {&witness}).step == 9);
+  REQUIRE(witness.steps.size() == 9);
+  CHECK(witness.steps[1].epoch == 0);
+  CHECK(witness.steps[2].epoch == 1);
+  CHECK(witness.steps[2].step_of_epoch == 1);
+  CHECK(witness.steps[8].step_of_epoch == 6);
+  CHECK(task.batches[0] != task.batches[2]);
+}
+
+TEST_CASE("limits are those of a call of fit") {
+  const AddingTask<float> task = small_task();
+  GRun run;
+  run.options.epochs = 5;
+  SECTION("steps") {
+    run.options.max_steps = 8;
+    CHECK(run.fit(task).step == 8);
+    CHECK(run.fit(task).step == 16);
+    run.options.max_steps = std::numeric_limits<Index>::max();
+    CHECK(run.fit(task).step == 16 + 5 * 6);
+  }
+  SECTION("seconds") {
+    run.options.max_seconds = 0;
+    CHECK(run.fit(task).step == 1);
+    const EpochReport report = run.fit(task);
+    CHECK(report.step == 2);
+    run.options.max_seconds = std::numeric_limits<double>::infinity();
+    CHECK(run.fit(task).seconds > 0);
+  }
+  SECTION("and none of the next call, after one that resumes") {
+    Trainer<GaussianGate<float>> trainer(*run.network, run.optimizer, run.options);
+    CHECK(trainer.resume().fit(task).step == 30);
+    CHECK(trainer.resume().fit(task).step == 0);
+    CHECK(trainer.fit(task).step == 60);
+  }
+}
+
+TEST_CASE("training resumes from the optimiser's step to the same bits") {
   const AddingTask<float> task = small_task();
   GRun whole, parts;
   whole.options.epochs = 4;
   whole.fit(task);
+  parts.resume_after = 0;
 
   Witness stop;
   parts.options.epochs = 4;
@@ -245,6 +327,7 @@ TEST_CASE("training goes on from the optimiser's step to the same bits") {
     resumed.network->parameters = parts.network->parameters;
     resumed.optimizer.set_state(parts.optimizer.state());
     resumed.options.epochs = 4;
+    resumed.resume_after = 0;
     resumed.fit(task);
     CHECK(bits_of(resumed.network->parameters) == bits_of(whole.network->parameters));
   }
@@ -267,6 +350,7 @@ TEST_CASE("max_seconds ends training after the step that used it up") {
 TEST_CASE("max_steps ends training, over all epochs and resumptions") {
   const AddingTask<float> task = small_task();
   GRun run;
+  run.resume_after = 0;
   run.options.epochs = 5;
   Witness witness;
   SECTION("in the middle of an epoch") {
@@ -316,7 +400,7 @@ TEST_CASE("max_steps ends training, over all epochs and resumptions") {
 TEST_CASE("the seconds before a resumption count") {
   GRun run;
   run.options.epochs = 2;
-  run.options.seconds_before = 1000;
+  run.resume_after = 1000;
   Witness witness;
   SECTION("in the reports") {
     const EpochReport report = run.fit(small_task(), {&witness});
@@ -484,6 +568,7 @@ TEST_CASE("weight noise depends on the seed and the step") {
     Witness witness;
     witness.last_step = stop;
     run.fit(task, {&witness});
+    run.resume_after = 0;
     run.fit(task);
     return bits_of(run.network->parameters);
   };
@@ -615,14 +700,42 @@ TEST_CASE("trainer options that are out of range are errors") {
   for (const double noise : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
     check_mentions(message([&](TrainerOptions& o) { o.weight_noise = noise; }),
                    {"weight_noise", "got"});
-    check_mentions(message([&](TrainerOptions& o) { o.seconds_before = noise; }),
-                   {"seconds_before", "got"});
+    GRun run;
+    run.resume_after = noise;
+    check_mentions(error_of([&] { run.fit(small_task()); }), {"seconds", "got"});
   }
   check_mentions(message([](TrainerOptions& o) { o.max_steps = -1; }), {"max_steps", "got -1"});
   check_mentions(message([](TrainerOptions& o) { o.threads = 0; }), {"thread", "got 0"});
   check_mentions(message([](TrainerOptions& o) { o.shards = -1; }), {"shards", "got -1"});
   GRun run;
   check_mentions(error_of([&] { evaluate(*run.network, small_task(), 0); }), {"batch", "got 0"});
+}
+
+TEST_CASE("a network without weights cannot be trained") {
+  GRun run;
+  const Vector<float> weights = run.network->parameters;
+  run.network->parameters = Network<GaussianGate<float>>(run.network->options()).parameters;
+  check_mentions(error_of([&] { run.fit(small_task()); }), {"zero weights", "initialize"});
+  CHECK(run.optimizer.state().steps == 0);
+  run.network->parameters = weights;
+  CHECK_NOTHROW(run.fit(small_task()));
+}
+
+TEST_CASE("an empty data set cannot be evaluated") {
+  struct Nothing final : Dataset<float> {
+    Index size() const override { return 0; }
+    void load(std::span<const Index>, LabelledBatch<float>&) const override {}
+  } nothing;
+  struct NoStreams final : StreamSource<float> {
+    Index steps() const override { return 0; }
+    void load(Index, Index, LabelledBatch<float>&) const override {}
+  } no_streams;
+  GRun run;
+  check_mentions(error_of([&] { evaluate(*run.network, nothing, 10); }), {"no samples"});
+  check_mentions(error_of([&] { evaluate_streams(*run.network, no_streams, 10); }), {"no steps"});
+  check_mentions(error_of([&] { run.fit(small_task(), {}, &nothing); }),
+                 {"no samples", "validate"});
+  CHECK(run.optimizer.state().steps == 0);
 }
 
 TEST_CASE("gradients are clipped to the norm that was asked for") {
@@ -650,7 +763,7 @@ TEST_CASE("a batch larger than the dataset is the dataset") {
 
 TEST_CASE("early stopping waits as long as its patience") {
   const Nothing nothing;
-  EarlyStop<float> stop(2, Loss::mean_squared_error);
+  EarlyStop<float> stop(2);
   const double losses[] = {5, 4, 4.5, 3, 3, 3.5};
   const bool goes_on[] = {true, true, true, true, true, false};
   for (Index epoch = 0; epoch < 6; ++epoch) {
@@ -659,20 +772,23 @@ TEST_CASE("early stopping waits as long as its patience") {
         epoch_with_loss(static_cast<double>(epoch + 1), losses[epoch]), nothing.snapshot());
     CHECK((answer == Continue::yes) == goes_on[epoch]);
   }
-  check_mentions(error_of([] { EarlyStop<float>(0, Loss::mean_squared_error); }),
-                 {"patience", "got 0"});
-  EarlyStop<float> at_nan(1, Loss::mean_squared_error);
+  check_mentions(error_of([] { EarlyStop<float>(0); }), {"patience", "got 0"});
+  EarlyStop<float> at_nan(1);
   CHECK(at_nan.on_epoch(epoch_with_loss(0, std::nan("")), nothing.snapshot()) == Continue::no);
 }
 
-TEST_CASE("the watched error prefers validation, and wrong answers to a loss") {
+TEST_CASE("the monitored metric prefers validation, and wrong predictions to a loss") {
   EpochReport report = epoch_with_loss(0, 2);
-  CHECK(monitored_metric(report, Loss::mean_squared_error) == 2);
-  CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.25);
+  EpochReport labelled = epoch_with_loss(0, 2, Loss::softmax_cross_entropy);
+  CHECK(monitored_metric(report) == 2);
+  CHECK(monitored_metric(labelled) == 0.25);
   report.validation = Evaluation{};
   report.validation->task = {.loss = 7, .correct = 1, .count = 2};
-  CHECK(monitored_metric(report, Loss::mean_squared_error) == 7);
-  CHECK(monitored_metric(report, Loss::softmax_cross_entropy) == 0.5);
+  labelled.validation = report.validation;
+  CHECK(monitored_metric(report) == 7);
+  CHECK(monitored_metric(labelled) == 0.5);
+  CHECK(accuracy(labelled) == 0.5);
+  CHECK(std::isnan(accuracy(report)));
   CHECK(std::isnan(accuracy(report.training.task, Loss::mean_squared_error)));
 }
 
@@ -680,7 +796,7 @@ TEST_CASE("the best parameters are kept") {
   GRun run(0.05);
   run.options.epochs = 6;
   Witness witness;
-  KeepBest<float> best(Loss::mean_squared_error);
+  KeepBest<float> best;
   CHECK_FALSE(best.has_parameters());
   const AddingTask<float> validation(20, 50, 9);
   run.fit(small_task(), {&witness, &best}, &validation);
@@ -692,45 +808,55 @@ TEST_CASE("the best parameters are kept") {
     }
   }
   CHECK(best.epochs() == static_cast<double>(least + 1));
-  CHECK(best.error() == witness.epochs[least].validation->task.loss);
+  CHECK(best.metric() == witness.epochs[least].validation->task.loss);
   CHECK(best.parameters() == witness.parameters[least]);
+}
+
+TEST_CASE("the states of callbacks are taken only when they make sense") {
+  EarlyStop<float> stop(2);
+  stop.set_state({0.5, 1});
+  check_mentions(error_of([&] { stop.set_state({std::nan(""), 0}); }), {"EarlyStop", "nan"});
+  check_mentions(error_of([&] { stop.set_state({1, -1}); }), {"EarlyStop", "-1"});
+  CHECK(stop.state().best == 0.5);
+  CHECK(stop.state().since == 1);
+
+  KeepBest<float> best;
+  best.set_state({0.5, 3, Vector<float>::Ones(2)});
+  check_mentions(error_of([&] { best.set_state({0.5, 3, {}}); }), {"KeepBest", "0 parameters"});
+  check_mentions(error_of([&] {
+                   best.set_state({std::nan(""), 3, Vector<float>::Ones(2)});
+                 }),
+                 {"KeepBest", "nan"});
+  CHECK(best.metric() == 0.5);
+  CHECK(best.epochs() == 3);
+  CHECK(best.parameters() == Vector<float>::Ones(2));
+  best.set_state({});
+  CHECK_FALSE(best.has_parameters());
 }
 
 TEST_CASE("of reports that are not eligible the parameters are not kept") {
   const Nothing nothing;
-  KeepBest<float> best(Loss::mean_squared_error,
-                       [](const EpochReport& report) { return report.epochs != 2; });
+  KeepBest<float> best([](const EpochReport& report) { return report.epochs != 2; });
   const double losses[] = {3, 1, 2, 4};
   for (int epoch = 0; epoch < 4; ++epoch) {
     best.on_epoch(epoch_with_loss(epoch + 1, losses[epoch]), nothing.snapshot());
   }
-  CHECK(best.error() == 2);
+  CHECK(best.metric() == 2);
   CHECK(best.epochs() == 3);
-  KeepBest<float> none(Loss::mean_squared_error, [](const EpochReport&) { return false; });
+  KeepBest<float> none([](const EpochReport&) { return false; });
   none.on_epoch(epoch_with_loss(1, 1), nothing.snapshot());
   CHECK_FALSE(none.has_parameters());
 }
 
 TEST_CASE("the CSV log has a header and one line per epoch") {
   const TemporaryFile file;
-  const auto split = [](const std::string& line) {
-    std::vector<std::string> fields(1);
-    for (char c : line) {
-      if (c == ',') {
-        fields.emplace_back();
-      } else {
-        fields.back() += c;
-      }
-    }
-    return fields;
-  };
   GRun run;
   run.options.epochs = 2;
   Witness witness;
   const AddingTask<float> validation(20, 50, 9);
   const bool validate = GENERATE(true, false);
   {
-    CsvLog<float> log(file.path, Loss::mean_squared_error);
+    CsvLog<float> log(file.path);
     run.fit(small_task(), {&log, &witness}, validate ? &validation : nullptr);
   }
   std::ifstream in(file.path);
@@ -741,7 +867,8 @@ TEST_CASE("the CSV log has a header and one line per epoch") {
         "update_share,mac_share,budget,budget_weight");
   for (std::size_t e = 0; e < 2; ++e) {
     REQUIRE(std::getline(in, line));
-    const std::vector<std::string> fields = split(line);
+    const auto parts = detail::split(line, ',');
+    const std::vector<std::string> fields(parts.begin(), parts.end());
     REQUIRE(fields.size() == 11);
     const EpochReport& report = witness.epochs[e];
     CHECK(fields[0] == std::to_string(e + 1));
@@ -760,7 +887,7 @@ TEST_CASE("the CSV log has a header and one line per epoch") {
     CHECK(std::stod(fields[9]) == Approx(report.training.budget).epsilon(1e-4));
   }
   CHECK_FALSE(std::getline(in, line));
-  check_mentions(error_of([] { CsvLog<float>("/nowhere/at/all.csv", Loss::mean_squared_error); }),
+  check_mentions(error_of([] { CsvLog<float>("/nowhere/at/all.csv"); }),
                  {"cannot write", "/nowhere/at/all.csv"});
 }
 
@@ -775,8 +902,9 @@ TEST_CASE("a CSV log goes on below what the file has") {
   };
   GRun run;
   const auto log_until = [&](Index epochs, bool append) {
-    CsvLog<float> log(path, Loss::mean_squared_error, append);
+    CsvLog<float> log(path, append);
     run.options.epochs = epochs;
+    run.resume_after = 0;
     run.fit(small_task(), {&log});
   };
   log_until(2, false);
@@ -791,9 +919,8 @@ TEST_CASE("a CSV log goes on below what the file has") {
   log_until(5, false);  // anew
   CHECK(lines().size() == 2);
   CHECK(lines()[0] == before[0]);
-  check_mentions(
-      error_of([] { CsvLog<float>("/nowhere/at/all.csv", Loss::mean_squared_error, true); }),
-      {"cannot write", "/nowhere/at/all.csv"});
+  check_mentions(error_of([] { CsvLog<float>("/nowhere/at/all.csv", true); }),
+                 {"cannot write", "/nowhere/at/all.csv"});
 }
 
 TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") {
@@ -802,7 +929,7 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
   GRun run;
   run.options.epochs = 3;
   std::ostringstream out;
-  ProgressBar<float> bar(out, terminal, Loss::mean_squared_error);
+  ProgressBar<float> bar(out, terminal);
   const AddingTask<float> validation(20, 50, 9);
   run.fit(small_task(), {&bar}, &validation);
   const std::string text = out.str();
@@ -822,8 +949,8 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
 
   std::ostringstream labels;
   const Nothing nothing;
-  ProgressBar<float>(labels, terminal, Loss::softmax_cross_entropy)
-      .on_epoch(epoch_with_loss(0, 1), nothing.snapshot());
+  ProgressBar<float>(labels, terminal)
+      .on_epoch(epoch_with_loss(0, 1, Loss::softmax_cross_entropy), nothing.snapshot());
   check_mentions(labels.str(), {"accuracy 75.00 %"});
 }
 

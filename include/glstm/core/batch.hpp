@@ -20,11 +20,20 @@ struct SequenceBatch {
   /// An all-zero batch of T steps at times 0, 1, 2, ...
   static SequenceBatch zeros(Index batch, Index steps, Index features) {
     SequenceBatch result;
-    result.features = features;
-    result.values.setZero(batch, features * steps);
-    result.timing.batch = batch;
-    result.timing.steps = steps;
+    result.resize(batch, steps, features);
+    result.values.setZero();
     return result;
+  }
+
+  /// Makes this a batch of these sizes, without timestamps and lengths, and reuses its memory. The
+  /// values are unspecified.
+  void resize(Index batch, Index steps, Index number_of_features) {
+    features = number_of_features;
+    values.resize(batch, features * steps);
+    timing.batch = batch;
+    timing.steps = steps;
+    timing.timestamps.resize(0, 0);
+    timing.lengths.clear();
   }
 
   Index batch() const { return timing.batch; }
@@ -41,20 +50,27 @@ struct SequenceBatch {
   }
 };
 
-/// What a network should answer: `labels` for classification, `values` for regression. One row
-/// or label per sample when the last step is read out; [B, O*T] or [B*T] labels (sample
-/// fastest) when every step is.
+/// What a network should predict: `labels` for classification, `values` for regression. When the
+/// network reads out the last step, values are [B,O] and labels [B]; when it reads out every step,
+/// values are [B, O*T] and labels [B*T], sample fastest.
 template <class Scalar>
 struct Targets {
   Matrix<Scalar> values;
   std::vector<int> labels;
 };
 
-/// A batch and what a network should answer to it.
+/// A batch and its targets.
 template <class Scalar>
 struct LabelledBatch {
   SequenceBatch<Scalar> input;
   Targets<Scalar> targets;
+
+  /// SequenceBatch::resize; there are no targets afterwards.
+  void resize(Index batch, Index steps, Index features) {
+    input.resize(batch, steps, features);
+    targets.values.resize(0, 0);
+    targets.labels.clear();
+  }
 };
 
 /// Copies `count` samples of a batch, from sample `first` on, into `out`, reusing its memory.
@@ -81,7 +97,8 @@ void copy_samples(const SequenceBatch<Scalar>& batch, Index first, Index count,
   }
 }
 
-/// Likewise with targets. Throws Error if those that there are do not fit the batch.
+/// Copies samples with their targets. Throws Error if there are no such samples, or targets that do
+/// not fit the batch.
 template <class Scalar>
 void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
                   LabelledBatch<Scalar>& out) {
@@ -105,9 +122,9 @@ void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
   }
 }
 
-/// Copies `count` steps of a batch, from step `first` on, into `out`, reusing its memory. Times go
-/// on where the steps before them ended: timestamps are always given. Throws Error if there are no
-/// such steps. The batch must fit together: SequenceBatch::check.
+/// Copies `count` steps of a batch, from step `first` on, into `out`, reusing its memory. `out`
+/// always gets timestamps, so that its steps keep their times. Throws Error if there are no such
+/// steps. The batch must fit together: SequenceBatch::check.
 template <class Scalar>
 void copy_steps(const SequenceBatch<Scalar>& batch, Index first, Index count,
                 SequenceBatch<Scalar>& out) {
@@ -130,7 +147,8 @@ void copy_steps(const SequenceBatch<Scalar>& batch, Index first, Index count,
   }
 }
 
-/// Likewise with the targets of every step. Throws Error if the targets are not of every step.
+/// Copies steps with their targets. Throws Error if there are no such steps, or no target for every
+/// step.
 template <class Scalar>
 void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
                 LabelledBatch<Scalar>& out) {

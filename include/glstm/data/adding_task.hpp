@@ -1,4 +1,4 @@
-// The adding task: two marked numbers far apart in a long sequence are to be added.
+// The adding task: predict the sum of two marked numbers in a long sequence.
 #pragma once
 
 #include <algorithm>
@@ -24,15 +24,15 @@ GLSTM_BEGIN_NAMESPACE
 /// The task is Hochreiter & Schmidhuber's (1997, experiment 4), in the variant of Neil et al.
 /// (Phased LSTM, arXiv:1610.09513): fixed length, no -1 markers at the ends, target not rescaled.
 ///
-/// Sample i depends on the seed and i alone, whatever the size of the data set and the order of
-/// loading. Training and test data are two tasks with different seeds.
+/// Sample i depends on the seed and i alone. Use two tasks with different seeds for training and
+/// test data.
 template <class Scalar>
 class AddingTask : public Dataset<Scalar> {
  public:
   static constexpr Index features = 2;
 
-  /// The variance of the target: the mean squared error of always predicting 0 ("chance"). Two
-  /// independent values of variance 1/12 each.
+  /// The variance of the target, that of two independent values of variance 1/12 each. It is the
+  /// mean squared error of always predicting 0 ("chance").
   static constexpr Scalar target_variance = Scalar(1) / Scalar(6);
 
   /// `size` samples of `steps` steps. Throws Error unless steps >= 2 and size >= 1.
@@ -47,20 +47,11 @@ class AddingTask : public Dataset<Scalar> {
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    for (Index sample : samples) {
-      detail::require(sample >= 0 && sample < size_, "the adding task has samples 0..", size_ - 1,
-                      ", got ", sample);
-    }
+    detail::require_samples(samples, size_, "the adding task");
     const Index count = static_cast<Index>(samples.size());
-    SequenceBatch<Scalar>& input = batch.input;
-    input.features = features;
-    input.values.setZero(count, features * steps_);
-    input.timing.batch = count;
-    input.timing.steps = steps_;
-    input.timing.timestamps.resize(0, 0);
-    input.timing.lengths.clear();
+    batch.resize(count, steps_, features);
+    batch.input.values.setZero();
     batch.targets.values.resize(count, 1);
-    batch.targets.labels.clear();
     for (Index b = 0; b < count; ++b) fill(b, samples[static_cast<std::size_t>(b)], batch);
   }
 

@@ -1,4 +1,4 @@
-// A user's own sequences, from a CSV file.
+// Sequences from a CSV file.
 #pragma once
 
 #include <algorithm>
@@ -21,36 +21,38 @@
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/split.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/dataset.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// The names of the columns that are not features.
+/// The names of the columns with a meaning of their own; all others are features.
 struct CsvColumns {
   std::string sequence = "sequence", timestamp = "timestamp", label = "label";
-  std::string target = "target";  ///< of every column whose name starts like this
+  std::string target = "target";  ///< every column whose name starts with this
 };
 
-/// Sequences of any lengths, each with a class or with numbers to predict, from CSV text with a
-/// header line. Columns are known by their names (CsvColumns), in any order:
+/// Sequences of any lengths, each with a class or with numbers to predict, from CSV text. Its first
+/// line is a header that names the columns (CsvColumns), in any order:
 ///
-///     sequence   which sequence a row belongs to, any text; the rows of a sequence are contiguous
-///     timestamp  optional: when the row happened, in the user's unit, not decreasing within a
+///     sequence   the sequence that a row belongs to, any text; the rows of a sequence are
+///                contiguous
+///     timestamp  optional: the time of the row, in the user's unit, not decreasing within a
 ///                sequence; without it, step n happens at time n
 ///     label      the class, 0, 1, 2, ..., the same in all rows of a sequence
-///     target...  instead of a label: one number to predict per such column, the same in all rows
-///                of a sequence
+///     target...  instead of a label: each such column holds a number to predict, the same in all
+///                rows of a sequence
 ///     others     features, in the order of the columns
 ///
-/// Fields are separated by commas; blanks around them do not count. They cannot be quoted. Lines
-/// end in LF or CRLF. Numbers have a decimal point in every locale and fit a Scalar.
+/// Commas separate fields; blanks around a field are ignored. Fields cannot be quoted. Lines end in
+/// LF or CRLF. Numbers have a decimal point in every locale and must fit a Scalar.
 template <class Scalar>
 class CsvSequences final : public Dataset<Scalar> {
  public:
-  /// Reads `text`, which comes from `source`. Throws Error, naming source:line, what was expected
-  /// and what was found, unless it is as above and holds a row at least. Blank lines are an error
-  /// but at the end.
+  /// Reads `text`, which messages call `source`. Throws Error, naming source:line, what was
+  /// expected and what was found, unless the text is as above with at least one row. Blank lines
+  /// are allowed at the end only.
   CsvSequences(std::string_view text, const std::string& source, const CsvColumns& columns = {})
       : source_(source) {
     using detail::require;
@@ -63,7 +65,7 @@ class CsvSequences final : public Dataset<Scalar> {
     for (line_ = 1; !text.empty(); ++line_) {
       const std::string_view row = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), row.size() + 1));
-      split(row, fields);
+      read_fields(row, fields);
       if (line_ == 1) {
         read_header(fields, columns);
         continue;
@@ -95,15 +97,15 @@ class CsvSequences final : public Dataset<Scalar> {
     for (std::size_t column : feature_columns_) result.push_back(names_[column]);
     return result;
   }
-  /// The largest label + 1; 0 when there are targets.
+  /// The largest label + 1; 0 when there are targets instead.
   Index classes() const { return classes_; }
-  /// How many numbers are to be predicted; 0 when there are labels.
+  /// The number of targets of a sequence; 0 when there are labels.
   Index targets() const { return static_cast<Index>(target_columns_.size()); }
   bool has_timestamps() const { return time_column_.has_value(); }
 
-  /// The steps of a sequence, which must be in 0 ... size() - 1.
+  /// The number of steps of a sequence, which must be in 0 ... size() - 1.
   Index length(Index sequence) const { return start(sequence + 1) - start(sequence); }
-  /// The steps of the longest sequence.
+  /// The number of steps of the longest sequence.
   Index longest() const {
     Index result = 0;
     for (Index s = 0; s < size(); ++s) result = std::max(result, length(s));
@@ -118,9 +120,9 @@ class CsvSequences final : public Dataset<Scalar> {
                             : static_cast<double>(longest() - 1);
   }
 
-  /// From now on the time of every sequence counts from its first step: for timestamps of one
-  /// clock, such as seconds since 1970, of things that happened on different days. Throws Error,
-  /// and changes nothing, when a sequence lasts longer than a double can tell.
+  /// Makes the time of every sequence count from its first step. Use it for sequences that happened
+  /// on different days with timestamps of one clock, such as seconds since 1970. Throws Error, and
+  /// changes nothing, when a sequence lasts longer than a double can tell.
   void count_time_from_first_steps() {
     for (Index s = 0; has_timestamps() && s < size(); ++s) {
       const double begin = times_[static_cast<std::size_t>(start(s))];
@@ -137,30 +139,23 @@ class CsvSequences final : public Dataset<Scalar> {
     }
   }
 
-  /// The batch is as long as its longest sample; shorter ones are followed by zeros, and then
+  /// The batch is as long as its longest sample. When others are shorter, zeros follow them and
   /// timing.lengths are set. Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    for (Index sample : samples) {
-      detail::require(sample >= 0 && sample < size(), source_, ": expected samples 0..", size() - 1,
-                      ", got ", sample);
-    }
+    detail::require_samples(samples, size(), source_);
     const Index count = static_cast<Index>(samples.size()), I = features();
+    Index steps = 0;
+    for (Index sample : samples) steps = std::max(steps, length(sample));
+    batch.resize(count, steps, I);
     SequenceBatch<Scalar>& input = batch.input;
     Timing& timing = input.timing;
-    timing.lengths.clear();
-    for (Index sample : samples) timing.lengths.push_back(length(sample));
-    const Index steps =
-        count == 0 ? 0 : *std::max_element(timing.lengths.begin(), timing.lengths.end());
-    input.features = I;
-    input.values.setZero(count, I * steps);
-    timing.batch = count;
-    timing.steps = steps;
-    timing.timestamps.setZero(has_timestamps() ? count : 0, has_timestamps() ? steps : 0);
-    batch.targets.labels.clear();
-    batch.targets.values.resize(targets() > 0 ? count : 0, targets());
+    input.values.setZero();
+    if (has_timestamps()) timing.timestamps.setZero(count, steps);
+    if (targets() > 0) batch.targets.values.resize(count, targets());
     for (Index b = 0; b < count; ++b) {
       const Index sample = samples[static_cast<std::size_t>(b)];
       const Index first = start(sample), T = length(sample);
+      timing.lengths.push_back(T);
       for (Index column = 0; column < I * T; ++column) {
         input.values(b, column) = values_[static_cast<std::size_t>(first * I + column)];
       }
@@ -173,12 +168,12 @@ class CsvSequences final : public Dataset<Scalar> {
       }
       if (classes_ > 0) batch.targets.labels.push_back(labels_[static_cast<std::size_t>(sample)]);
     }
-    // Without lengths the layers need not look after every sample.
+    // Layers are faster without lengths.
     if (timing.valid_steps() == count * steps) timing.lengths.clear();
   }
 
  private:
-  /// "file.csv:3: ", put together only when it is written.
+  /// Writes "file.csv:3: "; the text is made only when it is needed.
   struct Place {
     const std::string& source;
     Index line;
@@ -189,19 +184,17 @@ class CsvSequences final : public Dataset<Scalar> {
   Place where() const { return {source_, line_}; }
 
   /// Sets `fields` to those of `row`, without the blanks around them.
-  void split(std::string_view row, std::vector<std::string_view>& fields) const {
+  void read_fields(std::string_view row, std::vector<std::string_view>& fields) const {
     using detail::require;
     constexpr std::string_view blanks = " \t\r";
     require(row.find_first_not_of(blanks) != std::string_view::npos, where(),
             "expected fields, found a blank line");
     require(row.find('"') == std::string_view::npos, where(),
             "expected fields without quotes, found a quote");
-    fields.clear();
-    for (std::size_t begin = 0, comma = 0; comma != std::string_view::npos; begin = comma + 1) {
-      comma = row.find(',', begin);
-      std::string_view field = row.substr(begin, comma - begin);
+    detail::split(row, ',', fields);
+    for (std::string_view& field : fields) {
       field.remove_prefix(std::min(field.size(), field.find_first_not_of(blanks)));
-      fields.push_back(field.substr(0, field.find_last_not_of(blanks) + 1));
+      field = field.substr(0, field.find_last_not_of(blanks) + 1);
     }
   }
 
@@ -241,7 +234,7 @@ class CsvSequences final : public Dataset<Scalar> {
     sequence_column_ = *sequence;
   }
 
-  /// Adds a row to the last sequence, which it `starts` or continues.
+  /// Adds a row to the last sequence; with `starts`, it is the first row.
   void read_row(const std::vector<std::string_view>& fields, bool starts) {
     using detail::require;
     if (time_column_) {
@@ -306,8 +299,8 @@ class CsvSequences final : public Dataset<Scalar> {
   std::vector<double> targets_;  // sequence by sequence
 };
 
-/// The sequences in the file `path`. Throws Error when it cannot be read, or where CsvSequences
-/// does.
+/// Reads the sequences in the file `path`. Throws Error when the file cannot be read, or where
+/// CsvSequences does.
 template <class Scalar>
 CsvSequences<Scalar> read_csv_sequences(const std::filesystem::path& path,
                                         const CsvColumns& columns = {}) {

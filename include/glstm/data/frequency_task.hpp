@@ -17,30 +17,32 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// When the wave of a FrequencyTask is looked at: every 1 ms, every 0.1 ms, or at random times,
-/// as many as with `regular`.
+/// How a FrequencyTask samples its waves: every 1 ms, every 0.1 ms, or at as many random times as
+/// `regular` has.
 enum class Sampling { regular, fine, asynchronous };
 
 /// The frequency discrimination task, a classification of sine waves of amplitude 1 by their
 /// period.
 ///
-/// Feature 0 is the wave at the time of the step; feature 1 is that time, divided by time_span,
-/// which a network without time gates needs. Timestamps [B,T] are in ms, from 0 to time_span, and
-/// lengths differ; past them all is 0. The label is 1 when the period lies in 5 ... 6 ms, else 0.
+/// Feature 0 is the wave at the time of the step. Feature 1 is that time divided by time_span, for
+/// networks without time gates. Timestamps [B,T] are in ms, from 0 to time_span. Lengths differ;
+/// values and timestamps past them are 0. The label is 1 when the period lies in 5 ... 6 ms, else
+/// 0.
 ///
 /// From Neil, Pfeiffer & Liu, Phased LSTM, arXiv:1610.09513, "Frequency discrimination task":
 /// periods from U(5,6) ms for class 1 and from U(1,5) or U(6,100) ms for class 0, both classes
 /// about equally often; any phase; a duration from U(15,125) ms; a start from U(0,125 - duration)
-/// ms; the three kinds of sampling, and that `regular` and `asynchronous` have equally many steps.
+/// ms; the three kinds of sampling, and equally many steps with `regular` and `asynchronous`.
 ///
-/// Our reading of it: U(1,5) and U(6,100) are equally likely; the class is drawn sample by sample;
-/// the first regular step is at the start of the wave, so that there are ceil(duration / interval);
-/// random times are uniform over the duration. The authors' program differs: it draws class 0 from
-/// a log-uniform period of 1 ... 100 ms, the number of random times from U(15,125) whatever the
-/// duration, and gives the time undivided, to the plain LSTM only.
+/// Our reading of the paper: U(1,5) and U(6,100) are equally likely; each sample draws its class
+/// independently; the first regular step is at the start of the wave, which gives
+/// ceil(duration / interval) steps; random times are uniform over the duration. The authors'
+/// program differs. It draws the period of class 0 log-uniformly from 1 ... 100 ms, and the number
+/// of random times from U(15,125), independent of the duration. It gives the time undivided, and to
+/// the plain LSTM only.
 ///
-/// Sample i depends on the seed and i alone, and is the same wave with each kind of sampling.
-/// Training and test data are two tasks with different seeds.
+/// Sample i depends on the seed and i alone, and is the same wave with each kind of sampling. Use
+/// two tasks with different seeds for training and test data.
 template <class Scalar>
 class FrequencyTask final : public Dataset<Scalar> {
  public:
@@ -55,16 +57,13 @@ class FrequencyTask final : public Dataset<Scalar> {
 
   Index size() const override { return size_; }
   Sampling sampling() const { return sampling_; }
-  /// No sample has more steps.
+  /// The most steps that a sample can have.
   Index longest() const { return sampling_ == Sampling::fine ? 1250 : 125; }
 
   /// The batch is as long as its longest sample. Throws Error when a sample is not in
   /// 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    for (Index sample : samples) {
-      detail::require(sample >= 0 && sample < size_, "the frequency task has samples 0..",
-                      size_ - 1, ", got ", sample);
-    }
+    detail::require_samples(samples, size_, "the frequency task");
     std::vector<Wave> waves;
     waves.reserve(samples.size());
     Index steps = 0;
@@ -73,15 +72,10 @@ class FrequencyTask final : public Dataset<Scalar> {
       steps = std::max(steps, static_cast<Index>(waves.back().times.size()));
     }
     const Index count = static_cast<Index>(samples.size());
+    batch.resize(count, steps, features);
     SequenceBatch<Scalar>& input = batch.input;
-    input.features = features;
-    input.values.setZero(count, features * steps);
-    input.timing.batch = count;
-    input.timing.steps = steps;
+    input.values.setZero();
     input.timing.timestamps.setZero(count, steps);
-    input.timing.lengths.clear();
-    batch.targets.values.resize(0, 0);
-    batch.targets.labels.clear();
     for (Index b = 0; b < count; ++b) {
       const Wave& wave = waves[static_cast<std::size_t>(b)];
       const Index length = static_cast<Index>(wave.times.size());

@@ -14,7 +14,7 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// An array of unsigned bytes, last dimension fastest, and where it came from (for messages).
+/// An array of unsigned bytes, last dimension fastest. Messages call it `source`.
 struct IdxArray {
   std::vector<Index> shape;
   std::vector<std::uint8_t> values;
@@ -32,7 +32,7 @@ inline std::string shape_text(const std::vector<Index>& shape) {
   return text.str();
 }
 
-/// The number of elements of an array of this shape; Error when an Index cannot hold it.
+/// The number of elements of an array of this shape. Throws Error when an Index cannot hold it.
 inline Index element_count(const std::vector<Index>& shape, const std::string& source) {
   Index count = 1;
   for (Index extent : shape) {
@@ -50,9 +50,9 @@ inline Index element_count(const std::vector<Index>& shape, const std::string& s
 /// 32-bit extent per dimension, then the elements. Format: "The IDX file format" on the MNIST page,
 /// http://yann.lecun.com/exdb/mnist/.
 ///
-/// Only unsigned bytes (type 0x08) in 1 to 4 dimensions are read. Throws Error, naming `source`,
-/// what was expected and what was found, unless `bytes` is one such file from its first byte to its
-/// last. Nothing is allocated for the elements before their number is known to match.
+/// It reads only unsigned bytes (type 0x08) in 1 to 4 dimensions. Throws Error, naming `source`,
+/// what was expected and what was found, unless `bytes` is exactly one such file. It allocates
+/// memory for the elements only after their number has been checked.
 inline IdxArray parse_idx(std::span<const std::uint8_t> bytes, const std::string& source) {
   using detail::require;
   require(bytes.size() >= 4, source, ": expected an IDX header of at least 4 bytes, found ",

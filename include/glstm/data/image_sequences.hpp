@@ -1,4 +1,4 @@
-// Labelled images read pixel by pixel: sequential MNIST and its kin.
+// Labelled images read pixel by pixel: sequential MNIST and similar tasks.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,8 @@ class ImageSequences : public Dataset<Scalar> {
     labels_ = std::make_shared<const IdxArray>(std::move(labels));
   }
 
-  /// The same images, which share the pixels, read in another order: step n is pixel order[n] of
-  /// the image, counted row by row (permuted sequential MNIST). Throws Error unless `order` holds
+  /// Returns the same images, sharing the pixels, with another order of pixels: step n reads pixel
+  /// order[n], counted row by row (permuted sequential MNIST). Throws Error unless `order` holds
   /// each of 0 ... steps() - 1 once.
   ImageSequences permuted(std::vector<Index> order) const {
     using detail::require;
@@ -57,10 +57,9 @@ class ImageSequences : public Dataset<Scalar> {
     return result;
   }
 
-  /// The same images, which share the pixels, and each of them shifted by up to `reach` rows and
-  /// columns, black moving in: (2 reach + 1)^2 times as many. Sample i is image i % N, where N is
-  /// the number of images, the first N of them unshifted. Throws Error unless 0 <= reach and it is
-  /// less than rows and columns.
+  /// Returns (2 reach + 1)^2 times as many images, sharing the pixels: each image with every shift
+  /// by up to `reach` rows and columns, where black moves in. With N images, sample i is image
+  /// i % N; the first N samples are unshifted. Throws Error unless 0 <= reach < min(rows, cols).
   ImageSequences shifted(Index reach) const {
     detail::require(reach >= 0 && reach < std::min(rows_, cols_), images_->source,
                     ": expected a shift of 0..", std::min(rows_, cols_) - 1, " pixels, got ",
@@ -75,25 +74,15 @@ class ImageSequences : public Dataset<Scalar> {
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index steps() const { return rows_ * cols_; }
-  /// The channels of a pixel.
+  /// The number of channels of a pixel.
   Index features() const { return channels_; }
   Index classes() const { return classes_; }
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    for (Index sample : samples) {
-      detail::require(sample >= 0 && sample < size_, images_->source, ": expected samples 0..",
-                      size_ - 1, ", got ", sample);
-    }
+    detail::require_samples(samples, size_, images_->source);
     const Index count = static_cast<Index>(samples.size());
-    SequenceBatch<Scalar>& input = batch.input;
-    input.features = channels_;
-    input.values.resize(count, channels_ * steps());
-    input.timing.batch = count;
-    input.timing.steps = steps();
-    input.timing.timestamps.resize(0, 0);
-    input.timing.lengths.clear();
-    batch.targets.values.resize(0, 0);
+    batch.resize(count, steps(), channels_);
     batch.targets.labels.resize(samples.size());
 
     const Index images = images_->shape[0], image = channels_ * steps();
@@ -104,9 +93,9 @@ class ImageSequences : public Dataset<Scalar> {
           labels_->values[static_cast<std::size_t>(sample % images)];
       sources.push_back(source(sample % images, sample / images));
     }
-    // Step by step, so that the batch is written in the order of its memory; the other way round
-    // would be strided writes of whole cache lines.
-    Scalar* values = input.values.data();
+    // This order writes the batch in the order of its memory; sample by sample, every value would
+    // touch another cache line.
+    Scalar* values = batch.input.values.data();
     for (Index n = 0; n < steps(); ++n) {
       const Index pixel = order_ ? (*order_)[static_cast<std::size_t>(n)] : n;
       const Index row = pixel / cols_, col = pixel % cols_;

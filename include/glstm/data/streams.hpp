@@ -10,23 +10,23 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Streams that run side by side, each too long for the memory that training needs for all of its
-/// steps: they are read in chunks, in order.
+/// Parallel streams that are too long to train on in one piece: they are loaded in chunks, in
+/// order.
 template <class Scalar>
 class StreamSource {
  public:
   virtual ~StreamSource() = default;
 
-  virtual Index steps() const = 0;  ///< of the longest stream
+  virtual Index steps() const = 0;  ///< the number of steps of the longest stream
 
-  /// Writes `count` steps of all streams, from step `first` on, with the targets of every step, and
-  /// lengths where streams end in them. Timestamps are those of the streams; only at first = 0 may
-  /// they be left out, as times 0, 1, 2, ...
+  /// Writes `count` steps of all streams, from step `first` on, with targets for every step and,
+  /// where streams end within the chunk, lengths. The chunk needs the timestamps of the streams;
+  /// they may be left out only at first = 0, for times 0, 1, 2, ...
   virtual void load(Index first, Index count, LabelledBatch<Scalar>& chunk) const = 0;
 };
 
-/// Loads a chunk. Throws Error when the source gives another number of steps, none that is valid,
-/// or no timestamps, with which the time of a later chunk would start again from 0.
+/// Loads a chunk. Throws Error when the source gives another number of steps, no valid step, or no
+/// timestamps for a later chunk, whose times would start from 0 again.
 template <class Scalar>
 void load_chunk(const StreamSource<Scalar>& streams, Index first, Index count,
                 LabelledBatch<Scalar>& chunk) {
@@ -41,11 +41,11 @@ void load_chunk(const StreamSource<Scalar>& streams, Index first, Index count,
                   first, " on needs timestamps: without them its times would start from 0 again");
 }
 
-/// Streams that are in memory.
+/// Streams in memory.
 template <class Scalar>
 class StreamsInMemory final : public StreamSource<Scalar> {
  public:
-  /// Throws Error unless the batch fits together, has a valid step, and targets for every step.
+  /// Throws Error unless the batch fits together and has a valid step and targets for every step.
   explicit StreamsInMemory(LabelledBatch<Scalar> streams) : streams_(std::move(streams)) {
     streams_.input.check();
     detail::require(steps() >= 1, "streams need at least one valid step");

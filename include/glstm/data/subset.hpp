@@ -15,24 +15,22 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Some samples of another data set, in the order given and as often as given: to hold out a part
-/// of the training data, say. It shares the other data set, which it keeps alive.
+/// Some samples of another data set, in any order and any number of times, for instance to hold out
+/// a part of the training data. It shares ownership of the other data set.
 template <class Scalar>
 class Subset final : public Dataset<Scalar> {
  public:
-  /// Sample i is sample samples[i] of `whole`. Throws Error unless there is at least one and all of
-  /// them exist.
+  /// Sample i is sample samples[i] of `whole`. Throws Error unless there is at least one sample and
+  /// `whole` has all of them.
   Subset(std::shared_ptr<const Dataset<Scalar>> whole, std::vector<Index> samples)
       : whole_(std::move(whole)), samples_(std::move(samples)) {
     detail::require(whole_ != nullptr, "a subset needs a data set, got none");
     detail::require(!samples_.empty(), "a subset needs at least 1 sample, got 0");
-    for (Index sample : samples_) {
-      detail::require(sample >= 0 && sample < whole_->size(), "expected a subset of samples 0..",
-                      whole_->size() - 1, ", got ", sample);
-    }
+    detail::require_samples(samples_, whole_->size(), "a subset");
   }
 
-  /// Samples first ... first + count - 1 of `whole`. Throws Error unless they exist and count >= 1.
+  /// Takes samples first ... first + count - 1 of `whole`. Throws Error unless count >= 1 and
+  /// `whole` has them.
   Subset(std::shared_ptr<const Dataset<Scalar>> whole, Index first, Index count)
       : whole_(std::move(whole)) {
     detail::require(whole_ != nullptr, "a subset needs a data set, got none");
@@ -47,11 +45,10 @@ class Subset final : public Dataset<Scalar> {
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
+    detail::require_samples(samples, size(), "a subset");
     std::vector<Index> of_whole;
     of_whole.reserve(samples.size());
     for (Index sample : samples) {
-      detail::require(sample >= 0 && sample < size(), "expected samples 0..", size() - 1,
-                      " of a subset, got ", sample);
       of_whole.push_back(samples_[static_cast<std::size_t>(sample)]);
     }
     whole_->load(of_whole, batch);

@@ -1,7 +1,8 @@
 // Processes that train one network together, started by mpirun and connected by MPI.
 #pragma once
 
-// MPI's interface of C is enough; that of C++ was withdrawn, and its headers are full of warnings.
+// The C interface of MPI is enough; its C++ interface was withdrawn, and the headers cause
+// warnings.
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
@@ -19,10 +20,10 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Initialises MPI for as long as it lives. To be made once, at the start of main.
+/// Initialises MPI, and ends it in the destructor. Make one, at the start of main.
 class MpiSession {
  public:
-  /// Throws Error when MPI is running already, or does not work in programs with threads.
+  /// Throws Error when MPI is initialised already, or does not support programs with threads.
   MpiSession(int& argc, char**& argv) {
     int running = 0, level = 0;
     MPI_Initialized(&running);
@@ -33,9 +34,9 @@ class MpiSession {
       throw Error("this MPI does not work in programs with threads");
     }
   }
-  /// While an exception passes, ends the whole job: the other processes would wait for ever. Which
-  /// process it was is written to the standard error, but the exception's own message is lost;
-  /// catch it where the session lives, print it, and call abort.
+  /// When an exception leaves the scope, ends the whole job, since the other processes would wait
+  /// for ever, and writes to the standard error which process it was. The exception's own message
+  /// is lost: catch the exception within the scope, print it, and call abort.
   ~MpiSession() {
     if (std::uncaught_exceptions() > 0) {
       int rank = 0;
@@ -48,14 +49,14 @@ class MpiSession {
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
 
-  /// Ends this and all other processes at once, with that exit status.
+  /// Ends all processes at once, with this exit status.
   [[noreturn]] static void abort(int status) {
     MPI_Abort(MPI_COMM_WORLD, status);
     std::abort();  // not reached; MPI_Abort is not declared as not returning
   }
 
   /// Whether a launcher (mpirun or mpiexec of Open MPI or MPICH, srun with PMI) started this
-  /// process, so that a program that can also run alone need not initialise MPI for nothing.
+  /// process. A program that also runs alone can then do without MPI.
   static bool is_launched() {
     for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"}) {
       if (std::getenv(variable) != nullptr) return true;
@@ -67,8 +68,8 @@ class MpiSession {
 /// The processes of a communicator. An error inside MPI ends the whole job with MPI's message.
 class MpiGroup final : public ProcessGroup {
  public:
-  /// Works on a duplicate of `communicator`, so that its messages are never mixed with those of
-  /// others. All processes make it, and let it go before MPI ends.
+  /// Works on a duplicate of `communicator`, so that its messages do not mix with others. All
+  /// processes must construct it, and destroy it before MPI ends.
   explicit MpiGroup(MPI_Comm communicator = MPI_COMM_WORLD) {
     MPI_Comm_dup(communicator, &communicator_);
     MPI_Comm_rank(communicator_, &rank_);
@@ -94,7 +95,7 @@ class MpiGroup final : public ProcessGroup {
  private:
   static constexpr std::size_t most = std::size_t{1} << 28;  // MPI counts in int
 
-  /// Where the parts of every process begin, and how many values they are.
+  /// Sets offsets_ and counts_: where the values of every process begin, and how many they are.
   void cut(Index parts, Index width) {
     counts_.resize(static_cast<std::size_t>(size_));
     offsets_.resize(counts_.size());
@@ -117,7 +118,7 @@ class MpiGroup final : public ProcessGroup {
     }
   }
 
-  /// One message less: all get the values of all, and add them up.
+  /// Sums few values with one message less: every process gets the values of all and adds them.
   template <class Scalar>
   void sum_few(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {
     const int count = static_cast<int>(values.size());
@@ -135,9 +136,9 @@ class MpiGroup final : public ProcessGroup {
     add_in_halves(0, size_, [&](Index to, Index from) { slice(to) += slice(from); });
   }
 
-  /// An all-reduce whose order does not depend on MPI's choice of algorithm: process r gets slice r
-  /// of all processes, adds them up, and hands the sum to all. Each process sends and receives
-  /// 2 (size - 1) / size times the values, the least that an all-reduce can do (Rabenseifner 2004,
+  /// An all-reduce with an order of additions that does not depend on MPI: process r gets slice r
+  /// of all processes, adds them, and sends the sum to all. Each process sends and receives 2 (size
+  /// - 1) / size times the values, the least that an all-reduce can do (Rabenseifner 2004,
   /// "Optimization of collective reduction operations").
   template <class Scalar>
   void sum_piece(std::span<Scalar> values, std::vector<Scalar>& memory, MPI_Datatype type) {

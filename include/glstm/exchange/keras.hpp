@@ -1,4 +1,4 @@
-// The weights of Keras' LSTM and Dense layers.
+// Weights of Keras' LSTM and Dense layers.
 #pragma once
 
 #include <cstddef>
@@ -9,52 +9,65 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/exchange/lstm_weights.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
+#include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// The weights of a plain LSTM in Keras' layout, to be written with write_safetensors. The gates
-/// are i, f, c, o, which is glstm's order too; matrices are transposed. For layer k:
+/// What a file of Keras' weights does not tell about its network.
+struct KerasOptions {
+  Readout readout = Readout::last_step;
+  Loss loss = Loss::mean_squared_error;
+};
+
+/// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the
+/// layout of to_keras. Errors name the file.
+template <TimeGate Gate>
+void save_keras(const std::filesystem::path& path, const Network<Gate>& network);
+
+/// Reads a safetensors file with weights in the layout of to_keras, as in
+/// load_keras<Lstm<float>>(path). Errors name the file.
+template <PlainLstm Loaded>
+Loaded load_keras(const std::filesystem::path& path, const KerasOptions& options = {});
+
+/// Returns the weights of a plain LSTM in Keras' layout. Gates are in the order i, f, c, o, which
+/// is glstm's order too; matrices are transposed. Layer k has the tensors
 ///
 ///     layerk.kernel [I,4H]    layerk.recurrent_kernel [H,4H]    layerk.bias [4H]
-///     layerk.backward.kernel, ... likewise, of a Bidirectional layer
-///     dense.kernel [D*H,O], dense.bias [O], D directions
+///     layerk.backward.kernel, ... the same of the backward direction of a Bidirectional layer
 ///
-/// The arrays of a layer, in this order, are what its set_weights() takes and its get_weights()
-/// gives: kernel, recurrent_kernel, bias, and of a Bidirectional layer those of backward after
-/// them. The same function in Keras is a stack of LSTM layers, or Bidirectional with merge_mode
-/// "concat", with return_sequences everywhere but in the last one of a network that reads out the
-/// last step, and a Dense layer. Throws Error if a number is not finite.
+/// and the readout has dense.kernel [D*H,O] and dense.bias [O], for D directions. Keras'
+/// get_weights() and set_weights() have the arrays of a layer in the order of this list.
+///
+/// The same function in Keras is a stack of LSTM layers, or of Bidirectional layers with
+/// merge_mode="concat", and a Dense layer. All recurrent layers have return_sequences=True, except
+/// the last one of a network with Readout::last_step. Throws Error if a parameter is not finite.
 template <TimeGate Gate>
 Safetensors to_keras(const Network<Gate>& network);
 
-/// The network with weights in that layout. Sizes follow from the shapes; a layer with
-/// use_bias=False has no bias in the file. A file without dense.kernel is that of a network that
-/// answers with the hidden states of the last layer. Throws Error if a tensor is missing, of a
-/// wrong shape or not finite, or has another name.
-template <class Scalar>
-Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options = {});
-
-/// The network with the weights in the file `path`, which read_safetensors reads; errors name it.
-template <class Scalar>
-Lstm<Scalar> load_keras(const std::filesystem::path& path, const ImportOptions& options = {});
+/// Returns the network with weights in the layout of to_keras. Sizes follow from the shapes. A
+/// layer with use_bias=False has no bias in the file. If the file has no dense.kernel, the
+/// network's outputs are the hidden states of the last layer. Throws Error if a tensor is missing,
+/// has a wrong shape, has numbers that are not finite, or has a name that the layout does not have.
+template <PlainLstm Loaded>
+Loaded from_keras(const Safetensors& file, const KerasOptions& options = {});
 
 template <TimeGate Gate>
 Safetensors to_keras(const Network<Gate>& network) {
   using Scalar = typename Gate::Scalar;
   using detail::add_weight;
   detail::require_plain<Gate>();
-  network.layout().check(network.parameters, "the parameters of a network");
+  network.check_parameters();
   Safetensors file;
   for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
     for (Index direction = 0; direction < network.directions(); ++direction) {
-      const Layer<Gate>& half = network.layer(l, direction);
-      const Index H = half.hidden();
-      const LstmWeights<Scalar> weights = half.weights(network.parameters);
+      const Layer<Gate>& layer = network.layer(l, direction);
+      const Index H = layer.hidden();
+      const LstmWeights<Scalar> weights = layer.weights(network.parameters);
       const std::string prefix = detail::text_of("layer", l, direction == 1 ? ".backward." : ".");
-      add_weight(file, prefix + "kernel", weights.Wx.transpose(), {half.inputs(), 4 * H});
+      add_weight(file, prefix + "kernel", weights.Wx.transpose(), {layer.inputs(), 4 * H});
       add_weight(file, prefix + "recurrent_kernel", weights.Wh.transpose(), {H, 4 * H});
       add_weight(file, prefix + "bias", weights.b, {4 * H});
     }
@@ -65,8 +78,9 @@ Safetensors to_keras(const Network<Gate>& network) {
   return file;
 }
 
-template <class Scalar>
-Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options) {
+template <PlainLstm Loaded>
+Loaded from_keras(const Safetensors& file, const KerasOptions& options) {
+  using Scalar = typename Loaded::Scalar;
   using detail::any_extent;
   detail::TensorReader<Scalar> reader(file);
   detail::LstmParts<Scalar> parts;
@@ -74,17 +88,17 @@ Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options) {
   Index inputs = any_extent;
   for (Index l = 0; l == 0 || reader.has(detail::text_of("layer", l, ".kernel")); ++l) {
     Index gates = any_extent;  // 4H, the same in both directions
-    for (const char* direction : {".", ".backward."}) {
-      const std::string prefix = detail::text_of("layer", l, direction);
+    for (const char* separator : {".", ".backward."}) {
+      const std::string prefix = detail::text_of("layer", l, separator);
       const std::string kernel = prefix + "kernel";
-      detail::LstmHalf<Scalar> half;
-      half.w_ih = reader.matrix(kernel, inputs, gates).transpose();
-      inputs = half.w_ih.cols();
-      gates = half.w_ih.rows();
+      detail::LstmDirection<Scalar> direction;
+      direction.w_ih = reader.matrix(kernel, inputs, gates).transpose();
+      inputs = direction.w_ih.cols();
+      gates = direction.w_ih.rows();
       const Index hidden = detail::quarter(gates, detail::tensor_called(kernel));
-      half.w_hh = reader.matrix(prefix + "recurrent_kernel", hidden, gates).transpose();
-      half.b = reader.bias(prefix + "bias", gates);
-      parts.halves.push_back(std::move(half));
+      direction.w_hh = reader.matrix(prefix + "recurrent_kernel", hidden, gates).transpose();
+      direction.b = reader.bias(prefix + "bias", gates);
+      parts.directions.push_back(std::move(direction));
       if (!parts.bidirectional) break;
     }
     inputs = parts.states();
@@ -95,13 +109,18 @@ Lstm<Scalar> from_keras(const Safetensors& file, const ImportOptions& options) {
   }
   reader.require_no_other(detail::text_of(parts.layers(), " LSTM layers and a Dense layer"),
                           [](const std::string&) { return true; });
-  return detail::assemble(parts, options);
+  return detail::assemble(parts, {options.readout, options.loss});
 }
 
-template <class Scalar>
-Lstm<Scalar> load_keras(const std::filesystem::path& path, const ImportOptions& options) {
-  const Safetensors file = read_safetensors(path);
-  return detail::naming_source(path.string(), [&] { return from_keras<Scalar>(file, options); });
+template <TimeGate Gate>
+void save_keras(const std::filesystem::path& path, const Network<Gate>& network) {
+  save_safetensors(path, detail::naming_source(path.string(), [&] { return to_keras(network); }));
+}
+
+template <PlainLstm Loaded>
+Loaded load_keras(const std::filesystem::path& path, const KerasOptions& options) {
+  const Safetensors file = load_safetensors(path);
+  return detail::naming_source(path.string(), [&] { return from_keras<Loaded>(file, options); });
 }
 
 GLSTM_END_NAMESPACE

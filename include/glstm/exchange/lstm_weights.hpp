@@ -1,6 +1,7 @@
-// Plain LSTMs from and for other libraries: what their formats have in common.
+// What the formats of PyTorch, Keras and RTNeural have in common: plain LSTMs and their weights.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -21,13 +22,17 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// What the weights of other libraries do not say of a network.
-struct ImportOptions {
-  Readout readout = Readout::last_step;
-  Loss loss = Loss::mean_squared_error;
-};
+/// A network that other libraries have too: an LSTM without time gates.
+template <class T>
+concept PlainLstm = std::same_as<T, Lstm<float>> || std::same_as<T, Lstm<double>>;
 
 namespace detail {
+
+/// What a file of weights does not tell about its network.
+struct Purpose {
+  Readout readout;
+  Loss loss;
+};
 
 template <class Gate>
 constexpr void require_plain() {
@@ -36,64 +41,68 @@ constexpr void require_plain() {
                 "such as without_gates(network) after a temporal curriculum");
 }
 
-/// For an extent of a shape: whatever it is, but for zero.
+/// Stands for any extent of a shape but zero.
 inline constexpr Index any_extent = -1;
 
-/// One direction of a layer, in the gate order i, f, g, o.
+/// The weights of one direction of a layer, gates in the order i, f, g, o.
 template <class Scalar>
-struct LstmHalf {
+struct LstmDirection {
   Matrix<Scalar> w_ih, w_hh;  // [4H,I], [4H,H]
   Vector<Scalar> b;           // [4H]
 };
 
-/// A network as another library's file gives it; the shapes fit together.
+/// The weights of a network in a file of another library; their shapes fit together.
 template <class Scalar>
 struct LstmParts {
-  std::vector<LstmHalf<Scalar>> halves;  // in the order of Network::layers()
+  std::vector<LstmDirection<Scalar>> directions;  // in the order of Network::layers()
   bool bidirectional = false;
-  Matrix<Scalar> readout_w;  // [O, states of the last layer]; empty: there is no readout
+  Matrix<Scalar> readout_w;  // [O, states of the last layer]; empty: no readout
   Vector<Scalar> readout_b;  // [O]
 
-  std::size_t directions() const { return bidirectional ? 2 : 1; }
-  std::size_t layers() const { return halves.size() / directions(); }
+  std::size_t directions_per_layer() const { return bidirectional ? 2 : 1; }
+  std::size_t layers() const { return directions.size() / directions_per_layer(); }
 
-  /// The states of the last layer so far.
+  /// The number of hidden states of the last layer read so far.
   Index states() const {
-    if (halves.empty()) return any_extent;
-    return static_cast<Index>(directions()) * halves.back().w_hh.cols();
+    if (directions.empty()) return any_extent;
+    return static_cast<Index>(directions_per_layer()) * directions.back().w_hh.cols();
   }
 };
 
-/// The network with these weights; without a readout it answers with the states of the last layer.
-/// Throws Error if there are no layers or a sum of biases is not finite.
 template <class Scalar>
-Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, const ImportOptions& import) {
-  require(!parts.halves.empty(), "expected at least one LSTM layer, got none");
-  const bool identity = parts.readout_w.size() == 0;
+NetworkOptions<AlwaysOpen<Scalar>> options_of(const LstmParts<Scalar>& parts, Purpose purpose) {
   NetworkOptions<AlwaysOpen<Scalar>> options;
-  options.inputs = parts.halves.front().w_ih.cols();
+  options.inputs = parts.directions.front().w_ih.cols();
   options.hidden.clear();
-  for (std::size_t i = 0; i < parts.halves.size(); i += parts.directions()) {
-    options.hidden.push_back(parts.halves[i].w_hh.cols());
+  for (std::size_t i = 0; i < parts.directions.size(); i += parts.directions_per_layer()) {
+    options.hidden.push_back(parts.directions[i].w_hh.cols());
   }
-  options.outputs = identity ? parts.states() : parts.readout_w.rows();
-  options.readout = import.readout;
-  options.loss = import.loss;
+  options.outputs = parts.readout_w.size() == 0 ? parts.states() : parts.readout_w.rows();
+  options.readout = purpose.readout;
+  options.loss = purpose.loss;
   options.bidirectional = parts.bidirectional;
+  return options;
+}
 
-  Lstm<Scalar> network(options);
-  for (std::size_t i = 0; i < parts.halves.size(); ++i) {
-    const LstmHalf<Scalar>& half = parts.halves[i];
-    require(half.b.allFinite(), "expected biases whose sums are finite, got others in layer ",
-            i / parts.directions());
+/// Makes the network with these weights. If they have no readout, the network's outputs are the
+/// hidden states of the last layer. Throws Error if there are no layers or a sum of biases is not
+/// finite.
+template <class Scalar>
+Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, Purpose purpose) {
+  require(!parts.directions.empty(), "expected at least one LSTM layer, got none");
+  Lstm<Scalar> network(options_of(parts, purpose));
+  for (std::size_t i = 0; i < parts.directions.size(); ++i) {
+    const LstmDirection<Scalar>& direction = parts.directions[i];
+    require(direction.b.allFinite(), "expected biases whose sums are finite, got others in layer ",
+            i / parts.directions_per_layer());
     LstmGradients<Scalar> blocks = network.layers()[i].gradients(network.parameters);  // views
-    blocks.dWx = half.w_ih;
-    blocks.dWh = half.w_hh;
-    blocks.db = half.b;
+    blocks.dWx = direction.w_ih;
+    blocks.dWh = direction.w_hh;
+    blocks.db = direction.b;
   }
   auto w = block_view(network.parameters, network.layout().find("readout.w"));
   auto b = block_view(network.parameters, network.layout().find("readout.b"));
-  if (identity) {
+  if (parts.readout_w.size() == 0) {
     w.setIdentity();
     b.setZero();
   } else {
@@ -116,7 +125,7 @@ std::vector<Scalar> read_reals(const Tensor& tensor, const std::string& where) {
   return tensor.as<Scalar>();
 }
 
-/// Takes the tensors of a file as matrices and vectors, and knows which it has taken.
+/// Reads the tensors of a file as matrices and vectors, and remembers which ones it has read.
 template <class Scalar>
 class TensorReader {
  public:
@@ -125,7 +134,7 @@ class TensorReader {
 
   bool has(const std::string& name) const { return file_.tensors.contains(name); }
 
-  /// The tensor `name` as a matrix [rows, cols].
+  /// Returns the tensor `name` as a matrix [rows, cols].
   Matrix<Scalar> matrix(const std::string& name, Index rows, Index cols) {
     const std::string where = tensor_called(name);
     const Tensor& tensor = take(name);
@@ -139,7 +148,7 @@ class TensorReader {
     return matrix;
   }
 
-  /// The tensor `name` as a vector [size].
+  /// Returns the tensor `name` as a vector [size].
   Vector<Scalar> vector(const std::string& name, Index size) {
     const std::string where = tensor_called(name);
     const Tensor& tensor = take(name);
@@ -149,19 +158,19 @@ class TensorReader {
     return vector;
   }
 
-  /// Likewise, but zero where the file has none.
+  /// Returns the tensor `name` as a vector [size], or zeros if the file has none.
   Vector<Scalar> bias(const std::string& name, Index size) {
     if (!has(name)) return Vector<Scalar>::Zero(size);
     return vector(name, size);
   }
 
-  /// Throws Error, which says that `expected` was, if a tensor has not been taken whose name
-  /// ours(name) holds for.
-  template <class Ours>
-  void require_no_other(const std::string& expected, Ours&& ours) const {
+  /// Throws Error if a tensor for which belongs(name) is true has not been read. `expected`
+  /// describes the tensors that may be there.
+  template <class Belongs>
+  void require_no_other(const std::string& expected, Belongs&& belongs) const {
     for (const auto& [name, tensor] : file_.tensors) {
-      require(!ours(name) || taken_.contains(name), tensor_called(name), ": expected those of ",
-              expected, " only, it is none of them");
+      require(!belongs(name) || taken_.contains(name), tensor_called(name),
+              ": expected tensors of ", expected, " only, it is none of them");
     }
   }
 
@@ -175,18 +184,17 @@ class TensorReader {
   std::set<std::string> taken_;
 };
 
-/// Adds a matrix or vector to `file`, of `shape` in row-major order.
+/// Adds a matrix or vector to `file` as a row-major tensor of `shape`.
 template <class Derived>
 void add_weight(Safetensors& file, const std::string& name,
                 const Eigen::MatrixBase<Derived>& weight, std::vector<Index> shape) {
-  file.tensors[name] =
-      to_tensor(weight, std::move(shape), "the weight that becomes \"" + name + "\"");
+  file.tensors[name] = to_tensor(weight, std::move(shape), tensor_called(name));
 }
 
-/// The neurons of a layer of which four times as many make `extent`.
+/// Returns the number of neurons of a layer whose four gates have `extent` rows or columns.
 inline Index quarter(Index extent, const std::string& where) {
   require(extent % 4 == 0, where, ": expected four gates of the same size, got ", extent,
-          " numbers for all");
+          " numbers in all");
   return extent / 4;
 }
 

@@ -2,242 +2,57 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/exchange/exportable.hpp"
+#include "glstm/exchange/exported_gate.hpp"
+#include "glstm/exchange/onnx_graph.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-static_assert(std::endian::native == std::endian::little,
-              "ONNX tensors are little-endian and glstm copies its numbers as they are, so it "
-              "writes them on little-endian processors only");
-
 /// How a network becomes an ONNX model.
 struct OnnxOptions {
-  /// The model gets a third input, `lengths`: how many steps of each sample are valid.
-  bool ragged = false;
+  bool ragged = false;  ///< adds the input `lengths`, the number of valid steps of each sample
 };
 
-/// The network as the bytes of an ONNX model (opset 14, standard operators alone):
+/// Writes the network as an ONNX model to the file `path`, all or nothing. Errors name the file.
+template <TimeGate Gate>
+void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
+               const OnnxOptions& options = {});
+
+/// Returns the network as the bytes of an ONNX model with the operators of opset 14:
 ///
-///     x        [T,B,I]  in, of the type Scalar
-///     t        [T]      in, double, of networks with time gates: when each step happens, the same
-///                       for all samples; in the unit of the timestamps, the time origin not yet
-///                       subtracted
-///     lengths  [B]      in, int32, only with options.ragged: 0..T
-///     y        [B,O]    out, or [T,B,O] when every step is read out; what is past a sample's
-///                       length means nothing
+///     x        [T,B,I]  in, of the type Scalar; finite, also past a sample's length
+///     t        [T]      in, double, only with time gates: the timestamp of each step, the same for
+///                       all samples, with the time origin not yet subtracted
+///     lengths  [B]      in, int32, only with options.ragged: the valid steps of a sample, 0..T
+///     y        [B,O]    out, of the type Scalar; [T,B,O] with Readout::every_step, where values
+///                       past a sample's length are unspecified
 ///
-/// T and B are free, T at least 1. Initial states are zero. Padding of x must be finite.
+/// The model accepts any T >= 1 and any B. Initial states are zero.
 ///
-/// A float network without gates is made of LSTM operators. With gates a layer is a Scan over the
-/// steps; its openness and its input weights are computed for all steps before. All neurons are
-/// computed: closed gates save a runtime nothing. A network of doubles is a model of double
-/// tensors; its layers without gates are Scans too, because onnxruntime has LSTM in float only.
+/// Layers of a float network without time gates become LSTM operators. All other layers become a
+/// Scan over the steps, because ONNX has no time gates and onnxruntime has the LSTM operator in
+/// float only. A runtime computes closed neurons too.
 ///
-/// Throws Error if a parameter is not finite, a time-gate parameter is unusable, or the model
-/// exceeds the 2 GiB that the format allows.
+/// Throws Error if a parameter is not finite, a time gate does not accept its parameters, or the
+/// model exceeds the 2 GiB that the format allows.
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options = {});
 
-/// Writes the model to the file `path`, all or nothing; throws like to_onnx and
-/// write_file_atomically.
-template <TimeGate Gate>
-void write_onnx(const std::filesystem::path& path, const Network<Gate>& network,
-                const OnnxOptions& options = {}) {
-  write_file_atomically(path, to_onnx(network, options));
-}
-
 namespace detail::onnx {
 
-/// A protocol buffer message as it goes over the wire: its fields one after the other, each with
-/// its number in front. A repeated field is written once for every value.
-class Message {
- public:
-  Message& integer(int field, std::int64_t value) {
-    varint(static_cast<std::uint64_t>(field) << 3);
-    varint(static_cast<std::uint64_t>(value));
-    return *this;
-  }
-  Message& text(int field, std::string_view bytes) {
-    varint(static_cast<std::uint64_t>(field) << 3 | 2);
-    varint(bytes.size());
-    bytes_ += bytes;
-    return *this;
-  }
-  Message& message(int field, const Message& content) { return text(field, content.bytes_); }
-
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  /// Seven bits to a byte, the lowest first; the top bit says that more follow.
-  void varint(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
-    bytes_ += static_cast<char>(value);
-  }
-
-  std::string bytes_;
-};
-
-// The field numbers of onnx.proto, as far as they are used here.
-struct ModelField {
-  static constexpr int ir_version = 1, producer_name = 2, graph = 7, opset_import = 8;
-};
-struct OperatorSetField {
-  static constexpr int domain = 1, version = 2;
-};
-struct GraphField {
-  static constexpr int node = 1, name = 2, initializer = 5, input = 11, output = 12;
-};
-struct NodeField {
-  static constexpr int input = 1, output = 2, name = 3, op_type = 4, attribute = 5;
-};
-struct AttributeField {
-  static constexpr int name = 1, i = 3, s = 4, g = 6, ints = 8, type = 20;
-};
-struct AttributeType {
-  static constexpr int integer = 2, string = 3, graph = 5, integers = 7;
-};
-struct TensorField {
-  static constexpr int dims = 1, data_type = 2, name = 8, raw_data = 9;
-};
-struct ValueInfoField {
-  static constexpr int name = 1, type = 2, doc_string = 3;
-};
-struct TypeField {  // of TypeProto, of its Tensor, of the shape and of a dimension
-  static constexpr int tensor_type = 1, elem_type = 1, shape = 2;
-  static constexpr int dim = 1, dim_value = 1, dim_param = 2;
-};
-
-/// ONNX's number of a tensor's data type.
-template <class T>
-constexpr int data_type() {
-  if constexpr (std::is_same_v<T, float>) return 1;
-  if constexpr (std::is_same_v<T, std::int32_t>) return 6;
-  if constexpr (std::is_same_v<T, std::int64_t>) return 7;
-  if constexpr (std::is_same_v<T, double>) return 11;
-}
-
-inline Message attribute_of(const char* name, int type) {
-  Message attribute;
-  attribute.text(AttributeField::name, name).integer(AttributeField::type, type);
-  return attribute;
-}
-inline Message attribute(const char* name, Index value) {
-  return attribute_of(name, AttributeType::integer).integer(AttributeField::i, value);
-}
-inline Message attribute(const char* name, const std::vector<Index>& values) {
-  Message result = attribute_of(name, AttributeType::integers);
-  for (const Index value : values) result.integer(AttributeField::ints, value);
-  return result;
-}
-inline Message attribute(const char* name, const char* value) {
-  return attribute_of(name, AttributeType::string).text(AttributeField::s, value);
-}
-inline Message attribute(const char* name, const Message& graph) {
-  return attribute_of(name, AttributeType::graph).message(AttributeField::g, graph);
-}
-
-using Names = std::vector<std::string>;
-
-/// A graph as it is put together. Values have names; nodes stand in an order in which they can run.
-class Graph {
- public:
-  explicit Graph(std::string_view name) { message_.text(GraphField::name, name); }
-
-  void node(const char* operation, const Names& inputs, const Names& outputs,
-            const std::vector<Message>& attributes = {}) {
-    Message node;
-    for (const std::string& input : inputs) node.text(NodeField::input, input);
-    for (const std::string& output : outputs) node.text(NodeField::output, output);
-    for (const std::string& output : outputs) {  // named after its first result
-      if (output.empty()) continue;
-      node.text(NodeField::name, output);
-      break;
-    }
-    node.text(NodeField::op_type, operation);
-    for (const Message& attribute : attributes) node.message(NodeField::attribute, attribute);
-    message_.message(GraphField::node, node);
-  }
-
-  /// A node with one result; returns its name.
-  std::string compute(const std::string& output, const char* operation, const Names& inputs,
-                      const std::vector<Message>& attributes = {}) {
-    node(operation, inputs, {output}, attributes);
-    return output;
-  }
-
-  /// A constant, its values in row-major order; returns its name. No shape: a single number.
-  template <class T>
-  std::string tensor(const std::string& name, const std::vector<Index>& shape, const T* values) {
-    Message tensor;
-    std::size_t size = sizeof(T);
-    for (const Index extent : shape) {
-      tensor.integer(TensorField::dims, extent);
-      size *= static_cast<std::size_t>(extent);
-    }
-    tensor.integer(TensorField::data_type, data_type<T>()).text(TensorField::name, name);
-    tensor.text(TensorField::raw_data, {reinterpret_cast<const char*>(values), size});
-    message_.message(GraphField::initializer, tensor);
-    return name;
-  }
-  template <class T>
-  std::string number(const std::string& name, T value) {
-    return tensor(name, {}, &value);
-  }
-  /// A list of sizes, places or axes.
-  std::string indices(const std::string& name, const std::vector<std::int64_t>& values) {
-    return tensor(name, {static_cast<Index>(values.size())}, values.data());
-  }
-
-  /// A dimension is a number, or a name where it is free; no shape: any.
-  void input(const std::string& name, int type, const Names& shape = {}, const char* doc = "") {
-    message_.message(GraphField::input, value_info(name, type, shape, doc));
-  }
-  void output(const std::string& name, int type, const Names& shape = {}, const char* doc = "") {
-    message_.message(GraphField::output, value_info(name, type, shape, doc));
-  }
-
-  const Message& message() const { return message_; }
-
- private:
-  static Message value_info(const std::string& name, int type, const Names& shape,
-                            const char* doc) {
-    Message tensor, tensor_shape, type_of_value, info;
-    for (const std::string& extent : shape) {
-      Message dimension;
-      if (extent.find_first_not_of("0123456789") == extent.npos) {
-        dimension.integer(TypeField::dim_value, std::stoll(extent));
-      } else {
-        dimension.text(TypeField::dim_param, extent);
-      }
-      tensor_shape.message(TypeField::dim, dimension);
-    }
-    tensor.integer(TypeField::elem_type, type);
-    if (!shape.empty()) tensor.message(TypeField::shape, tensor_shape);
-    type_of_value.message(TypeField::tensor_type, tensor);
-    info.text(ValueInfoField::name, name).message(ValueInfoField::type, type_of_value);
-    if (*doc != '\0') info.text(ValueInfoField::doc_string, doc);
-    return info;
-  }
-
-  Message message_;
-};
-
-/// Builds the graph of a network. Values of a layer's half are named after its parameter blocks:
+/// Builds the graph of a network. The values of a layer are named like its parameter blocks:
 /// "layer0.", "layer0.reverse.".
 template <TimeGate Gate>
 class NetworkGraph {
@@ -249,8 +64,8 @@ class NetworkGraph {
     const NetworkOptions<Gate>& sizes = network.options();
     const bool every_step = sizes.readout == Readout::every_step;
     add_inputs();
-    std::string sequence = "x";  // [T,B,F], what a layer reads
-    std::string final_state;     // [B,F], in which the layer ends
+    std::string sequence = "x";  // [T,B,F], the input of the next layer
+    std::string final_state;     // [B,F], the final hidden state of the last layer
     const std::size_t depth = sizes.hidden.size();
     for (std::size_t l = 0; l < depth; ++l) {
       const std::string name = text_of("layer", l);
@@ -275,14 +90,10 @@ class NetworkGraph {
 
  private:
   static constexpr int scalar_type = data_type<Scalar>();
-  static constexpr bool gaussian = std::is_same_v<Gate, GaussianGate<Scalar>>;
-  static constexpr bool phased = std::is_same_v<Gate, PhasedGate<Scalar>>;
-  static constexpr bool gated = gaussian || phased;
+  using Exported = ExportedGate<Gate>;
+  static constexpr bool phased = Exported::formula == GateFormula::phased;
+  static constexpr bool gated = Exported::formula != GateFormula::none;
   static constexpr bool uses_lstm_operator = !gated && std::is_same_v<Scalar, float>;
-  static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
-                "ONNX export is for networks of float or double");
-  static_assert(gated || std::is_same_v<Gate, AlwaysOpen<Scalar>>,
-                "ONNX export knows the time gates AlwaysOpen, GaussianGate and PhasedGate");
 
   void add_inputs() {
     const NetworkOptions<Gate>& sizes = network_.options();
@@ -302,7 +113,7 @@ class NetworkGraph {
     if (gated) add_clocks();
   }
 
-  /// "valid" [T,B,1]: which steps are within a sample's length.
+  /// Adds "valid" [T,B,1]: which steps are within a sample's length.
   void add_valid_steps() {
     graph_.number("steps.first", std::int64_t{0});
     graph_.number("steps.stride", std::int64_t{1});
@@ -315,8 +126,8 @@ class NetworkGraph {
     graph_.compute("valid", "Unsqueeze", {"valid.flat", graph_.indices("valid.axis", {2})});
   }
 
-  /// "time" [T,1,1], relative to the time origin; "reverse.time" [T,1,1] or, when samples are
-  /// ragged, [T,B,1]: that of the reversed steps, in the order of the forward ones.
+  /// Adds "time" [T,1,1], relative to the time origin, and "reverse.time", the times of the
+  /// reversed sequence in the order of the forward steps: [T,1,1], or [T,B,1] for ragged samples.
   void add_clocks() {
     graph_.number("time.origin", network_.options().time_origin);
     graph_.indices("time.axis", {2});
@@ -324,7 +135,7 @@ class NetworkGraph {
     add_relative_time("time", "t.column");
     if (!network_.options().bidirectional) return;
 
-    // t'(n) = t(0) + t(L - 1) - t(L - 1 - n), in double as everywhere.
+    // t'(n) = t(0) + t(L - 1) - t(L - 1 - n), in double
     graph_.compute("t.first", "Gather", {"t", graph_.number("t.begin", std::int64_t{0})});
     if (ragged_) {
       graph_.compute("t.end", "Sub", {"lengths.wide", "steps.stride"});
@@ -343,8 +154,8 @@ class NetworkGraph {
     graph_.compute(name, "Unsqueeze", {name + ".rounded", "time.axis"});
   }
 
-  /// A layer of both directions, or of one, as an LSTM operator. The result is [T,B,D*H], or the
-  /// final state [B,D*H]; D directions.
+  /// Adds a layer, in one or both directions, as an LSTM operator. Returns the name of its hidden
+  /// states [T,B,D*H] if `hands_on`, else of the final ones [B,D*H]; D directions.
   std::string lstm_operator(std::size_t l, const std::string& name, const std::string& sequence,
                             bool hands_on) {
     using Rows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -352,7 +163,7 @@ class NetworkGraph {
                 I = network_.layer(l, 0).inputs();
     constexpr std::array<Index, 4> order{0, 3, 1, 2};  // ONNX's gates are i, o, f, g
     Rows W(4 * H * D, I), R(4 * H * D, H), B(D, 8 * H);
-    B.setZero();  // the second 4H are a bias for the recurrent part
+    B.setZero();  // the second 4H numbers are ONNX's bias of the recurrent part
     for (Index d = 0; d < D; ++d) {
       const LstmWeights<Scalar> weights = network_.layer(l, d).weights(network_.parameters);
       for (Index q = 0; q < 4; ++q) {
@@ -370,17 +181,17 @@ class NetworkGraph {
     graph_.node("LSTM", inputs, hands_on ? Names{result} : Names{"", result},
                 {attribute("hidden_size", H),
                  attribute("direction", D == 2 ? "bidirectional" : "forward")});
-    // Directions from in front of the samples, [T,D,B,H] or [D,B,H], to behind them.
+    // Move the directions behind the samples: [T,D,B,H] to [T,B,D,H], or [D,B,H] to [B,D,H].
     const std::vector<Index> behind =
         hands_on ? std::vector<Index>{0, 2, 1, 3} : std::vector<Index>{1, 0, 2};
     graph_.compute(result + ".behind", "Transpose", {result}, {attribute("perm", behind)});
-    const std::string shape = hands_on
-                                  ? graph_.indices(result + ".shape", {0, 0, D * H})  // 0: as it is
-                                  : graph_.indices(result + ".shape", {0, D * H});
+    const std::string shape =
+        hands_on ? graph_.indices(result + ".shape", {0, 0, D * H})  // 0: unchanged
+                 : graph_.indices(result + ".shape", {0, D * H});
     return graph_.compute(name + ".h", "Reshape", {result + ".behind", shape});
   }
 
-  /// A layer as a Scan for each direction; the result as of lstm_operator.
+  /// Adds a layer as a Scan for each direction. Returns what lstm_operator returns.
   std::string scans(std::size_t l, const std::string& name, const std::string& sequence,
                     bool hands_on) {
     const std::string forward = scan(network_.layer(l, 0), name + ".", sequence, hands_on, false);
@@ -419,7 +230,7 @@ class NetworkGraph {
     return prefix + (hands_on ? "h" : "h.last");
   }
 
-  /// One step: c_n = k c~ + (1 - k) c, h_n = k h~ + (1 - k) h; without gates the proposed state.
+  /// Returns one step: c_n = k c~ + (1 - k) c, h_n = k h~ + (1 - k) h; without openness c~, h~.
   static Message scan_body(const std::string& prefix, bool has_openness) {
     Graph body(prefix + "step");
     const auto in = [&](const char* name) { return prefix + "step." + name; };
@@ -455,8 +266,8 @@ class NetworkGraph {
     return body.message();
   }
 
-  /// The openness at all steps: [T,1,H], or [T,B,H] when it depends on the sample; 0 past a
-  /// sample's length. Empty where every gate is open at all steps.
+  /// Adds the openness at all steps, [T,1,H], or [T,B,H] if it depends on the sample, with 0 past a
+  /// sample's length. Returns its name, or nothing if every gate is open at all steps.
   std::string openness(const Layer<Gate>& layer, const std::string& prefix, bool reverse) {
     std::string k;
     if constexpr (gated) {
@@ -465,13 +276,11 @@ class NetworkGraph {
         graph_.tensor(prefix + Gate::parameter_names[static_cast<std::size_t>(p)], {layer.hidden()},
                       parameters.col(p).data());
       }
-      graph_.number(prefix + "threshold", static_cast<Scalar>(layer.gate_options().threshold));
-      const std::string time = reverse ? "reverse.time" : "time";
-      if constexpr (gaussian) {
-        gaussian_openness(prefix, time);
-      } else {
-        phased_openness(layer, prefix, time);
+      for (const auto& [name, value] : Exported::constants(layer.gate_options())) {
+        graph_.number(prefix + name, value);
       }
+      const std::string time = reverse ? "reverse.time" : "time";
+      phased ? phased_openness(prefix, time) : gaussian_openness(prefix, time);
       graph_.compute(prefix + "closed", "Less", {prefix + "k.ungated", prefix + "threshold"});
       k = graph_.compute(prefix + "k", "Where", {prefix + "closed", "zero", prefix + "k.ungated"});
     }
@@ -489,9 +298,7 @@ class NetworkGraph {
   }
 
   /// 2 phi / r for phi < r/2; 2 - 2 phi / r for phi < r; leak phi otherwise
-  void phased_openness(const Layer<Gate>& layer, const std::string& prefix,
-                       const std::string& time) {
-    graph_.number(prefix + "leak", static_cast<Scalar>(layer.gate_options().leak));
+  void phased_openness(const std::string& prefix, const std::string& time) {
     graph_.compute(prefix + "from.shift", "Sub", {time, prefix + "shift"});
     graph_.compute(prefix + "cycles", "Div", {prefix + "from.shift", prefix + "period"});
     graph_.compute(prefix + "cycles.whole", "Floor", {prefix + "cycles"});
@@ -529,11 +336,18 @@ class NetworkGraph {
 
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options) {
-  detail::check_exportable(network, "ONNX");
+  network.check_parameters();
   const std::string bytes = detail::onnx::NetworkGraph(network, options).model().bytes();
   detail::require(bytes.size() <= std::numeric_limits<std::int32_t>::max(),
-                  "an ONNX model has at most 2147483647 bytes, this one would have ", bytes.size());
+                  "expected an ONNX model of at most 2147483647 bytes, got ", bytes.size());
   return bytes;
+}
+
+template <TimeGate Gate>
+void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
+               const OnnxOptions& options) {
+  write_file_atomically(
+      path, detail::naming_source(path.string(), [&] { return to_onnx(network, options); }));
 }
 
 GLSTM_END_NAMESPACE

@@ -1,4 +1,4 @@
-// The model files of RTNeural, a library of neural networks for real-time audio.
+// Model files of RTNeural, a library of neural networks for real-time audio.
 #pragma once
 
 #include <cmath>
@@ -11,69 +11,72 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/exchange/lstm_weights.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
+#include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// A plain LSTM of one direction as an RTNeural model: JSON with "in_shape" and the "layers", each
-/// with its "type", "activation", "shape" and "weights" in Keras' layout:
+/// What an RTNeural model does not tell about its network. RTNeural computes outputs at every step.
+struct RTNeuralOptions {
+  Readout readout = Readout::every_step;
+  Loss loss = Loss::mean_squared_error;
+};
+
+/// Writes a plain LSTM to the file `path`, all or nothing, as the model that to_rtneural returns.
+/// Errors name the file.
+template <TimeGate Gate>
+void save_rtneural(const std::filesystem::path& path, const Network<Gate>& network);
+
+/// Reads a model of at most 1 GiB, not compressed, from the file `path`, as in
+/// load_rtneural<Lstm<float>>(path). Errors name the file.
+template <PlainLstm Loaded>
+Loaded load_rtneural(const std::filesystem::path& path, const RTNeuralOptions& options = {});
+
+/// Returns a plain LSTM of one direction as an RTNeural model: JSON with "in_shape" and "layers".
+/// Each layer has a "type", an "activation", a "shape" and "weights" in Keras' layout:
 ///
 ///     lstm   kernel [I,4H], recurrent kernel [H,4H], bias [4H], gates i, f, c, o
 ///     dense  kernel [H,O], bias [O]
 ///
-/// RTNeural answers after every step. Throws Error if the network is bidirectional or a number is
-/// not finite.
+/// Throws Error if the network is bidirectional or a parameter is not finite.
 template <TimeGate Gate>
 std::string to_rtneural(const Network<Gate>& network);
 
-/// Writes that to a file, all or nothing.
-template <TimeGate Gate>
-void save_rtneural(const std::filesystem::path& path, const Network<Gate>& network);
-
-/// The network of an RTNeural model, which must be lstm layers and at most one dense layer without
-/// activation after them; without one, the network answers with the hidden states of the last
-/// layer. Throws Error, which names `source`, if it is anything else, weights are missing or of a
-/// wrong shape, or the text is not the JSON object it should be, repeats a key or nests too deeply.
-template <class Scalar>
-Lstm<Scalar> from_rtneural(std::string_view json, const std::string& source,
-                           const ImportOptions& options = {.readout = Readout::every_step});
-
-/// The network of the model in the file `path`, of up to a gibibyte and not compressed.
-template <class Scalar>
-Lstm<Scalar> load_rtneural(const std::filesystem::path& path,
-                           const ImportOptions& options = {.readout = Readout::every_step});
+/// Returns the network of an RTNeural model. Its layers must be lstm layers, and at most one dense
+/// layer without activation after them. If there is no dense layer, the network's outputs are the
+/// hidden states of the last layer. Throws Error, which names `source`, if the model has other
+/// layers, if weights are missing or have a wrong shape, or if the text is not a JSON object of the
+/// expected form, repeats a key or nests too deeply.
+template <PlainLstm Loaded>
+Loaded from_rtneural(std::string_view json, const std::string& source,
+                     const RTNeuralOptions& options = {});
 
 namespace detail {
 
 template <class Derived>
-Json json_vector(const Eigen::MatrixBase<Derived>& vector, const std::string& where) {
+Json json_vector(const Eigen::MatrixBase<Derived>& vector) {
   Json list = Json::array();
-  for (Index i = 0; i < vector.size(); ++i) {
-    require(std::isfinite(vector(i)), where, ": expected finite numbers, got ", vector(i));
-    list.push_back(vector(i));
-  }
+  for (Index i = 0; i < vector.size(); ++i) list.push_back(vector(i));
   return list;
 }
 
 template <class Derived>
-Json json_matrix(const Eigen::MatrixBase<Derived>& matrix, const std::string& where) {
+Json json_matrix(const Eigen::MatrixBase<Derived>& matrix) {
   Json rows = Json::array();
-  for (Index row = 0; row < matrix.rows(); ++row) {
-    rows.push_back(json_vector(matrix.row(row), where));
-  }
+  for (Index row = 0; row < matrix.rows(); ++row) rows.push_back(json_vector(matrix.row(row)));
   return rows;
 }
 
-/// Reads a list of numbers into `vector`, which is of as many.
+/// Reads a list of vector.size() numbers into `vector`.
 template <class Derived>
 void read_json_vector(const Json& list, const std::string& where,
                       Eigen::MatrixBase<Derived>&& vector) {
   require(list.is_array() && static_cast<Index>(list.size()) == vector.size(), where,
           ": expected a list of ", vector.size(), " numbers, got ",
-          list.is_array() ? text_of("one of ", list.size()) : list.type_name());
+          list.is_array() ? text_of("a list of ", list.size()) : list.type_name());
   for (Index i = 0; i < vector.size(); ++i) {
     const Json& number = list[static_cast<std::size_t>(i)];
     require(number.is_number(), where, ": expected numbers, got ", number.type_name());
@@ -82,22 +85,22 @@ void read_json_vector(const Json& list, const std::string& where,
   }
 }
 
-/// The matrix [rows, cols] that a list of lists is.
+/// Returns a list of lists as a matrix [rows, cols].
 template <class Scalar>
 Matrix<Scalar> read_json_matrix(const Json& list, Index rows, Index cols,
                                 const std::string& where) {
   require(list.is_array() && !list.empty() && list[0].is_array() && !list[0].empty(), where,
           ": expected a list of lists of numbers, got ",
-          list.is_array() ? "another one" : list.type_name());
+          list.is_array() ? "another list" : list.type_name());
   const auto actual_rows = static_cast<Index>(list.size());
   const auto actual_cols = static_cast<Index>(list[0].size());
   require(
       (rows == any_extent || rows == actual_rows) && (cols == any_extent || cols == actual_cols),
       where, ": expected shape [", extent_text(rows), ",", extent_text(cols), "], got [",
       actual_rows, ",", actual_cols, "]");
-  for (const Json& row : list) {  // before anything of their size is allocated
+  for (const Json& row : list) {  // checked before the matrix is allocated
     require(row.is_array() && row.size() == list[0].size(), where, ": expected rows of ",
-            actual_cols, " numbers, got another one");
+            actual_cols, " numbers, got another row");
   }
   Matrix<Scalar> matrix(actual_rows, actual_cols);
   for (Index row = 0; row < actual_rows; ++row) {
@@ -106,10 +109,69 @@ Matrix<Scalar> read_json_matrix(const Json& list, Index rows, Index cols,
   return matrix;
 }
 
-/// Throws Error unless a "shape", whose first extents may be anything, ends with `size`.
+/// Throws Error unless the last extent of a "shape" is `size`; the other extents may be anything.
 inline void require_last_extent(const Json& shape, Index size, const std::string& where) {
   require(!shape.empty() && shape.back() == size, where, ": expected a shape that ends with ", size,
           ", as the weights do, got ", shape);
+}
+
+/// Reads the weights of an lstm layer. `shape` is the layer's.
+template <class Scalar>
+void read_rtneural_lstm(const Json& weights, const Json& shape, const std::string& where,
+                        LstmParts<Scalar>& parts) {
+  require(weights.size() == 3, where, ": expected a kernel, a recurrent kernel and a bias, got ",
+          weights.size(), " weights");
+  LstmDirection<Scalar> layer;
+  layer.w_ih = read_json_matrix<Scalar>(weights[0], parts.states(), any_extent, where + ", kernel")
+                   .transpose();
+  const Index gates = layer.w_ih.rows(), hidden = quarter(gates, where + ", kernel");
+  layer.w_hh =
+      read_json_matrix<Scalar>(weights[1], hidden, gates, where + ", recurrent kernel").transpose();
+  layer.b.resize(gates);
+  read_json_vector(weights[2], where + ", bias", layer.b.head(gates));
+  require_last_extent(shape, hidden, where);
+  parts.directions.push_back(std::move(layer));
+}
+
+/// Reads the weights of the dense layer. `shape` is the layer's.
+template <class Scalar>
+void read_rtneural_dense(const Json& weights, const Json& shape, const std::string& where,
+                         LstmParts<Scalar>& parts) {
+  require(weights.size() == 1 || weights.size() == 2, where, ": expected a kernel and a bias, got ",
+          weights.size(), " weights");
+  parts.readout_w =
+      read_json_matrix<Scalar>(weights[0], parts.states(), any_extent, where + ", kernel")
+          .transpose();
+  const Index outputs = parts.readout_w.rows();
+  parts.readout_b.setZero(outputs);
+  if (weights.size() == 2) {
+    read_json_vector(weights[1], where + ", bias", parts.readout_b.head(outputs));
+  }
+  require_last_extent(shape, outputs, where);
+}
+
+/// Reads the next layer of a model into `parts`.
+template <class Scalar>
+void read_rtneural_layer(const Json& json, const std::string& where, LstmParts<Scalar>& parts) {
+  JsonMembers layer(json, where);
+  const std::string type = layer.text("type");
+  const bool dense = type == "dense" || type == "time-distributed-dense";
+  require(dense || type == "lstm", where, ": expected type lstm or dense, got \"", type,
+          "\", which glstm does not have");
+  require(parts.readout_w.size() == 0, where,
+          ": expected the dense layer to be the last layer, got one more");
+  require(!dense || !parts.directions.empty(), where,
+          ": expected lstm layers before the dense layer, got none");
+  const std::string activation = json.contains("activation") ? layer.text("activation") : "";
+  require(activation.empty() || (!dense && activation == "tanh"), where, ": expected ",
+          dense ? "a dense layer without activation" : "an lstm layer with the activation tanh",
+          ", got \"", activation, "\"");
+  const Json &weights = layer.list("weights"), &shape = layer.list("shape");
+  if (dense) {
+    read_rtneural_dense(weights, shape, where, parts);
+  } else {
+    read_rtneural_lstm(weights, shape, where, parts);
+  }
 }
 
 }  // namespace detail
@@ -118,9 +180,9 @@ template <TimeGate Gate>
 std::string to_rtneural(const Network<Gate>& network) {
   using detail::Json, detail::json_matrix, detail::json_vector;
   detail::require_plain<Gate>();
-  network.layout().check(network.parameters, "the parameters of a network");
+  network.check_parameters();
   detail::require(!network.options().bidirectional,
-                  "RTNeural's layers run in one direction, got a bidirectional network");
+                  "expected a network of one direction, as RTNeural has, got a bidirectional one");
   Json layers = Json::array();
   const auto add = [&](const char* type, const char* activation, Index size, Json weights) {
     layers.push_back({{"type", type},
@@ -128,93 +190,50 @@ std::string to_rtneural(const Network<Gate>& network) {
                       {"shape", {nullptr, nullptr, size}},
                       {"weights", std::move(weights)}});
   };
-  for (std::size_t l = 0; l < network.layers().size(); ++l) {
-    const Layer<Gate>& layer = network.layers()[l];
+  for (const Layer<Gate>& layer : network.layers()) {
     const auto weights = layer.weights(network.parameters);
-    const std::string where = detail::text_of("layer ", l);
     add("lstm", "tanh", layer.hidden(),
-        {json_matrix(weights.Wx.transpose(), where), json_matrix(weights.Wh.transpose(), where),
-         json_vector(weights.b, where)});
+        {json_matrix(weights.Wx.transpose()), json_matrix(weights.Wh.transpose()),
+         json_vector(weights.b)});
   }
   add("dense", "", network.options().outputs,
-      {json_matrix(network.readout_weights().transpose(), "the readout"),
-       json_vector(network.readout_bias(), "the readout")});
+      {json_matrix(network.readout_weights().transpose()), json_vector(network.readout_bias())});
   const Json model = {{"in_shape", {nullptr, nullptr, network.options().inputs}},
                       {"layers", std::move(layers)}};
   return model.dump();
 }
 
-template <TimeGate Gate>
-void save_rtneural(const std::filesystem::path& path, const Network<Gate>& network) {
-  write_file_atomically(path, to_rtneural(network));
-}
-
-template <class Scalar>
-Lstm<Scalar> from_rtneural(std::string_view json, const std::string& source,
-                           const ImportOptions& options) {
-  using detail::any_extent, detail::Json, detail::JsonMembers, detail::require;
-  // The model, its layers, a layer, its weights and a matrix of rows; a convolution has two more.
+template <PlainLstm Loaded>
+Loaded from_rtneural(std::string_view json, const std::string& source,
+                     const RTNeuralOptions& options) {
+  using detail::Json, detail::require;
+  // Levels: the model, its layers, a layer, its weights, a matrix, a row. A convolution has two
+  // more; it is read so that the error can name it.
   const Json model = detail::parse_json_object(json, 8, "a model", source);
-  JsonMembers members(model, source);
-  detail::LstmParts<Scalar> parts;
+  detail::JsonMembers members(model, source);
+  detail::LstmParts<typename Loaded::Scalar> parts;
   const Json& layers = members.list("layers");
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    const std::string where = detail::text_of(source, ": layer ", l);
-    JsonMembers layer(layers[l], where);
-    const std::string type = layer.text("type");
-    const bool dense = type == "dense" || type == "time-distributed-dense";
-    require(dense || type == "lstm", where, ": expected type lstm or dense, got \"", type,
-            "\", which glstm does not have");
-    require(parts.readout_w.size() == 0, where,
-            ": expected the dense layer to be the last, got one more");
-    require(!dense || !parts.halves.empty(), where,
-            ": expected a dense layer behind lstm layers only, got one before them");
-    const std::string activation = layers[l].contains("activation") ? layer.text("activation") : "";
-    require(activation.empty() || (!dense && activation == "tanh"), where, ": expected ",
-            dense ? "a dense layer without activation" : "an lstm with the activation tanh",
-            ", got \"", activation, "\"");
-    const Json& weights = layer.list("weights");
-    if (dense) {
-      require(weights.size() == 1 || weights.size() == 2, where,
-              ": expected a kernel and a bias, got ", weights.size(), " weights");
-      parts.readout_w = detail::read_json_matrix<Scalar>(weights[0], parts.states(), any_extent,
-                                                         where + ", kernel")
-                            .transpose();
-      const Index outputs = parts.readout_w.rows();
-      parts.readout_b.setZero(outputs);
-      if (weights.size() == 2) {
-        detail::read_json_vector(weights[1], where + ", bias", parts.readout_b.head(outputs));
-      }
-      detail::require_last_extent(layer.list("shape"), outputs, where);
-      continue;
-    }
-    require(weights.size() == 3, where, ": expected a kernel, a recurrent kernel and a bias, got ",
-            weights.size(), " weights");
-    detail::LstmHalf<Scalar> half;
-    half.w_ih =
-        detail::read_json_matrix<Scalar>(weights[0], parts.states(), any_extent, where + ", kernel")
-            .transpose();
-    const Index gates = half.w_ih.rows(), hidden = detail::quarter(gates, where + ", kernel");
-    half.w_hh =
-        detail::read_json_matrix<Scalar>(weights[1], hidden, gates, where + ", recurrent kernel")
-            .transpose();
-    half.b.resize(gates);
-    detail::read_json_vector(weights[2], where + ", bias", half.b.head(gates));
-    detail::require_last_extent(layer.list("shape"), hidden, where);
-    if (l == 0) {
-      detail::require_last_extent(members.list("in_shape"), half.w_ih.cols(),
-                                  source + ": in_shape");
-    }
-    parts.halves.push_back(std::move(half));
+    detail::read_rtneural_layer(layers[l], detail::text_of(source, ": layer ", l), parts);
   }
-  require(!parts.halves.empty(), source, ": expected lstm layers, got none");
-  return detail::naming_source(source, [&] { return detail::assemble(parts, options); });
+  require(!parts.directions.empty(), source, ": expected lstm layers, got none");
+  detail::require_last_extent(members.list("in_shape"), parts.directions.front().w_ih.cols(),
+                              source + ": in_shape");
+  return detail::naming_source(source, [&] {
+    return detail::assemble(parts, {options.readout, options.loss});
+  });
 }
 
-template <class Scalar>
-Lstm<Scalar> load_rtneural(const std::filesystem::path& path, const ImportOptions& options) {
+template <TimeGate Gate>
+void save_rtneural(const std::filesystem::path& path, const Network<Gate>& network) {
+  write_file_atomically(path,
+                        detail::naming_source(path.string(), [&] { return to_rtneural(network); }));
+}
+
+template <PlainLstm Loaded>
+Loaded load_rtneural(const std::filesystem::path& path, const RTNeuralOptions& options) {
   detail::SourceFile file(path);
-  return from_rtneural<Scalar>(detail::read_whole(file, 1 << 30), file.name(), options);
+  return from_rtneural<Loaded>(detail::read_whole(file, 1 << 30), file.name(), options);
 }
 
 GLSTM_END_NAMESPACE

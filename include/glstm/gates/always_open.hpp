@@ -10,13 +10,13 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// No gate: k = 1 at all times. A layer with it is a plain LSTM.
+/// No gate: k = 1 at all times. A layer with it is a plain LSTM. It has no parameters.
 template <class Scalar_>
 class AlwaysOpen {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
-  /// There is nothing to choose.
+  /// There are no options.
   struct Options {};
   static constexpr std::array<const char*, 0> parameter_names{};
 
@@ -38,9 +38,11 @@ class AlwaysOpen {
   Index size_;
 };
 
+/// What streams and network files know about AlwaysOpen.
 template <class Scalar>
 struct GateTraits<AlwaysOpen<Scalar>> : GateTraitsDefaults<AlwaysOpen<Scalar>> {
   using Options = typename AlwaysOpen<Scalar>::Options;
+  static constexpr bool always_open = true;
   static constexpr const char* file_name = "lstm";
   static constexpr std::array<std::pair<const char*, double Options::*>, 0> file_options{};
 };

@@ -20,13 +20,13 @@ GLSTM_BEGIN_NAMESPACE
 /// The window is |t - mu| <= |sigma| sqrt(-ln threshold). Parameters [H,2]: the centre mu and the
 /// width sigma, both in the unit of the timestamps. sigma is the parameter itself, not its
 /// logarithm, so that its gradient and learning rate have the unit of time too; limit_step keeps
-/// it from reaching zero or changing sign. A negative sigma means the same window as a positive.
+/// it from reaching zero or changing sign. -sigma has the same window as sigma.
 template <class Scalar_>
 class GaussianGate {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
-  /// What is not learnt.
+  /// Settings that are not learned.
   struct Options {
     double threshold = 0.01;  ///< closing threshold theta in [0, 1]; 0 never closes
     double min_width = 1e-6;  ///< training shrinks no |sigma| below this, in the unit of time
@@ -73,8 +73,8 @@ class GaussianGate {
     return window.close < t ? Window<Real>::never() : window;
   }
 
-  /// Centres over the span; widths such that a window is open_share of the span long. With
-  /// threshold 0, whose windows are endless, the width is the one that threshold 0.01 would get.
+  /// Spreads the centres over the span and makes every window open_share of the span long.
+  /// Threshold 0 has endless windows; it gets the width that threshold 0.01 would get.
   static void initialize(const GateSpread& spread, const Options& options, Rng& rng,
                          Matrix<Scalar>& parameters) {
     spread.check();
@@ -87,7 +87,7 @@ class GaussianGate {
     }
   }
 
-  /// No width changes sign or shrinks to less than half in one step, nor below min_width.
+  /// Lets no width change sign, shrink to less than half in one step, or shrink below min_width.
   static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
                          const Options& options) {
     for (Index j = 0; j < after.rows(); ++j) {
@@ -106,6 +106,7 @@ class GaussianGate {
   Real threshold_, half_width_;
 };
 
+/// What streams, the temporal curriculum and network files know about GaussianGate.
 template <class Scalar>
 struct GateTraits<GaussianGate<Scalar>> : GateTraitsDefaults<GaussianGate<Scalar>> {
   using Real = typename GaussianGate<Scalar>::Real;
@@ -120,9 +121,9 @@ struct GateTraits<GaussianGate<Scalar>> : GateTraitsDefaults<GaussianGate<Scalar
     return static_cast<double>(Eigen::numext::real(gate.mu(j)));
   }
 
-  /// exp(-u^2) < threshold is decided within a few roundings of the threshold. Near the centre,
-  /// where exp is flat, that moves u by up to the square root of them; beyond u = 9 a float
-  /// threshold is denormal, and its rounding large.
+  /// Rounding changes exp(-u^2), and with it the comparison to the threshold, by a few eps. Near
+  /// the centre exp is flat, so that this moves the edge by up to the square root of that. Where
+  /// the edge is beyond u = 9, a float threshold is denormal, and its rounding is large.
   static Real edge_tolerance(const GaussianGate<Scalar>& gate, Index j, Real t) {
     using std::abs, std::sqrt;
     constexpr Real eps = std::numeric_limits<Real>::epsilon();

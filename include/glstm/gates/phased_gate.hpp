@@ -25,7 +25,7 @@ class PhasedGate {
  public:
   using Scalar = Scalar_;
   using Real = typename Eigen::NumTraits<Scalar>::Real;
-  /// What is not learnt.
+  /// Settings that are not learned.
   struct Options {
     double threshold = 0.01;   ///< closing threshold in [0, 1]; 0 never closes
     double leak = 0;           ///< slope of k outside the open phase, >= 0
@@ -100,8 +100,8 @@ class PhasedGate {
     return Window<Real>::never();
   }
 
-  /// Periods spread logarithmically from a tenth of the span to the whole (arXiv:1610.09513 draws
-  /// them so), random shifts within a period, r_on = open_share.
+  /// Spreads the periods logarithmically from a tenth of the span to the whole span, as
+  /// arXiv:1610.09513 draws them; draws shifts within a period; sets r_on to open_share.
   static void initialize(const GateSpread& spread, const Options&, Rng& rng,
                          Matrix<Scalar>& parameters) {
     spread.check();
@@ -114,7 +114,8 @@ class PhasedGate {
     }
   }
 
-  /// Neither period nor r_on changes sign or shrinks to less than half in one step.
+  /// Lets no period and no r_on change sign, shrink to less than half in one step, or shrink below
+  /// its least value.
   static void limit_step(const Matrix<Scalar>& before, Matrix<Scalar>& after,
                          const Options& options) {
     for (Index j = 0; j < after.rows(); ++j) {
@@ -142,6 +143,7 @@ class PhasedGate {
   Real threshold_, leak_;
 };
 
+/// What streams and network files know about PhasedGate.
 template <class Scalar>
 struct GateTraits<PhasedGate<Scalar>> : GateTraitsDefaults<PhasedGate<Scalar>> {
   using Real = typename PhasedGate<Scalar>::Real;
@@ -153,6 +155,7 @@ struct GateTraits<PhasedGate<Scalar>> : GateTraitsDefaults<PhasedGate<Scalar>> {
        {"min_period", &Options::min_period},
        {"min_r_on", &Options::min_r_on}}};
 
+  /// The rounding of (t - shift) / period and of the window's edges, in the unit of time.
   static Real edge_tolerance(const PhasedGate<Scalar>& gate, Index j, Real t) {
     using std::abs;
     return 32 * std::numeric_limits<Real>::epsilon() *

@@ -29,8 +29,7 @@ struct Window {
   bool empty() const { return !(open <= close); }
 };
 
-/// Where time gates start out: centres spread over a span of time, windows open for a wanted share
-/// of it.
+/// Where the windows of time gates start: spread over a span of time, and open for a share of it.
 struct GateSpread {
   enum class Placement { even, random };
 
@@ -48,20 +47,21 @@ struct GateSpread {
                     open_share);
   }
 
-  /// Where in the span neuron j of `count` belongs, in [0, 1]: evenly, or drawn from `rng`.
+  /// The place of neuron j of `count` in the span, in [0, 1]: even, or drawn from `rng`.
   double place(Index j, Index count, Rng& rng) const {
     if (placement == Placement::random) return rng.uniform();
     return (static_cast<double>(j) + 0.5) / static_cast<double>(count);
   }
 };
 
-/// What a layer asks of a time gate. A gate is a value, cheap to make from the parameters of its
-/// neurons, and never changed after; all times are relative to the layer's time origin. It has the
-/// types Scalar, Real (the same for float and double) and Options, all of which have defaults, and
+/// What a layer asks of a time gate. A gate is an immutable value, cheap to make from the
+/// parameters of its neurons. All times are relative to the layer's time origin. A gate has the
+/// types Scalar, Real (the same for float and double) and Options (every option has a default), and
 ///
 ///     parameter_names                   a std::array of P names, one for each parameter
-///     Gate(parameters [H,P], options)   throws Error if one of them is unusable. A layer tries
-///                                       options with parameters that are all 1: that must do
+///     Gate(parameters [H,P], options)   throws Error if one of them is unusable. A layer checks
+///                                       options with parameters that are all 1, so these must be
+///                                       usable
 ///     size()                            H
 ///     is_open(j, t)                     whether neuron j may update at time t
 ///     openness(j, t)                    k in [0, 1]; exactly 0 where the gate is closed
@@ -72,11 +72,11 @@ struct GateSpread {
 ///     initialize(spread, options, rng, parameters)
 ///                                       fills parameters [H,P] (static)
 ///     limit_step(before, after, options)
-///                                       mends parameters [H,P] that an optimiser step has made
-///                                       unusable (static)
+///                                       corrects parameters [H,P] that an optimiser step has
+///                                       made unusable (static)
 ///
 /// check_gate_parameters, GateSpread::check, GateSpread::place and limit_scale_step help to write
-/// one; examples/custom_gate.cpp is one, with its checks.
+/// one. examples/custom_gate.cpp shows one and checks it.
 template <class Gate>
 concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
                             typename Gate::Options options,
@@ -97,25 +97,29 @@ concept TimeGate = requires(const Gate gate, Index j, typename Gate::Scalar t,
 };
 
 /// What is known about a kind of gate beyond what every TimeGate has. Specialise it next to a gate
-/// of your own, derived from GateTraitsDefaults<YourGate>, and redefine what you know:
+/// of your own, derive it from GateTraitsDefaults<YourGate>, and redefine what you know:
 ///
+///     always_open      whether every neuron is open at all times with k = 1: a plain LSTM
 ///     single_window    whether each neuron has at most one window in all of time
-///     sort_key         (gate, j): neurons with near keys are open at about the same times;
-///                      streaming keeps them together
 ///     edge_tolerance   (gate, j, t): how far from an edge of next_window(j, t) is_open may still
-///                      disagree with the window, by rounding. Where it is known, streaming asks
-///                      is_open near the edges only; infinity: nothing is known
+///                      disagree with the window, by rounding. A stream then asks is_open near the
+///                      edges only. Infinity: unknown, and a stream asks at every step
 ///     width_column     the parameter, counted from 0, that is a width in the unit of time, which
 ///                      TemporalCurriculum widens; -1: none
 ///
-/// Network files need two members that have no default: file_name, the gate's name there, and
-/// file_options, a std::array of pairs of the names and members of Gate::Options that are saved.
+/// Three more members have no default:
+///
+///     sort_key         (gate, j): a double. Neurons with near keys are open at about the same
+///                      times, and a stream keeps them together. Without it a stream keeps the
+///                      order of the layer
+///     file_name        the gate's name in network files, which need it
+///     file_options     a std::array of pairs of the names and members of Gate::Options that
+///                      network files save
 template <class Gate>
 struct GateTraitsDefaults {
+  static constexpr bool always_open = false;
   static constexpr bool single_window = false;
   static constexpr Index width_column = -1;
-
-  static double sort_key(const Gate&, Index j) { return static_cast<double>(j); }
 
   template <class Real>
   static Real edge_tolerance(const Gate&, Index, Real) {
@@ -159,9 +163,9 @@ void check_gate_parameters(const Matrix<Scalar>& parameters,
   }
 }
 
-/// Keeps a scale parameter away from zero across one optimiser step: `after` keeps the sign of
-/// `before`, and is at least half of it and at least `floor` in magnitude; a magnitude that was
-/// below `floor` already is the user's and is not widened.
+/// Keeps a scale parameter away from zero in one optimiser step. The result has the sign of
+/// `before`, and at least half its magnitude and at least the magnitude `floor`. A magnitude that
+/// was already below `floor` was chosen by the user and is not raised.
 template <class Scalar>
 Scalar limit_scale_step(Scalar before, Scalar after, double floor) {
   using std::abs, std::max, std::min;

@@ -1,4 +1,4 @@
-// Replacing a file in one step: a crash leaves the old file or the new one, never half of one.
+// Replacing a file in one step: a crash leaves the old file or the new one, never a part of one.
 #pragma once
 
 #include <cerrno>
@@ -22,13 +22,13 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
-/// Why the last call of the C library failed; always an error, though not all set errno.
+/// Returns why the last call of the C library failed: EIO if the call has not set errno.
 inline std::error_code last_system_error() {
   return {errno != 0 ? errno : EIO, std::generic_category()};
 }
 
-/// Writes `bytes`, waits until they are on the disk and closes `file` in any case. Returns what
-/// went wrong first.
+/// Writes `bytes`, waits until they are on the disk and, also after an error, closes `file`.
+/// Returns the first error.
 inline std::error_code write_and_close(std::FILE* file, std::string_view bytes) {
   std::error_code error;
   const auto attempt = [&error](bool done) {
@@ -43,8 +43,8 @@ inline std::error_code write_and_close(std::FILE* file, std::string_view bytes) 
   return error;
 }
 
-/// Makes a rename inside `folder` survive a power cut. A failure is ignored: some file systems
-/// cannot do it, and the new file is in place already.
+/// Makes a rename inside `folder` survive a power cut. Ignores failures: some file systems do not
+/// support it, and the new file is in place already.
 inline void flush_folder([[maybe_unused]] const std::filesystem::path& folder) {
 #if GLSTM_HAS_POSIX
   const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
@@ -56,11 +56,11 @@ inline void flush_folder([[maybe_unused]] const std::filesystem::path& folder) {
 
 }  // namespace detail
 
-/// Makes `bytes` the content of the file `path`, all or nothing: they go to a temporary file in
-/// the same folder, which takes the place of `path` once it is safely on the disk. The old file's
-/// permissions are kept; a symbolic link to it is followed. Throws Error when `path` is no regular
-/// file, is read-only or cannot be written; the old file is then as it was, and nothing else is
-/// left.
+/// Makes `bytes` the content of the file `path`, all or nothing. It writes a temporary file in the
+/// same folder, waits until that is on the disk, and renames it to `path`. The new file gets the
+/// old file's permissions; symbolic links are followed. Throws Error when `path` is not a regular
+/// file, is read-only or cannot be written. The old file then stays as it was, and no temporary
+/// file is left.
 inline void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   namespace fs = std::filesystem;
   using detail::require;
@@ -73,7 +73,7 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
     require(fs::is_regular_file(old), name,
             ": expected a regular file to replace, got another kind");
 #if GLSTM_HAS_POSIX
-    // A rename asks for the folder's permissions alone and would replace a protected file.
+    // A rename needs permissions for the folder only and would replace a protected file.
     require(::access(path.c_str(), W_OK) == 0, name, ": cannot be written: the file is read-only");
 #endif
     target = fs::canonical(path, error);
@@ -83,7 +83,7 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   std::random_device random;
   fs::path temporary = target;
   temporary += "." + std::to_string(random()) + std::to_string(random()) + ".tmp";
-  std::FILE* file = std::fopen(temporary.string().c_str(), "wbx");  // x: never someone else's file
+  std::FILE* file = std::fopen(temporary.string().c_str(), "wbx");  // x: fail if the file exists
   if (file == nullptr) error = detail::last_system_error();
   require(file != nullptr, name, ": cannot be written: ", error.message());
 
@@ -101,3 +101,5 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
 }
 
 GLSTM_END_NAMESPACE
+
+#undef GLSTM_HAS_POSIX

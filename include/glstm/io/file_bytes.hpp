@@ -1,4 +1,4 @@
-// Whole files, plain or gzip, as bytes (needs zlib).
+// Reading whole files, plain or gzip (needs zlib).
 #pragma once
 
 #include <zlib.h>
@@ -21,8 +21,8 @@ struct CloseGzFile {
   void operator()(gzFile_s* file) const { gzclose(file); }
 };
 
-/// What zlib says of the last operation on `file`, without the path it puts in front; empty when
-/// nothing went wrong.
+/// Returns zlib's message about the last operation on `file`, without the path that zlib puts in
+/// front; empty after a success.
 inline std::string gz_failure(gzFile_s* file, const std::string& path) {
   int code = Z_OK;
   std::string reason = gzerror(file, &code);
@@ -33,14 +33,14 @@ inline std::string gz_failure(gzFile_s* file, const std::string& path) {
 
 }  // namespace detail
 
-/// The bytes of the file at `path`, uncompressed if it is gzip. Throws Error, with the path and the
-/// reason, when it cannot be read, when the gzip stream is damaged or ends too early, and when
-/// there are more than `max_bytes`: a few kilobytes of gzip can unpack to gigabytes.
+/// Returns the bytes of the file `path`, unpacked if it is gzip. Throws Error, with the path and
+/// the reason, when the file cannot be read, when the gzip stream is damaged or ends too early, and
+/// when there are more than `max_bytes`: a few kilobytes of gzip can unpack to gigabytes.
 inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& path,
                                                  std::size_t max_bytes = std::size_t{1} << 30) {
   using detail::require;
   const std::string name = path.string();
-  errno = 0;  // gzopen leaves it alone when memory is short
+  errno = 0;  // gzopen does not set it when memory is short
   const std::unique_ptr<gzFile_s, detail::CloseGzFile> file(gzopen(name.c_str(), "rb"));
   require(file != nullptr, "cannot open ", name, ": ",
           errno != 0 ? std::strerror(errno) : "out of memory");
@@ -56,7 +56,7 @@ inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& pa
             " bytes, found more");
     if (got <= 0) break;
   }
-  // A stream that ends too early makes gzread return less, not -1; only gzerror tells.
+  // If a stream ends too early, gzread returns fewer bytes, not -1; only gzerror tells.
   const std::string failure = detail::gz_failure(file.get(), name);
   require(failure.empty(), "cannot read ", name, ": ", failure);
   return bytes;

@@ -19,13 +19,14 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Which part of a data set.
+/// The part of a data set.
 enum class Split { train, test };
 
 namespace detail {
 
-/// The path of `stem` + "-idx" + `rank` + "-ubyte" in `folder`, under any of its usual names: with
-/// a dot for the first dash, as some archives unpack it, and with ".gz". Error when there is none.
+/// Returns the path of `stem` + "-idx" + `rank` + "-ubyte" in `folder`. The name may have a dot in
+/// place of the first dash, as in some archives, and may end in ".gz". Throws Error if no such file
+/// exists.
 inline std::filesystem::path find_idx_file(const std::filesystem::path& folder,
                                            const std::string& stem, int rank) {
   const std::string ending = text_of("idx", rank, "-ubyte");
@@ -54,9 +55,9 @@ inline IdxArray read_idx(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// The training or test part of the image data set in `folder`: the files train-images-idx3-ubyte
-/// and train-labels-idx1-ubyte, or t10k-..., plain or gzip. Throws Error, naming the file, when one
-/// is absent, damaged or not what its name says.
+/// Reads the training or test part of the image data set in `folder`: the files
+/// train-images-idx3-ubyte and train-labels-idx1-ubyte, or t10k-..., plain or gzip. Throws Error,
+/// which names the file, when a file is missing, damaged or of another kind.
 template <class Scalar>
 ImageSequences<Scalar> load_image_sequences(const std::filesystem::path& folder, Split split,
                                             Index classes = 10) {
@@ -65,9 +66,9 @@ ImageSequences<Scalar> load_image_sequences(const std::filesystem::path& folder,
   return ImageSequences<Scalar>(std::move(images), std::move(labels), classes);
 }
 
-/// What the data in `folder` is: "MNIST", "Fashion-MNIST" or "unknown IDX images". It goes by the
-/// content, and by all four files: data sets with altered images often keep MNIST's labels.
-/// Throws Error when a file is absent or cannot be read.
+/// Returns the name of the data set in `folder`: "MNIST", "Fashion-MNIST" or "unknown IDX images".
+/// It compares the content of all four files, because data sets with altered images often keep
+/// MNIST's labels. Throws Error when a file is missing or cannot be read.
 inline std::string image_dataset_name(const std::filesystem::path& folder) {
   struct Known {
     const char* name;

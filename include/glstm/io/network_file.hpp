@@ -1,9 +1,10 @@
-// Networks as files that say what they are: safetensors with the configuration as metadata.
+// Network files: safetensors with the configuration of the network as metadata.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -18,61 +19,73 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
+#include "glstm/nn/network_blocks.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// What a network file says of its network.
+/// A network of any kind: GLstm<float>, Lstm<double>, a Network of your own gate.
+template <class T>
+concept AnyNetwork = std::same_as<T, Network<typename T::Gate>>;
+
+/// How save_network writes a network.
+struct NetworkFileOptions {
+  WeightStorage storage = WeightStorage::full;  ///< how the weight matrices are stored
+  std::map<std::string, std::string> metadata;  ///< free text that goes with the network
+};
+
+/// The description of a network that a network file contains.
 struct NetworkFileInfo {
   std::string gate;  ///< GateTraits::file_name: "lstm", "gaussian", "phased"
-  std::vector<std::string> gate_parameters;          ///< their names; of "gaussian" mu and sigma
-  std::vector<std::map<std::string, double>> gates;  ///< options, one for all layers or for each
-  std::string scalar;                                ///< "F32": float, "F64": double
+  std::vector<std::string> gate_parameters;  ///< names; mu and sigma for "gaussian"
+  std::vector<std::map<std::string, double>>
+      gates;           ///< options, one set for all layers or for each
+  std::string scalar;  ///< "F32": float, "F64": double
   WeightStorage storage = WeightStorage::full;
   Index inputs = 0;
-  std::vector<Index> hidden;  ///< the sizes of the layers, from the input on
+  std::vector<Index> hidden;  ///< the sizes of the layers, the first layer first
   Index outputs = 0;
   Readout readout = Readout::last_step;
   Loss loss = Loss::mean_squared_error;
   double time_origin = 0;
   bool bidirectional = false;
-  Index parameters = 0;                         ///< their number
-  std::map<std::string, std::string> metadata;  ///< what goes with the network
+  Index parameters = 0;                         ///< the number of parameters
+  std::map<std::string, std::string> metadata;  ///< NetworkFileOptions::metadata
 };
 
-/// The configuration of a network as the metadata of a file: the key "glstm.network" and a JSON
-/// object. A checkpoint whose metadata it is among is a network file too. Throws Error if an option
-/// is not finite.
+/// Returns the configuration of a network as metadata of a file: the key "glstm.network" and a JSON
+/// object. A checkpoint that has this metadata is a network file too. Throws Error if an option is
+/// not finite.
 template <TimeGate Gate>
 std::map<std::string, std::string> network_metadata(const Network<Gate>& network);
 
-/// Writes a network to the file `path`, all or nothing: its parameter blocks as save_checkpoint
-/// does, the weights as `storage` says, and network_metadata beside `metadata`, which is free text.
-/// Throws Error, which names the file, when a number is not finite or beyond the range of its
-/// storage, a time gate is unusable, `metadata` has the key "glstm.network" or the file cannot be
-/// written; an older file is then as it was.
+/// Writes a network to the file `path`, all or nothing: the parameter blocks as in a checkpoint,
+/// network_metadata, and options.metadata. Throws Error, which names the file, when a parameter is
+/// not finite or beyond the range of its storage, a time gate does not accept its parameters,
+/// options.metadata has the key "glstm.network", or the file cannot be written. An older file then
+/// stays as it was.
 template <TimeGate Gate>
 void save_network(const std::filesystem::path& path, const Network<Gate>& network,
-                  WeightStorage storage = WeightStorage::full,
-                  const std::map<std::string, std::string>& metadata = {});
+                  const NetworkFileOptions& options = {});
 
-/// Reads a network that save_network has written: bit for bit, or with the weights that float16 or
-/// int8 have left. Of a checkpoint with network_metadata the parameters are taken, not the
-/// optimiser's state or the average. Throws Error, which names the file, when it is of another kind
-/// of gate or another scalar, or is anything but what save_network or save_checkpoint writes; sizes
-/// are checked against the tensors before the network is made.
-template <TimeGate Gate>
-Network<Gate> load_network(const std::filesystem::path& path);
+/// Reads a file that save_network has written, as in load_network<GLstm<float>>(path). The
+/// parameters are the same bit for bit; weights stored as float16 or int8 are the rounded ones.
+/// From a checkpoint with network_metadata it reads the parameters, and ignores the optimizer's
+/// state and the average. Throws Error, which names the file, when the file has another kind of
+/// gate or another scalar type, or is neither a network file nor such a checkpoint. It compares
+/// sizes with the tensors before it allocates the network.
+template <AnyNetwork Loaded>
+Loaded load_network(const std::filesystem::path& path);
 
-/// What the file says of its network, for programs that learn the type of network from it. Throws
-/// Error when the file's tensors are not those that it says; their numbers are not looked at.
+/// Returns the description of the network in a file, for programs that choose the type of network
+/// by it. Throws Error when the tensors do not match the description; it does not read the numbers.
 NetworkFileInfo inspect_network(const std::filesystem::path& path);
 
 namespace detail {
@@ -166,31 +179,6 @@ inline NetworkFileInfo parse_configuration(const std::string& text, const std::s
   return info;
 }
 
-/// Calls visit(block) for every parameter block of the network that `info` describes; the offsets
-/// are of no meaning. The blocks are those that Network makes, which would have to be allocated
-/// first.
-template <class Visit>
-void for_each_block(const NetworkFileInfo& info, Visit&& visit) {
-  using enum ParameterRole;
-  Index inputs = info.inputs;
-  for (std::size_t l = 0; l < info.hidden.size(); ++l) {
-    const Index H = info.hidden[l];
-    for (const char* half : {".", ".reverse."}) {
-      const std::string prefix = text_of("layer", l, half);
-      visit(ParameterBlock{prefix + "w_ih", 0, 4 * H, inputs, weight});
-      visit(ParameterBlock{prefix + "w_hh", 0, 4 * H, H, weight});
-      visit(ParameterBlock{prefix + "b", 0, 4 * H, 1, bias});
-      for (const std::string& name : info.gate_parameters) {
-        visit(ParameterBlock{prefix + name, 0, H, 1, time_gate});
-      }
-      if (!info.bidirectional) break;
-    }
-    inputs = (info.bidirectional ? 2 : 1) * H;
-  }
-  visit(ParameterBlock{"readout.w", 0, info.outputs, inputs, weight});
-  visit(ParameterBlock{"readout.b", 0, info.outputs, 1, bias});
-}
-
 inline std::string scale_name(const ParameterBlock& block) { return block.name + ".scale"; }
 
 /// The data type in which a block is stored.
@@ -201,8 +189,8 @@ inline std::string_view stored_dtype(const NetworkFileInfo& info, const Paramete
   return info.storage == WeightStorage::float16 ? "F16" : "I8";
 }
 
-/// What the file says of its network. Throws Error unless its tensors are those that such a network
-/// has.
+/// Returns the description of the network in `file`. Throws Error unless the file has exactly the
+/// tensors that such a network has.
 inline NetworkFileInfo describe_network(const Safetensors& file, const std::string& source) {
   const auto text = file.metadata.find(network_key);
   require(text != file.metadata.end(), source, ": expected a network, got no metadata \"",
@@ -222,7 +210,8 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
     require_dtype(found->second, dtype, where);
     known.insert(name);
   };
-  for_each_block(info, [&](const ParameterBlock& block) {
+  for_each_network_block(info, info.gate_parameters, [&](const auto& name, auto... shape_and_role) {
+    const ParameterBlock block{name, 0, shape_and_role...};
     const std::string_view dtype = stored_dtype(info, block);
     check(block.name, tensor_shape(block), dtype);
     if (dtype == "I8") check(scale_name(block), {block.rows}, info.scalar);
@@ -237,14 +226,14 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
   return info;
 }
 
-/// The numbers of a matrix, row-major.
+/// Returns the numbers of a matrix in row-major order.
 template <class Derived>
 std::vector<typename Derived::Scalar> row_major(const Eigen::MatrixBase<Derived>& matrix) {
   const auto numbers = matrix.template reshaped<Eigen::RowMajor>();
   return {numbers.begin(), numbers.end()};
 }
 
-/// A block of weights as `storage` rounds it. Its scales, where it has any, are added to `file`.
+/// Returns a block of weights rounded as `storage` says; adds the scales of int8 rows to `file`.
 template <class Scalar>
 Tensor rounded_tensor(const Eigen::Map<const Matrix<Scalar>>& weights, const ParameterBlock& block,
                       WeightStorage storage, Safetensors& file) {
@@ -257,35 +246,28 @@ Tensor rounded_tensor(const Eigen::Map<const Matrix<Scalar>>& weights, const Par
   return {tensor_shape(block), row_major(rows.values)};
 }
 
-/// Throws Error if a time gate is unusable.
 template <TimeGate Gate>
-void check_gates(const Network<Gate>& network) {
-  for (const Layer<Gate>& layer : network.layers()) layer.gate(network.parameters);
-}
-
-template <TimeGate Gate>
-Safetensors network_tensors(const Network<Gate>& network, WeightStorage storage,
-                            const std::map<std::string, std::string>& metadata) {
-  network.layout().check(network.parameters, "the parameters of a network");
+Safetensors network_tensors(const Network<Gate>& network, const NetworkFileOptions& options) {
+  network.check_parameters();
+  const WeightStorage storage = options.storage;
   Safetensors file;
   for (const ParameterBlock& block : network.layout().blocks()) {
     const std::string where = tensor_called(block.name);
     const auto matrix = block_view(network.parameters, block);
-    Tensor tensor = to_tensor(matrix, tensor_shape(block), where);  // checks the numbers
+    Tensor tensor = to_tensor(matrix, tensor_shape(block), where);
     if (block.role == ParameterRole::weight && storage != WeightStorage::full) {
       tensor = naming_source(where, [&] { return rounded_tensor(matrix, block, storage, file); });
     }
     file.tensors.emplace(block.name, std::move(tensor));
   }
-  check_gates(network);
-  file.metadata = metadata;
+  file.metadata = options.metadata;
   const Json configuration = configuration_of(network, storage);
   require(file.metadata.emplace(network_key, configuration.dump()).second, "the metadata \"",
-          network_key, "\" is the network's, it cannot be given");
+          network_key, "\" is reserved for the network's configuration");
   return file;
 }
 
-/// The numbers of a block, row-major, as they were before their storage rounded them.
+/// Returns the numbers of a block in row-major order; multiplies int8 rows by their scales.
 template <class Scalar>
 std::vector<Scalar> stored_numbers(const Safetensors& file, const std::string& source,
                                    const NetworkFileInfo& info, const ParameterBlock& block) {
@@ -301,7 +283,7 @@ std::vector<Scalar> stored_numbers(const Safetensors& file, const std::string& s
   return numbers;
 }
 
-/// The options of a network of Gate, which the file has to hold.
+/// Returns the options of the network in the file. Throws Error unless its gate is Gate.
 template <TimeGate Gate>
 NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::string& source) {
   using Format = GateTraits<Gate>;
@@ -347,7 +329,7 @@ Network<Gate> network_from(const Safetensors& file, const std::string& source) {
     read_numbers(stored_numbers<Scalar>(file, source, info, block), tensor_in(source, block.name),
                  block_view(network.parameters, block));
   }
-  naming_source(source, [&] { check_gates(network); });
+  naming_source(source, [&] { network.check_parameters(); });
   return network;
 }
 
@@ -360,19 +342,19 @@ std::map<std::string, std::string> network_metadata(const Network<Gate>& network
 
 template <TimeGate Gate>
 void save_network(const std::filesystem::path& path, const Network<Gate>& network,
-                  WeightStorage storage, const std::map<std::string, std::string>& metadata) {
-  write_safetensors(path, detail::naming_source(path.string(), [&] {
-                      return detail::network_tensors(network, storage, metadata);
-                    }));
+                  const NetworkFileOptions& options) {
+  save_safetensors(path, detail::naming_source(path.string(), [&] {
+                     return detail::network_tensors(network, options);
+                   }));
 }
 
-template <TimeGate Gate>
-Network<Gate> load_network(const std::filesystem::path& path) {
-  return detail::network_from<Gate>(read_safetensors(path), path.string());
+template <AnyNetwork Loaded>
+Loaded load_network(const std::filesystem::path& path) {
+  return detail::network_from<typename Loaded::Gate>(load_safetensors(path), path.string());
 }
 
 inline NetworkFileInfo inspect_network(const std::filesystem::path& path) {
-  return detail::describe_network(read_safetensors(path), path.string());
+  return detail::describe_network(load_safetensors(path), path.string());
 }
 
 GLSTM_END_NAMESPACE

@@ -1,4 +1,4 @@
-// Blocks of parameters as tensors of a file.
+// Parameter blocks as tensors of a file.
 #pragma once
 
 #include <cmath>
@@ -17,11 +17,11 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
-// What a checkpoint holds beside the blocks.
+// The tensors of a checkpoint besides the parameter blocks.
 inline constexpr const char* moments_name = "optimizer.moments";
 inline constexpr const char* average_name = "average";
 
-/// The safetensors data type of parameters.
+/// Returns the safetensors data type of parameters.
 template <class Scalar>
 constexpr std::string_view scalar_dtype() {
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
@@ -29,13 +29,15 @@ constexpr std::string_view scalar_dtype() {
   return std::is_same_v<Scalar, float> ? "F32" : "F64";
 }
 
-/// A weight is always a matrix, be it a single column; biases and time gates are vectors.
+/// Returns the shape of a block as a tensor: weights are matrices, even with a single column;
+/// biases and time-gate parameters are vectors.
 inline std::vector<Index> tensor_shape(const ParameterBlock& block) {
   if (block.role != ParameterRole::weight && block.cols == 1) return {block.rows};
   return {block.rows, block.cols};
 }
 
-/// The matrix as a row-major tensor of `shape`; `where` is for the message.
+/// Returns the matrix as a row-major tensor of `shape`. Throws Error, which begins with `where`, if
+/// a number is not finite.
 template <class Derived>
 Tensor to_tensor(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> shape,
                  const std::string& where) {
@@ -52,7 +54,8 @@ Tensor to_tensor(const Eigen::MatrixBase<Derived>& matrix, std::vector<Index> sh
   return {std::move(shape), std::move(values)};
 }
 
-/// Copies row-major numbers into `matrix`, which is of as many.
+/// Copies matrix.size() numbers in row-major order into `matrix`. Throws Error, which begins with
+/// `where`, if one is not finite.
 template <class Derived>
 void read_numbers(const std::vector<typename Derived::Scalar>& numbers, const std::string& where,
                   Eigen::MatrixBase<Derived>&& matrix) {
@@ -70,7 +73,7 @@ inline void require_dtype(const Tensor& tensor, std::string_view dtype, const st
           tensor.dtype());
 }
 
-/// Reads a row-major tensor into `matrix`, whose shape is that of the tensor, be it a vector.
+/// Copies a row-major tensor into `matrix`, which has as many numbers.
 template <class Derived>
 void read_tensor(const Tensor& tensor, const std::string& where,
                  Eigen::MatrixBase<Derived>&& matrix) {

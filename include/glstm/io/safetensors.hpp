@@ -19,8 +19,8 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/exchange/source_file.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -30,9 +30,9 @@ static_assert(std::endian::native == std::endian::little,
               "it reads and writes them on little-endian processors only");
 
 /// One tensor of a safetensors file: its shape, {} for a scalar, and its numbers in row-major
-/// order. The vector that `values` holds is its data type.
+/// order. The type of the vector in `values` is its data type.
 struct Tensor {
-  /// The widest numbers first: files are written in this order.
+  /// In the order in which files store their tensors: the widest numbers first.
   using Values = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<float>,
                               std::vector<Eigen::half>, std::vector<Eigen::bfloat16>,
                               std::vector<std::int8_t>, std::vector<std::uint8_t>>;
@@ -41,24 +41,24 @@ struct Tensor {
 
   /// The format's name of the data type: F64, I64, F32, F16, BF16, I8 or U8.
   std::string_view dtype() const {
-    // in the order of Values
+    // in the order of Tensor::Values
     constexpr std::string_view names[] = {"F64", "I64", "F32", "F16", "BF16", "I8", "U8"};
     return names[values.index()];
   }
 
-  /// The numbers as T, row-major. A floating-point T takes every data type and rounds; an integer
-  /// T takes integers. Throws Error when it is asked for integers and the tensor holds
-  /// floating-point numbers or an integer that T cannot hold.
+  /// Returns the numbers as T, in row-major order. A floating-point T accepts every data type and
+  /// rounds. An integer T throws Error if the tensor holds floating-point numbers, or an integer
+  /// that T cannot hold.
   template <class T>
   std::vector<T> as() const;
 };
 
-/// What a safetensors file holds. The name "__metadata__" is not free for a tensor.
+/// The content of a safetensors file. No tensor may have the name "__metadata__".
 struct Safetensors {
   std::map<std::string, std::string> metadata;
   std::map<std::string, Tensor> tensors;
 
-  /// The tensor called `name`; throws Error if there is none.
+  /// Returns the tensor `name`; throws Error if there is none.
   const Tensor& find(const std::string& name) const {
     const auto found = tensors.find(name);
     detail::require(found != tensors.end(), "no tensor is called \"", name, "\"");
@@ -66,22 +66,22 @@ struct Safetensors {
   }
 };
 
-/// The content of a safetensors file, given all its bytes. Throws Error, which names `source`, for
-/// everything the format does not allow: a header that is not the JSON object it should be or
-/// repeats a key, data that do not fit their shape, overlap, leave a gap or stay unclaimed. Other
-/// data types than Tensor's are refused.
+/// Returns the content of a safetensors file, given all its bytes. Throws Error, which names
+/// `source`, if the header is not a JSON object of the format's form or repeats a key, if data do
+/// not fit their shape, overlap, or leave bytes that belong to no tensor, or if a data type is not
+/// one of Tensor's.
 Safetensors parse_safetensors(std::string_view bytes, const std::string& source);
 
-/// The content of the file `path`, checked as by parse_safetensors.
-Safetensors read_safetensors(const std::filesystem::path& path);
+/// Reads the file `path`, with the checks of parse_safetensors.
+Safetensors load_safetensors(const std::filesystem::path& path);
 
-/// The bytes of the file; the same content gives the same bytes. Throws Error when a tensor's
-/// values do not fill its shape or a text is not UTF-8.
+/// Returns the bytes of a safetensors file; equal content gives equal bytes. Throws Error when a
+/// tensor's values do not fill its shape or a text is not UTF-8.
 std::string format_safetensors(const Safetensors& file);
 
-/// Writes the file, all or nothing; throws like format_safetensors and write_file_atomically, with
-/// the path in the message.
-void write_safetensors(const std::filesystem::path& path, const Safetensors& file);
+/// Writes the file `path`, all or nothing. Throws Error, which names the file, as
+/// format_safetensors and write_file_atomically do.
+void save_safetensors(const std::filesystem::path& path, const Safetensors& file);
 
 template <class T>
 std::vector<T> Tensor::as() const {
@@ -118,7 +118,7 @@ inline void check_header_size(std::uint64_t size, const std::string& source) {
   require(size <= max, source, ": expected a header of at most ", max, " bytes, got ", size);
 }
 
-/// Where a tensor's numbers lie in the data behind the header.
+/// The position of a tensor's numbers in the data after the header.
 struct DataRange {
   std::size_t begin = 0, end = 0;
   std::string name;
@@ -131,7 +131,7 @@ inline std::string tensor_in(const std::string& source, const std::string& name)
   return source + ": " + tensor_called(name);
 }
 
-/// A shape with `item` bytes for each number takes `actual` bytes.
+/// Throws Error unless a shape with `item` bytes for each number takes `actual` bytes.
 inline void check_tensor_bytes(const std::vector<Index>& shape, std::size_t item,
                                std::size_t actual, const std::string& where) {
   const Json text(shape);
@@ -146,7 +146,7 @@ inline void check_tensor_bytes(const std::vector<Index>& shape, std::size_t item
           " bytes for the shape ", text, " of numbers of ", item, " bytes, got ", actual);
 }
 
-/// The header as JSON: an object of objects of lists, and no key twice.
+/// Returns the header as JSON: an object of objects of lists, without repeated keys.
 inline Json parse_safetensors_header(std::string_view text, const std::string& source) {
   // Checked here because JSON may begin with white space, and nlohmann::json skips a byte order
   // mark.
@@ -167,7 +167,7 @@ inline std::map<std::string, std::string> parse_metadata(const Json& entry,
   return metadata;
 }
 
-/// True for an array of integers in the range of Index, none negative.
+/// Returns whether `list` is an array of non-negative integers in the range of Index.
 inline bool is_list_of_counts(const Json& list) {
   constexpr auto max = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
   return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& item) {
@@ -189,22 +189,21 @@ inline DataRange parse_data_range(const std::string& name, const Json& entry, st
   return range;
 }
 
-/// Every byte of the data belongs to exactly one tensor; sorts the ranges.
+/// Throws Error unless every byte of the data belongs to exactly one tensor. Sorts the ranges.
 inline void check_coverage(std::vector<DataRange>& ranges, std::size_t data_size,
                            const std::string& source) {
   std::sort(ranges.begin(), ranges.end());
   std::size_t covered = 0;
   for (const DataRange& range : ranges) {
     require(range.begin == covered, tensor_in(source, range.name),
-            ": expected its data to begin where those before it end, at ", covered, ", got ",
+            ": expected its data to begin where the tensor before it ends, at ", covered, ", got ",
             range.begin, range.begin < covered ? ", an overlap" : ", a gap");
     covered = range.end;
   }
   require(covered == data_size, source, ": expected ", covered, " bytes of data, got ", data_size);
 }
 
-/// Makes `tensor` hold no numbers, of the data type that is called `name`; false when there is
-/// none.
+/// Gives `tensor` the data type `name`, and no numbers. Returns false if there is no such type.
 template <std::size_t type = 0>
 bool set_data_type(const Json& name, Tensor& tensor) {
   if constexpr (type < std::variant_size_v<Tensor::Values>) {
@@ -214,7 +213,7 @@ bool set_data_type(const Json& name, Tensor& tensor) {
   return false;
 }
 
-/// The tensor of a header's entry, whose `size` bytes read(bytes, size) gives.
+/// Returns the tensor of a header's entry; read(bytes, size) reads its `size` bytes.
 template <class Read>
 Tensor parse_tensor(const Json& entry, std::size_t size, Read&& read, const std::string& where) {
   Tensor tensor;
@@ -230,7 +229,7 @@ Tensor parse_tensor(const Json& entry, std::size_t size, Read&& read, const std:
     check_tensor_bytes(tensor.shape, sizeof(T), size, where);
     try {
       values.resize(size / sizeof(T));
-    } catch (const std::bad_alloc&) {  // a sparse file is larger than what it takes on the disk
+    } catch (const std::bad_alloc&) {  // a sparse file can be larger than its space on the disk
       throw Error(where + ": expected a tensor that memory can hold, got " + std::to_string(size) +
                   " bytes");
     }
@@ -240,10 +239,10 @@ Tensor parse_tensor(const Json& entry, std::size_t size, Read&& read, const std:
   return tensor;
 }
 
-/// The content of a file of `size` bytes; read(bytes, count) gives the next `count` of them. Data
-/// are read when the header is known to fit them.
+/// Returns the content of a file of `size` bytes; read(bytes, count) reads the next `count` of
+/// them. Data are read only after the header has been found to fit them.
 template <class Read>
-Safetensors read_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
+Safetensors load_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
   std::uint64_t length = 0;
   require(size >= sizeof length, source, ": expected at least 8 bytes, got ", size);
   read(reinterpret_cast<char*>(&length), sizeof length);
@@ -264,7 +263,7 @@ Safetensors read_safetensors_from(std::uintmax_t size, Read&& read, const std::s
       ranges.push_back(parse_data_range(name, entry, data_size, tensor_in(source, name)));
     }
   }
-  // Before anything is copied: tensors that share their data could ask for any amount of memory.
+  // Checked before anything is copied: tensors with shared data could ask for any amount of memory.
   check_coverage(ranges, data_size, source);
   for (const auto& [begin, end, name] : ranges) {
     file.tensors.emplace(name,
@@ -288,13 +287,12 @@ inline void append_tensor(const std::string& name, const Tensor& tensor, Json& h
       {"dtype", tensor.dtype()}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
 }
 
-/// format_safetensors, whose errors name `source`.
+/// Does what format_safetensors does; errors name `source`.
 inline std::string format_safetensors_as(const Safetensors& file, const std::string& source) {
   Json header = Json::object();  // keeps its keys sorted
   if (!file.metadata.empty()) header[metadata_key] = file.metadata;
   std::string data;
-  // One data type after the other, the widest first, so that every tensor is aligned: PyTorch
-  // uses them where they lie in the file.
+  // Wider data types come first, so that every tensor is aligned: PyTorch maps files into memory.
   for (std::size_t type = 0; type < std::variant_size_v<Tensor::Values>; ++type) {
     for (const auto& [name, tensor] : file.tensors) {
       if (tensor.values.index() != type) continue;
@@ -323,20 +321,20 @@ inline Safetensors parse_safetensors(std::string_view bytes, const std::string& 
     bytes.copy(to, count);
     bytes.remove_prefix(count);
   };
-  return detail::read_safetensors_from(size, read, source);
+  return detail::load_safetensors_from(size, read, source);
 }
 
-inline Safetensors read_safetensors(const std::filesystem::path& path) {
+inline Safetensors load_safetensors(const std::filesystem::path& path) {
   detail::SourceFile file(path);
   const auto read = [&](char* to, std::size_t count) { file.read(to, count); };
-  return detail::read_safetensors_from(file.size(), read, file.name());
+  return detail::load_safetensors_from(file.size(), read, file.name());
 }
 
 inline std::string format_safetensors(const Safetensors& file) {
   return detail::format_safetensors_as(file, "safetensors");
 }
 
-inline void write_safetensors(const std::filesystem::path& path, const Safetensors& file) {
+inline void save_safetensors(const std::filesystem::path& path, const Safetensors& file) {
   write_file_atomically(path, detail::format_safetensors_as(file, path.string()));
 }
 

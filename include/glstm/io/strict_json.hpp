@@ -1,4 +1,4 @@
-// JSON objects from files: nothing deeper, larger or more ambiguous than was asked for.
+// Strict reading of JSON objects: limited depth, no repeated keys, members of known types.
 #pragma once
 
 #include <algorithm>
@@ -22,15 +22,15 @@ namespace detail {
 
 using Json = nlohmann::json;
 
-/// Goes through a text without keeping its values: throws Error unless it is JSON whose objects and
-/// arrays nest no deeper than `levels` and which repeats no key.
+/// Parses a text without keeping its values. Throws Error unless it is JSON whose objects and
+/// arrays nest at most `levels` deep, and whose objects repeat no key.
 class JsonCheck : public nlohmann::json_sax<Json> {
  public:
-  /// `what` and `source` are for the messages, as of parse_json_object.
+  /// Messages contain `what` and `source`, as those of parse_json_object.
   JsonCheck(int levels, std::string what, std::string source)
       : levels_(levels), what_(std::move(what)), source_(std::move(source)) {}
 
-  /// How many values there were, objects and arrays among them.
+  /// Returns the number of values, including objects and arrays.
   std::size_t values() const { return values_; }
 
   bool null() override { return value(); }
@@ -83,31 +83,32 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   int levels_, level_ = 0;
   std::string what_, source_, entry_;
   std::size_t values_ = 0;
-  std::vector<std::set<std::string>> keys_;  // of the objects not yet complete, outermost first
+  std::vector<std::set<std::string>> keys_;  // of the open objects, the outermost first
 };
 
-/// The JSON object that `text` is, as nlohmann::json or another basic_json. It is refused, before
-/// anything of it is kept, when objects and arrays nest deeper than `levels`, when it repeats a
-/// key, of which nlohmann::json would silently keep one, or when memory cannot hold it. Throws
-/// Error, which says that in `source` a `what` ("a header", say) was expected.
+/// Parses a JSON object into nlohmann::json or another basic_json. Throws Error if the text is not
+/// a JSON object, if objects and arrays nest deeper than `levels`, if an object repeats a key, of
+/// which nlohmann::json would silently keep one, or if memory cannot hold it. The message says that
+/// `what` ("a header", say) was expected in `source`.
 template <class Parsed = Json>
 Parsed parse_json_object(std::string_view text, int levels, const std::string& what,
                          const std::string& source) {
-  // Checked here because nlohmann::json takes a NUL for the end.
+  // Checked here because nlohmann::json takes a NUL as the end of the text.
   require(text.find('\0') == text.npos, source, ": expected ", what,
           " of valid JSON, got a NUL byte at ", text.find('\0'));
   try {
-    // A pass of its own, not a callback of the parser, which looks through all elements of an array
-    // again whenever one of them, an object, ends.
+    // A separate pass, because nlohmann::json's parser with a callback goes through all elements of
+    // an array again whenever an object in it ends.
     JsonCheck check(levels, what, source);
     Json::sax_parse(text, &check);
-    // nlohmann::json takes memory even to destroy an array, so one that runs out of it half-way
-    // ends the program. Hence more than it can need is asked for before: values take up to 152
-    // bytes, while an array of {} grows and is destroyed, beside the characters of strings.
+    // nlohmann::json allocates even to destroy an array, so running out of memory half-way would
+    // end the program. Therefore more memory than parsing can need is allocated first, and freed: a
+    // value takes up to 152 bytes, when an array of {} grows and is destroyed, plus the characters
+    // of strings.
     ::operator delete(::operator new(256 * check.values() + 4 * text.size()));
     Parsed parsed = Parsed::parse(text);
-    require(parsed.is_object(), source, ": expected ", what, " that is a JSON object, got another ",
-            "value");
+    require(parsed.is_object(), source, ": expected ", what,
+            " that is a JSON object, got another value");
     return parsed;
   } catch (const Json::exception& error) {
     throw Error(source + ": expected " + what + " of valid JSON, got " + error.what());
@@ -117,7 +118,7 @@ Parsed parse_json_object(std::string_view text, int levels, const std::string& w
   }
 }
 
-/// The names of an enumeration's values.
+/// The values of an enumeration with their names.
 template <class Value, std::size_t N>
 using Names = std::array<std::pair<std::string_view, Value>, N>;
 
@@ -129,7 +130,7 @@ std::string_view name_of(const Names<Value, N>& names, Value value) {
   return found->first;
 }
 
-/// The members of a JSON object from a file, each of the type that is asked for.
+/// Reads the members of a JSON object and checks their types.
 class JsonMembers {
  public:
   /// Keeps a reference to `object`. `where` is for the messages.
@@ -189,7 +190,7 @@ class JsonMembers {
                 "\"");
   }
 
-  /// Throws Error if there are other members than have been asked for.
+  /// Throws Error if the object has members that have not been read.
   void require_no_other() const {
     for (const auto& [key, value] : object_.items()) {
       require(known_.contains(key), where_, ": expected no \"", key, "\", which is not known, got ",
@@ -198,7 +199,7 @@ class JsonMembers {
   }
 
  private:
-  /// Small enough for a few of them to be multiplied.
+  /// Returns a size in 1..2^31-1, so that the product of two cannot overflow.
   Index size_of(const std::string& key, const Json& value) const {
     constexpr std::uint64_t max = std::numeric_limits<std::int32_t>::max();
     require(value.is_number_unsigned() && value.get<std::uint64_t>() >= 1 &&

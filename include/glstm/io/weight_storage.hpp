@@ -1,4 +1,4 @@
-// How the weights of a network are stored where memory is short.
+// Storing weights in 8 or 16 bits where memory is short.
 #pragma once
 
 #include <Eigen/Core>
@@ -12,14 +12,15 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// How the weight matrices of a network are stored. Biases and time gates are always stored as they
-/// are.
+/// How the weight matrices of a network are stored. Biases and time-gate parameters always keep
+/// their type.
 ///
-///     full     as they are
-///     float16  IEEE half precision, rounded to nearest: off by at most 2^-11 of a weight, or 2^-25
-///              where that is more
-///     int8     whole numbers in -127..127 and one scale s for each row, the row's largest
-///              magnitude / 127: off by at most s / 2
+///     full     the type of the network
+///     float16  IEEE half precision, rounded to nearest; the error is at most 2^-11 of the weight
+///     or
+///              2^-25, whichever is larger
+///     int8     integers in -127..127 and one scale s for each row, the row's largest magnitude /
+///              127; the error is at most s / 2
 enum class WeightStorage { full, float16, int8 };
 
 namespace detail {
@@ -33,8 +34,8 @@ struct Int8Rows {
   Matrix<Scalar> restored() const { return scales.asDiagonal() * values.template cast<Scalar>(); }
 };
 
-/// Each row by its largest magnitude / 127, rounded to the nearest; the weights must be finite.
-/// Throws Error if a number is too large to be restored.
+/// Divides each row by its scale, its largest magnitude / 127, and rounds to nearest. The weights
+/// must be finite. Throws Error if a weight is too large to be restored.
 template <class Scalar>
 Int8Rows<Scalar> to_int8_rows(const ConstMatrixRef<Scalar>& weights) {
   Int8Rows<Scalar> rows;
@@ -42,7 +43,7 @@ Int8Rows<Scalar> to_int8_rows(const ConstMatrixRef<Scalar>& weights) {
   rows.scales.setZero(weights.rows());
   for (Index r = 0; r < weights.rows() && weights.cols() > 0; ++r) {
     const Scalar largest = weights.row(r).cwiseAbs().maxCoeff(), scale = largest / Scalar(127);
-    // Where rounding has made 127 of them infinite, they could not be read again.
+    // Rounding can make 127 * scale infinite, which could not be read again.
     require(std::isfinite(127 * scale), "expected numbers in the range of int8 storage, got ",
             largest);
     rows.scales(r) = scale;
@@ -55,8 +56,8 @@ Int8Rows<Scalar> to_int8_rows(const ConstMatrixRef<Scalar>& weights) {
   return rows;
 }
 
-/// The nearest number of IEEE half precision. Throws Error if `weight` is not finite or beyond
-/// 65504, the largest.
+/// Rounds to the nearest number of IEEE half precision. Throws Error if `weight` is not finite or
+/// its magnitude is beyond 65504, the largest one.
 template <class Scalar>
 Eigen::half to_float16(Scalar weight) {
   const Eigen::half rounded(static_cast<float>(weight));
@@ -67,7 +68,8 @@ Eigen::half to_float16(Scalar weight) {
 
 }  // namespace detail
 
-/// The network with the weights that `storage` leaves. Throws Error if one is out of its range.
+/// Returns the network with weights rounded as `storage` does. Throws Error if a weight is beyond
+/// its range.
 template <TimeGate Gate>
 Network<Gate> as_stored(Network<Gate> network, WeightStorage storage) {
   using Scalar = typename Gate::Scalar;

@@ -71,16 +71,16 @@ void cell_forward(const LstmWeights<Scalar>& weights, const ConstMatrixRef<Scala
   state.h = gate * tape.h_proposed.array() + (Scalar(1) - gate) * tape.h_prev.array();
 }
 
-/// The same step backward. `adjoint` holds dh, dc of the new state on entry and of the previous
+/// The same step backward. `dstate` holds dh, dc of the new state on entry and of the previous
 /// state on return; dk [B,H] gets the gradient of the openness; dx, when not null, is a [B,I]
 /// block that gets the gradient of x. Weight gradients accumulate.
 template <class Scalar>
 void cell_backward(const LstmWeights<Scalar>& weights, const CellTape<Scalar>& tape,
-                   State<Scalar>& adjoint, Matrix<Scalar>& dk, MatrixRef<Scalar>* dx,
+                   State<Scalar>& dstate, Matrix<Scalar>& dk, MatrixRef<Scalar>* dx,
                    LstmGradients<Scalar>& gradients) {
   const Index H = weights.hidden();
-  const auto dh = adjoint.h.array();
-  const auto dc = adjoint.c.array();
+  const auto dh = dstate.h.array();
+  const auto dc = dstate.c.array();
   const auto k = tape.k.array();
   const auto i = tape.i.array(), f = tape.f.array(), g = tape.g.array(), o = tape.o.array();
   const Matrix<Scalar> tanh_c_values = tape.c_proposed.array().tanh();
@@ -101,9 +101,9 @@ void cell_backward(const LstmWeights<Scalar>& weights, const CellTape<Scalar>& t
   dz.middleCols(2 * H, H) = dc_proposed.array() * i * tanh_derivative_from_output(g);
   dz.rightCols(H) = dh_proposed.array() * tanh_c * sigmoid_derivative_from_output(o);
 
-  adjoint.c = ((Scalar(1) - k) * dc + dc_proposed.array() * f).matrix().eval();
+  dstate.c = ((Scalar(1) - k) * dc + dc_proposed.array() * f).matrix().eval();
   // z = x Wx^T + h_prev Wh^T + b
-  adjoint.h = ((Scalar(1) - k) * dh).matrix() + dz.lazyProduct(weights.Wh);
+  dstate.h = ((Scalar(1) - k) * dh).matrix() + dz.lazyProduct(weights.Wh);
   if (dx != nullptr) dx->noalias() = dz.lazyProduct(weights.Wx);
   gradients.dWx.noalias() += dz.transpose().lazyProduct(tape.x);
   gradients.dWh.noalias() += dz.transpose().lazyProduct(tape.h_prev);

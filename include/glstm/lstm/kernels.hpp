@@ -1,14 +1,13 @@
-// The arithmetic of the scheduled path: small register-blocked products over packets of samples,
-// fused with the element-wise part of an LSTM step.
+// The products of the scheduled path: small, register-blocked, over packets of samples.
 //
 // Everything here works on compact blocks: [lanes, columns], column-major with a column stride of
 // `stride` scalars, where lanes is the batch rounded up to whole packets. The surplus lanes carry
 // finite numbers that nobody reads and whose gradients are zero (the caller starts them from 0).
-// Weights come in "quads": the four numbers by which one column is multiplied for the gates i, f,
-// g, o of one neuron.
+// Weights are packed by gate: the four numbers by which one column is multiplied for the gates i,
+// f, g, o of one neuron stand together.
 //
-// Every product is the same loop, multiply_quads: sums of quads times packets, in tiles of as many
-// sums as the registers hold.
+// Every product is the same loop, multiply_weights: sums of weights times packets, in tiles of as
+// many sums as the registers hold.
 #pragma once
 
 #include <algorithm>
@@ -43,9 +42,10 @@ struct AdjacentColumns {
 };
 using ListedColumns = const Index*;
 
-/// Quads in memory: number g of quad k for neuron q is data[q * neuron + k * next + g * gate].
+/// Packed weights in memory: that of column k for gate g of neuron q is
+/// data[q * neuron + k * next + g * gate].
 template <class Scalar>
-struct Quads {
+struct PackedWeights {
   const Scalar* data;
   Index neuron = 0, next = 4, gate = 1;
 };
@@ -54,17 +54,17 @@ namespace detail {
 
 /// Sums for the four gates of one neuron (or any four columns) over N packets.
 template <class Scalar, int N>
-struct QuadSums {
+struct GateSums {
   using P = Packet<Scalar>;
   P i = pset1<P>(Scalar(0)), f = i, g = i, o = i;
-  QuadSums<Scalar, N - 1> rest;
+  GateSums<Scalar, N - 1> rest;
 
-  EIGEN_ALWAYS_INLINE void start_from(const Scalar* quad) {
-    i = pset1<P>(quad[0]);
-    f = pset1<P>(quad[1]);
-    g = pset1<P>(quad[2]);
-    o = pset1<P>(quad[3]);
-    rest.start_from(quad);
+  EIGEN_ALWAYS_INLINE void start_from(const Scalar* w) {
+    i = pset1<P>(w[0]);
+    f = pset1<P>(w[1]);
+    g = pset1<P>(w[2]);
+    o = pset1<P>(w[3]);
+    rest.start_from(w);
   }
 
   /// Every sum += its packet of u times its weight.
@@ -99,7 +99,7 @@ struct QuadSums {
   }
 };
 template <class Scalar>
-struct QuadSums<Scalar, 0> {
+struct GateSums<Scalar, 0> {
   using P = Packet<Scalar>;
   EIGEN_ALWAYS_INLINE void start_from(const Scalar*) {}
   EIGEN_ALWAYS_INLINE void add_product(const Scalar*, const P&, const P&, const P&, const P&) {}
@@ -108,25 +108,25 @@ struct QuadSums<Scalar, 0> {
 };
 
 template <class Scalar, int N>
-EIGEN_ALWAYS_INLINE void add_quad(QuadSums<Scalar, N>& sums, const Scalar* u, const Scalar* quad,
-                                  Index gate) {
+EIGEN_ALWAYS_INLINE void add_product(GateSums<Scalar, N>& sums, const Scalar* u, const Scalar* w,
+                                     Index gate) {
   using P = Packet<Scalar>;
-  sums.add_product(u, pset1<P>(quad[0]), pset1<P>(quad[gate]), pset1<P>(quad[2 * gate]),
-                   pset1<P>(quad[3 * gate]));
+  sums.add_product(u, pset1<P>(w[0]), pset1<P>(w[gate]), pset1<P>(w[2 * gate]),
+                   pset1<P>(w[3 * gate]));
 }
 
-/// sums of neuron q += sum over k of block column columns[k] times quad k of neuron q. Each sum is
-/// N packets, the first at `block`, the others behind it.
+/// sums of neuron q += sum over k of block column columns[k] times the weights k of neuron q. Each
+/// sum is N packets, the first at `block`, the others behind it.
 template <class Scalar, class Columns, int N, class... Others>
-EIGEN_ALWAYS_INLINE void multiply_quads(const Scalar* block, Index stride, Columns columns,
-                                        Index count, const Quads<Scalar>& quads,
-                                        QuadSums<Scalar, N>& sums, Others&... others) {
-  const Scalar* of_column = quads.data;
-  for (Index k = 0; k < count; ++k, of_column += quads.next) {
+EIGEN_ALWAYS_INLINE void multiply_weights(const Scalar* block, Index stride, Columns columns,
+                                          Index count, const PackedWeights<Scalar>& weights,
+                                          GateSums<Scalar, N>& sums, Others&... others) {
+  const Scalar* of_column = weights.data;
+  for (Index k = 0; k < count; ++k, of_column += weights.next) {
     const Scalar* u = block + columns[k] * stride;
     const Scalar* w = of_column;
-    add_quad(sums, u, w, quads.gate);
-    ((w += quads.neuron, add_quad(others, u, w, quads.gate)), ...);
+    add_product(sums, u, w, weights.gate);
+    ((w += weights.neuron, add_product(others, u, w, weights.gate)), ...);
   }
 }
 
@@ -147,7 +147,7 @@ EIGEN_ALWAYS_INLINE void for_row_tiles(Index lanes, const Work& work, Index row 
 /// work.run_tile(neuron, row, sums...).
 template <class Scalar, int N, class Work>
 EIGEN_ALWAYS_INLINE void for_neuron_tiles(Index neurons, Index row, const Work& work) {
-  using Sums = QuadSums<Scalar, N>;
+  using Sums = GateSums<Scalar, N>;
   Index q = 0;
   if constexpr (2 * N <= tile_packets) {
     for (; q + 2 <= neurons; q += 2) work.run_tile(q, row, Sums{}, Sums{});
@@ -157,169 +157,15 @@ EIGEN_ALWAYS_INLINE void for_neuron_tiles(Index neurons, Index row, const Work& 
 
 }  // namespace detail
 
-/// One step forward of the open neurons, fused: z = bias + frozen + [h | x] panel, then the gates,
-/// the proposed state and the blend. Slot s is the s-th open neuron.
-template <class Scalar>
-struct ForwardStep {
-  Index lanes, stride, open, inputs;
-  const Index* neurons;  ///< [open] the neuron in each slot
-  const Scalar* u;       ///< [stride, open + inputs] h_prev of the open neurons, then x
-  const Scalar* panel;   ///< [open][1 + open + inputs] quads, the first is the bias
-  const Scalar* frozen;  ///< [stride, 4H] per neuron: what frozen neurons add; null: nothing
-  const Scalar* k;       ///< openness: [open], or [stride, open] when k_per_sample
-  bool k_per_sample;
-  const Scalar* c_prev;       ///< [stride, open]
-  const Index* next_columns;  ///< [open] the columns of h_next and c_next that slots write to
-  Scalar *h_next, *c_next;    ///< out
-  Scalar* gates;              ///< out [stride, 4 open] i, f, g, o of each slot; null: not kept
-
-  void run() const {
-    GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
-    detail::for_row_tiles<Scalar>(lanes, *this);
-  }
-
-  template <int N>
-  EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
-    detail::for_neuron_tiles<Scalar, N>(open, row, *this);
-  }
-
-  /// `Others` neurons after `slot` share the packets that it loads.
-  template <int N, class... Others>
-  EIGEN_ALWAYS_INLINE void run_tile(Index slot, Index row, detail::QuadSums<Scalar, N> z,
-                                    Others... others) const {
-    const Index of_slot = 4 * (1 + open + inputs);
-    const Scalar* quads = panel + of_slot * slot;
-    start(slot, row, z);
-    Index next = slot;
-    (start(++next, row, others), ...);
-    detail::multiply_quads(u + row, stride, AdjacentColumns{}, open + inputs,
-                           Quads<Scalar>{.data = quads + 4, .neuron = of_slot}, z, others...);
-    finish(slot, row, z);
-    next = slot;
-    (finish(++next, row, others), ...);
-  }
-
- private:
-  template <int N>
-  EIGEN_ALWAYS_INLINE void start(Index slot, Index row, detail::QuadSums<Scalar, N>& z) const {
-    z.start_from(panel + 4 * (1 + open + inputs) * slot);
-    if (frozen != nullptr) z.add(frozen + 4 * neurons[slot] * stride + row, stride);
-  }
-
-  /// The gates, the proposed state and the blend of one neuron.
-  template <int N>
-  EIGEN_ALWAYS_INLINE void finish(Index slot, Index row,
-                                  const detail::QuadSums<Scalar, N>& sums) const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    constexpr Index size = packet_size<Scalar>;
-    alignas(64) Scalar z[static_cast<std::size_t>(4 * N * size)];
-    sums.store(z, N * size);
-    Scalar *zi = z, *zf = z + N * size, *zg = z + 2 * N * size, *zo = z + 3 * N * size;
-    // Two loops: one would be a single chain of dependent operations, too long to overlap.
-    for (Index lane = 0; lane < N * size; lane += size) {
-      P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
-      P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
-      activate<Scalar>(i, f, g, o);
-      if (gates != nullptr) {
-        Scalar* out = gates + 4 * slot * stride + row + lane;
-        pstore(out, i);
-        pstore(out + stride, f);
-        pstore(out + 2 * stride, g);
-        pstore(out + 3 * stride, o);
-      }
-      pstore(zg + lane, pmadd(f, pload<P>(c_prev + slot * stride + row + lane), pmul(i, g)));
-      pstore(zo + lane, o);
-    }
-    for (Index lane = 0; lane < N * size; lane += size) {
-      const Index at = slot * stride + row + lane;
-      const P c_old = pload<P>(c_prev + at), h_old = pload<P>(u + at);
-      const P c_proposed = pload<P>(zg + lane);
-      const P t = tanh_packet(c_proposed);
-      const P h_proposed = pmul(pload<P>(zo + lane), t);
-      const P gate = k_per_sample ? pload<P>(k + at) : pset1<P>(k[slot]);
-      // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
-      const Index next = next_columns[slot] * stride + row + lane;
-      pstore(c_next + next, pmadd(gate, psub(c_proposed, c_old), c_old));
-      pstore(h_next + next, pmadd(gate, psub(h_proposed, h_old), h_old));
-    }
-  }
-};
-
-/// One step backward of the open neurons, up to dz: the element-wise part of the LSTM's gradient.
-template <class Scalar>
-struct BackwardStep {
-  Index lanes, stride, open;
-  const Index* neurons;           ///< [open]
-  const Scalar* gates;            ///< [stride, 4 open] as the forward step left them
-  const Scalar *h_prev, *c_prev;  ///< [stride, open]
-  const Scalar* k;                ///< [open], or [stride, open] when k_per_sample
-  bool k_per_sample;
-  Scalar *dh, *dc;  ///< [stride, open] in: of the new state; out: of the previous, without W^T dz
-  Scalar* dz;       ///< out [dz_stride, 4 open]
-  Index dz_stride;
-  Scalar* sum_dz;  ///< [stride, 4H] accumulates dz per neuron
-  Scalar* dk;  ///< out, shaped as k: the gradient of the openness, summed over samples that share
-               ///< it; null: not wanted
-
-  void run() const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    const P one = pset1<P>(Scalar(1));
-    for (Index slot = 0; slot < open; ++slot) {
-      const Index column = slot * stride;
-      P dk_sum = pset1<P>(Scalar(0));
-      for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
-        const Scalar* gate_in = gates + 4 * column + row;
-        const P i = pload<P>(gate_in), f = pload<P>(gate_in + stride);
-        const P g = pload<P>(gate_in + 2 * stride), o = pload<P>(gate_in + 3 * stride);
-        const P c_old = pload<P>(c_prev + column + row);
-        const P dh_in = pload<P>(dh + column + row), dc_in = pload<P>(dc + column + row);
-        const P gate = k_per_sample ? pload<P>(k + column + row) : pset1<P>(k[slot]);
-
-        const P c_proposed = pmadd(f, c_old, pmul(i, g));
-        const P t = tanh_packet(c_proposed);
-        if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
-          const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
-          const P c_change = psub(c_proposed, c_old);
-          const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
-          if (k_per_sample) pstore(dk + column + row, dk_here);
-          dk_sum = padd(dk_sum, dk_here);
-        }
-        const P dh_proposed = pmul(gate, dh_in);
-        const P gate_dc = pmul(gate, dc_in);
-        // h~ = o tanh(c~)
-        const P dc_proposed = pmadd(pmul(dh_proposed, o), psub(one, pmul(t, t)), gate_dc);
-        // c~ = f c_prev + i g;  i, f, o = sigmoid(z);  g = tanh(z)
-        const P dz_i = pmul(pmul(dc_proposed, g), pmul(i, psub(one, i)));
-        const P dz_f = pmul(pmul(dc_proposed, c_old), pmul(f, psub(one, f)));
-        const P dz_g = pmul(pmul(dc_proposed, i), psub(one, pmul(g, g)));
-        const P dz_o = pmul(pmul(dh_proposed, t), pmul(o, psub(one, o)));
-        pstore(dh + column + row, psub(dh_in, dh_proposed));
-        pstore(dc + column + row, pmadd(dc_proposed, f, psub(dc_in, gate_dc)));
-
-        Scalar* out = dz + 4 * slot * dz_stride + row;
-        Scalar* sum = sum_dz + 4 * neurons[slot] * stride + row;
-        const P all[4] = {dz_i, dz_f, dz_g, dz_o};
-        for (int q = 0; q < 4; ++q) {
-          pstore(out + q * dz_stride, all[q]);
-          pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));
-        }
-      }
-      if (dk != nullptr && !k_per_sample) dk[slot] = predux(dk_sum);
-    }
-  }
-};
-
 /// For every neuron q: columns 4 q ... 4 q + 3 of out += sum over k of block column columns[k]
-/// times quad k of q.
+/// times the weights k of q.
 template <class Scalar, class Columns>
 struct ColumnProduct {
   Index lanes, stride;  ///< of the block
   const Scalar* block;
   Columns columns;
   Index count;
-  Quads<Scalar> quads;
+  PackedWeights<Scalar> weights;
   Index neurons;
   Scalar* out;  ///< [out_stride, 4 neurons], accumulated into
   Index out_stride;
@@ -328,7 +174,7 @@ struct ColumnProduct {
     for (Index first = 0; first < count; first += depth) {  // a part of the block that stays in L1
       ColumnProduct part = *this;
       part.count = std::min(depth, count - first);
-      part.quads.data += first * quads.next;
+      part.weights.data += first * weights.next;
       if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
         part.block += first * stride;
       } else {
@@ -344,11 +190,11 @@ struct ColumnProduct {
   }
 
   template <int N, class... Others>
-  EIGEN_ALWAYS_INLINE void run_tile(Index q, Index row, detail::QuadSums<Scalar, N> sums,
+  EIGEN_ALWAYS_INLINE void run_tile(Index q, Index row, detail::GateSums<Scalar, N> sums,
                                     Others... others) const {
-    Quads<Scalar> from = quads;
-    from.data += q * quads.neuron;
-    detail::multiply_quads(block + row, stride, columns, count, from, sums, others...);
+    PackedWeights<Scalar> from = weights;
+    from.data += q * weights.neuron;
+    detail::multiply_weights(block + row, stride, columns, count, from, sums, others...);
     Scalar* to = out + 4 * q * out_stride + row;
     accumulate(to, sums);
     ((to += 4 * out_stride, accumulate(to, others)), ...);
@@ -358,16 +204,15 @@ struct ColumnProduct {
   static constexpr Index depth = 128;
 
   template <int N>
-  EIGEN_ALWAYS_INLINE void accumulate(Scalar* to, detail::QuadSums<Scalar, N>& sums) const {
+  EIGEN_ALWAYS_INLINE void accumulate(Scalar* to, detail::GateSums<Scalar, N>& sums) const {
     sums.add(to, out_stride);
     sums.store(to, out_stride);
   }
 };
 
-/// Quad k of `out` += the dot products of the four columns of `left` with block column columns[k];
-/// its number g is out[k * next + g * gate].
+/// out[k * next + g * gate] += the dot product of column g of `left` with block column columns[k].
 template <class Scalar, class Columns>
-struct QuadDots {
+struct GateDots {
   Index lanes;
   const Scalar* left;  ///< [left_stride, 4]
   Index left_stride;
@@ -383,17 +228,17 @@ struct QuadDots {
     using P = Packet<Scalar>;
     for (Index k = 0; k < count; ++k) {
       const Scalar* right = block + columns[k] * stride;
-      QuadSums<Scalar, 1> sums;
+      GateSums<Scalar, 1> sums;
       for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
         const Scalar* l = left + row;
         sums.add_product(right + row, pload<P>(l), pload<P>(l + left_stride),
                          pload<P>(l + 2 * left_stride), pload<P>(l + 3 * left_stride));
       }
-      Scalar* quad = out + k * next;
-      quad[0] += predux(sums.i);
-      quad[gate] += predux(sums.f);
-      quad[2 * gate] += predux(sums.g);
-      quad[3 * gate] += predux(sums.o);
+      Scalar* dots = out + k * next;
+      dots[0] += predux(sums.i);
+      dots[gate] += predux(sums.f);
+      dots[2 * gate] += predux(sums.g);
+      dots[3 * gate] += predux(sums.o);
     }
   }
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/gates/time_gate.hpp"
@@ -26,7 +27,7 @@ struct LayerTape {
   Path path = Path::scheduled;
   scheduled::Tape<Scalar> scheduled;
   reference::Tape<Scalar> reference;
-  scheduled::Adjoint<Scalar> adjoint;  ///< working memory of the backward pass
+  scheduled::BackwardWorkspace<Scalar> backward_workspace;
 
   /// The batch and the steps of the forward pass.
   std::pair<Index, Index> shape() const {
@@ -43,6 +44,22 @@ struct LayerTape {
     return dense;
   }
 };
+
+namespace detail {
+
+/// Calls visit(name, rows, cols, role) for every parameter block of a layer, in their order.
+template <class Names, class Visit>
+void for_each_layer_block(const std::string& prefix, Index inputs, Index hidden,
+                          const Names& gate_parameters, Visit&& visit) {
+  visit(prefix + "w_ih", 4 * hidden, inputs, ParameterRole::weight);
+  visit(prefix + "w_hh", 4 * hidden, hidden, ParameterRole::weight);
+  visit(prefix + "b", 4 * hidden, Index(1), ParameterRole::bias);
+  for (const auto& name : gate_parameters) {
+    visit(prefix + name, hidden, Index(1), ParameterRole::time_gate);
+  }
+}
+
+}  // namespace detail
 
 /// A recurrent layer with `inputs` features and `hidden` neurons. It holds its sizes and options
 /// only; the parameters are blocks of a flat vector that the caller owns and passes to each call,
@@ -124,12 +141,32 @@ class Layer {
                Matrix<Scalar>* outputs, LayerTape<Scalar>& tape, Keep keep = Keep::tape,
                Path path = Path::scheduled) const;
 
+  /// `forward` for callers that have checked the sizes and the timing. Throws Error if a time-gate
+  /// parameter is unusable.
+  void forward_unchecked(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
+                         const Timing& timing, const State<Scalar>* initial,
+                         State<Scalar>& final_state, Matrix<Scalar>* outputs,
+                         LayerTape<Scalar>& tape, Keep keep, Path path) const {
+    GLSTM_ASSERT(x.rows() == timing.batch && x.cols() == inputs_ * timing.steps);
+    const Gate time_gate = gate(parameters);
+    tape.path = path;
+    if (path == Path::scheduled) {
+      if (initial != nullptr) final_state = *initial;
+      scheduled::forward(weights(parameters), time_gate, time_origin_, x, timing,
+                         initial == nullptr, final_state, outputs, keep, tape.scheduled);
+    } else {
+      final_state = initial != nullptr ? *initial : State<Scalar>::zeros(timing.batch, hidden_);
+      reference::forward(weights(parameters), time_gate, time_origin_, x, timing, final_state,
+                         outputs, tape.reference);
+    }
+  }
+
   /// The gradient of `forward` with the same parameters and timing.
   ///
   ///     tape                what forward wrote; only its working memory changes, so that backward
   ///                         can run again, but not in two threads at once
   ///     doutputs  [B, H*T]  gradient of the outputs; null: zero
-  ///     adjoint   [B,H]     in: gradient of the final state; out: of the initial state (without
+  ///     dstate    [B,H]     in: gradient of the final state; out: of the initial state (without
   ///                         the other neurons' part in dh where forward had no initial state)
   ///     dx        [B, I*T]  out; null: not wanted
   ///     gradient            accumulates, laid out as the parameters
@@ -137,8 +174,24 @@ class Layer {
   /// `budget_gradient` is the gradient of the loss with respect to each openness that comes from
   /// the computational budget.
   void backward(const Vector<Scalar>& parameters, const Timing& timing, LayerTape<Scalar>& tape,
-                const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& adjoint,
+                const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& dstate,
                 Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
+
+  /// `backward` for callers that have checked the sizes and the timing.
+  void backward_unchecked(const Vector<Scalar>& parameters, const Timing& timing,
+                          LayerTape<Scalar>& tape, const Matrix<Scalar>* doutputs,
+                          Scalar budget_gradient, State<Scalar>& dstate, Matrix<Scalar>* dx,
+                          Vector<Scalar>& gradient) const {
+    GLSTM_ASSERT(tape.shape() == std::pair(timing.batch, timing.steps));
+    LstmGradients<Scalar> blocks = gradients(gradient);
+    if (tape.path == Path::scheduled) {
+      scheduled::backward(gate(parameters), timing, tape.scheduled, doutputs, budget_gradient,
+                          dstate, dx, blocks, tape.backward_workspace);
+    } else {
+      reference::backward(weights(parameters), gate(parameters), timing, tape.reference, doutputs,
+                          budget_gradient, dstate, dx, blocks);
+    }
+  }
 
   /// One step at time t for a batch: x is [B,I], `state` [B,H] is in and out.
   void step(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x, double t,
@@ -158,6 +211,17 @@ class Layer {
                     flat.size());
   }
 
+  void check_tape(const LayerTape<Scalar>& tape, const Timing& timing) const {
+    const auto [batch, steps] = tape.shape();
+    detail::require(batch == timing.batch && steps == timing.steps,
+                    "the tape is of a forward pass with batch ", batch, " and ", steps,
+                    " steps, backward got batch ", timing.batch, " and ", timing.steps, " steps");
+    detail::require(tape.path == Path::reference ||
+                        (tape.scheduled.inputs == inputs_ && tape.scheduled.hidden == hidden_),
+                    "the tape is that of a layer with ", tape.scheduled.inputs, " inputs and ",
+                    tape.scheduled.hidden, " neurons, not ", inputs_, " and ", hidden_);
+  }
+
   Index inputs_, hidden_;
   GateOptions gate_options_;
   double time_origin_;
@@ -173,15 +237,11 @@ Layer<Gate_>::Layer(ParameterLayout& layout, const std::string& prefix, Index in
   detail::require(std::isfinite(time_origin), "a time origin must be finite, got ", time_origin);
   Gate(Matrix<Scalar>::Ones(1, gate_parameter_count()), gate_options);  // checks the options
   wx_ = layout.size();
-  layout.add(prefix + "w_ih", 4 * hidden, inputs, ParameterRole::weight);
-  wh_ = layout.size();
-  layout.add(prefix + "w_hh", 4 * hidden, hidden, ParameterRole::weight);
-  b_ = layout.size();
-  layout.add(prefix + "b", 4 * hidden, 1, ParameterRole::bias);
-  gate_ = layout.size();
-  for (const char* name : Gate::parameter_names) {
-    layout.add(prefix + name, hidden, 1, ParameterRole::time_gate);
-  }
+  wh_ = wx_ + 4 * hidden * inputs;
+  b_ = wh_ + 4 * hidden * hidden;
+  gate_ = b_ + 4 * hidden;
+  detail::for_each_layer_block(prefix, inputs, hidden, Gate::parameter_names,
+                               [&](const auto&... block) { layout.add(block...); });
 }
 
 template <TimeGate Gate_>
@@ -195,49 +255,25 @@ void Layer<Gate_>::forward(const Vector<Scalar>& parameters, const ConstMatrixRe
                   "x must be [B, I*T] = [", timing.batch, ",", inputs_ * timing.steps, "], got [",
                   x.rows(), ",", x.cols(), "]");
   if (initial != nullptr) check_state(*initial, timing.batch, "an initial state");
-  const Gate time_gate = gate(parameters);
-  tape.path = path;
-  if (path == Path::scheduled) {
-    if (initial != nullptr) final_state = *initial;
-    scheduled::forward(weights(parameters), time_gate, time_origin_, x, timing, initial == nullptr,
-                       final_state, outputs, keep, tape.scheduled);
-  } else {
-    final_state = initial != nullptr ? *initial : State<Scalar>::zeros(timing.batch, hidden_);
-    reference::forward(weights(parameters), time_gate, time_origin_, x, timing, final_state,
-                       outputs, tape.reference);
-  }
+  forward_unchecked(parameters, x, timing, initial, final_state, outputs, tape, keep, path);
 }
 
 template <TimeGate Gate_>
 void Layer<Gate_>::backward(const Vector<Scalar>& parameters, const Timing& timing,
                             LayerTape<Scalar>& tape, const Matrix<Scalar>* doutputs,
-                            Scalar budget_gradient, State<Scalar>& adjoint, Matrix<Scalar>* dx,
+                            Scalar budget_gradient, State<Scalar>& dstate, Matrix<Scalar>* dx,
                             Vector<Scalar>& gradient) const {
   check_size(parameters, "parameters");
   check_size(gradient, "a gradient");
   timing.check();
-  check_state(adjoint, timing.batch, "an adjoint state");
-  const auto [batch, steps] = tape.shape();
-  detail::require(batch == timing.batch && steps == timing.steps,
-                  "the tape is of a forward pass with batch ", batch, " and ", steps,
-                  " steps, backward got batch ", timing.batch, " and ", timing.steps, " steps");
-  detail::require(tape.path == Path::reference ||
-                      (tape.scheduled.inputs == inputs_ && tape.scheduled.hidden == hidden_),
-                  "the tape is that of a layer with ", tape.scheduled.inputs, " inputs and ",
-                  tape.scheduled.hidden, " neurons, not ", inputs_, " and ", hidden_);
+  check_state(dstate, timing.batch, "dstate");
+  check_tape(tape, timing);
   if (doutputs != nullptr) {
     detail::require(doutputs->rows() == timing.batch && doutputs->cols() == hidden_ * timing.steps,
                     "doutputs must be [B, H*T] = [", timing.batch, ",", hidden_ * timing.steps,
                     "], got [", doutputs->rows(), ",", doutputs->cols(), "]");
   }
-  LstmGradients<Scalar> blocks = gradients(gradient);
-  if (tape.path == Path::scheduled) {
-    scheduled::backward(gate(parameters), timing, tape.scheduled, doutputs, budget_gradient,
-                        adjoint, dx, blocks, tape.adjoint);
-  } else {
-    reference::backward(weights(parameters), gate(parameters), timing, tape.reference, doutputs,
-                        budget_gradient, adjoint, dx, blocks);
-  }
+  backward_unchecked(parameters, timing, tape, doutputs, budget_gradient, dstate, dx, gradient);
 }
 
 template <TimeGate Gate_>

@@ -61,24 +61,24 @@ void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_o
   }
 }
 
-/// The gradient of `forward`. `adjoint` is d final state on entry, d initial state on return;
+/// The gradient of `forward`. `dstate` is d final state on entry, d initial state on return;
 /// `doutputs` [B, H*T] and `dx` [B, I*T] may be null. `budget_gradient` is added to the gradient of
 /// every open neuron's openness. Weight and gate gradients ([H,P]) accumulate.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 void backward(const LstmWeights<Scalar>& weights, const Gate& gate, const Timing& timing,
               const Tape<Scalar>& tape, const Matrix<Scalar>* doutputs, Scalar budget_gradient,
-              State<Scalar>& adjoint, Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients) {
+              State<Scalar>& dstate, Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients) {
   const Index I = weights.inputs(), H = weights.hidden(), T = timing.steps;
   if (dx != nullptr) dx->resize(timing.batch, I * T);
   Matrix<Scalar> dk;
   for (Index n = T; n-- > 0;) {
-    if (doutputs != nullptr) adjoint.h += doutputs->middleCols(n * H, H);
+    if (doutputs != nullptr) dstate.h += doutputs->middleCols(n * H, H);
     const CellTape<Scalar>& cell = tape.cells[static_cast<std::size_t>(n)];
     if (dx != nullptr) {
       MatrixRef<Scalar> dx_n = dx->middleCols(n * I, I);
-      cell_backward<Scalar>(weights, cell, adjoint, dk, &dx_n, gradients);
+      cell_backward<Scalar>(weights, cell, dstate, dk, &dx_n, gradients);
     } else {
-      cell_backward<Scalar>(weights, cell, adjoint, dk, nullptr, gradients);
+      cell_backward<Scalar>(weights, cell, dstate, dk, nullptr, gradients);
     }
     for (Index j = 0; j < H; ++j) {
       for (Index b = 0; b < timing.batch; ++b) {

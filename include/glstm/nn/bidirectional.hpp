@@ -1,16 +1,20 @@
-// Sequences read backwards, for the second half of a bidirectional layer.
+// A layer of a network in one direction or in both, and sequences read in reverse.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <span>
 
+#include "glstm/core/error.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/lstm/layer.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
-/// The valid steps of every sample in the reverse order, from its last one to its first; what is
-/// past a sample's length stays in its place. Its own inverse.
+/// Writes the valid steps of every sample in reverse order, from its last one to its first. Steps
+/// past a sample's length stay in their place. The function is its own inverse.
 ///
 ///     values    [B, F*T]  F = features
 ///     reversed  [B, F*T]  out, no view of values
@@ -31,8 +35,8 @@ void reverse_steps(const ConstMatrixRef<Scalar>& values, Index features, const T
   }
 }
 
-/// The clock of the reversed steps: it starts where a sample's timestamps start and runs as far
-/// forward as one goes back from the sample's last valid step,
+/// The clock of the reversed steps. It starts at a sample's first timestamp and advances by as much
+/// as the original goes back from the sample's last valid step,
 ///
 ///     t'(n) = t(0) + t(L - 1) - t(L - 1 - n)   for a sample of length L
 ///
@@ -52,27 +56,143 @@ inline Timing reverse_timing(const Timing& timing) {
   return reversed;
 }
 
-/// Columns of two halves [B, H*T] side by side in every step, [B, 2H*T].
+/// Puts the hidden states [B, H*T] of two directions side by side in every step: [B, 2H*T].
 template <class Scalar>
-void join_halves(const Matrix<Scalar>& first, const Matrix<Scalar>& second, Index steps,
-                 Matrix<Scalar>& joined) {
-  const Index H = steps > 0 ? first.cols() / steps : 0;
-  joined.resize(first.rows(), 2 * first.cols());
+void join_directions(const Matrix<Scalar>& forward, const Matrix<Scalar>& reverse, Index steps,
+                     Matrix<Scalar>& joined) {
+  const Index H = steps > 0 ? forward.cols() / steps : 0;
+  joined.resize(forward.rows(), 2 * forward.cols());
   for (Index n = 0; n < steps; ++n) {
-    joined.middleCols(2 * n * H, H) = first.middleCols(n * H, H);
-    joined.middleCols((2 * n + 1) * H, H) = second.middleCols(n * H, H);
+    joined.middleCols(2 * n * H, H) = forward.middleCols(n * H, H);
+    joined.middleCols((2 * n + 1) * H, H) = reverse.middleCols(n * H, H);
   }
 }
 
-/// The half 0 or 1 of every step of `joined` [B, 2H*T].
+/// Takes direction 0 or 1 out of every step of `joined` [B, 2H*T].
 template <class Scalar>
-void take_half(const Matrix<Scalar>& joined, Index steps, Index half, Matrix<Scalar>& taken) {
+void take_direction(const Matrix<Scalar>& joined, Index steps, Index direction,
+                    Matrix<Scalar>& taken) {
   const Index H = steps > 0 ? joined.cols() / (2 * steps) : 0;
   taken.resize(joined.rows(), H * steps);
   for (Index n = 0; n < steps; ++n) {
-    taken.middleCols(n * H, H) = joined.middleCols((2 * n + half) * H, H);
+    taken.middleCols(n * H, H) = joined.middleCols((2 * n + direction) * H, H);
   }
 }
+
+/// Working memory of layers that read in both directions; the layers of a network share one.
+template <class Scalar>
+struct DirectionMemory {
+  Timing reversed_timing;  ///< forward writes it, backward reads it
+  Matrix<Scalar> reversed, directions[2];
+};
+
+/// A layer of a network in D = 1 direction or in D = 2: forward, then in reverse, from a sample's
+/// last valid step to its first, on the clock of reverse_timing. Every direction is a Layer with
+/// windows of its own. The object is a view of these layers, as the tape is of their tapes.
+///
+/// Either every step is an output, N = T, or the end alone, N = 1: the hidden states after the last
+/// step that each direction reads.
+template <TimeGate Gate>
+class DirectionalLayer {
+ public:
+  using Scalar = typename Gate::Scalar;
+
+  /// What forward writes for backward.
+  struct Tape {
+    std::span<LayerTape<Scalar>> layers;    // [D]
+    std::span<State<Scalar>> final_states;  // [D]
+    DirectionMemory<Scalar>& memory;
+  };
+
+  explicit DirectionalLayer(std::span<const Layer<Gate>> directions) : directions_(directions) {}
+
+  /// Runs the layer over a batch.
+  ///
+  ///     x        [B, I*T]
+  ///     initial  [B,H]       null: zero; must be null with two directions
+  ///     outputs  [B, D*H*N]  out, the hidden states of a step side by side; N = T if every_step
+  ///     tape                 out; backward needs it written with Keep::tape
+  void forward(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
+               const Timing& timing, const State<Scalar>* initial, bool every_step,
+               Matrix<Scalar>& outputs, const Tape& tape, Keep keep, Path path) const {
+    if (directions_.size() == 1) {
+      run(0, parameters, x, timing, initial, every_step ? &outputs : nullptr, tape, keep, path);
+      if (!every_step) outputs = tape.final_states[0].h;
+      return;
+    }
+    GLSTM_ASSERT(initial == nullptr);
+    DirectionMemory<Scalar>& memory = tape.memory;
+    memory.reversed_timing = reverse_timing(timing);
+    reverse_steps<Scalar>(x, directions_[1].inputs(), timing, memory.reversed);
+    run(0, parameters, x, timing, nullptr, every_step ? &memory.directions[0] : nullptr, tape, keep,
+        path);
+    run(1, parameters, memory.reversed, memory.reversed_timing, nullptr,
+        every_step ? &memory.directions[1] : nullptr, tape, keep, path);
+    if (every_step) {
+      reverse_steps<Scalar>(memory.directions[1], hidden(), timing, memory.reversed);
+      join_directions(memory.directions[0], memory.reversed, timing.steps, outputs);
+    } else {
+      join_directions(tape.final_states[0].h, tape.final_states[1].h, 1, outputs);
+    }
+  }
+
+  /// The gradient of `forward` with the same parameters and timing.
+  ///
+  ///     doutputs  [B, D*H*N]
+  ///     dx        [B, I*T]    out; null: not wanted
+  ///     gradient              accumulates, laid out as the parameters
+  void backward(const Vector<Scalar>& parameters, const Timing& timing, bool every_step,
+                const Matrix<Scalar>& doutputs, const Tape& tape, Scalar budget_gradient,
+                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
+    DirectionMemory<Scalar>& memory = tape.memory;
+    if (directions_.size() == 1) {
+      run_back(0, parameters, timing, every_step, doutputs, tape, budget_gradient, dx, gradient);
+      return;
+    }
+    Matrix<Scalar>& own = memory.directions[0];  // the gradient of one direction's outputs
+    if (every_step) {
+      take_direction(doutputs, timing.steps, 1, memory.reversed);
+      reverse_steps<Scalar>(memory.reversed, hidden(), timing, own);
+    } else {
+      take_direction(doutputs, 1, 1, own);
+    }
+    run_back(1, parameters, memory.reversed_timing, every_step, own, tape, budget_gradient,
+             dx != nullptr ? &memory.reversed : nullptr, gradient);
+    if (dx != nullptr) {
+      reverse_steps<Scalar>(memory.reversed, directions_[1].inputs(), timing, *dx);
+    }
+    take_direction(doutputs, every_step ? timing.steps : 1, 0, own);
+    run_back(0, parameters, timing, every_step, own, tape, budget_gradient,
+             dx != nullptr ? &memory.directions[1] : nullptr, gradient);
+    if (dx != nullptr) *dx += memory.directions[1];
+  }
+
+ private:
+  Index hidden() const { return directions_[0].hidden(); }
+
+  // The only places where a network runs its layers. The network has checked what it was given.
+
+  void run(std::size_t direction, const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
+           const Timing& timing, const State<Scalar>* initial, Matrix<Scalar>* outputs,
+           const Tape& tape, Keep keep, Path path) const {
+    directions_[direction].forward_unchecked(parameters, x, timing, initial,
+                                             tape.final_states[direction], outputs,
+                                             tape.layers[direction], keep, path);
+  }
+
+  /// `doutputs` [B, H*N] and dx are in the order in which the direction reads.
+  void run_back(std::size_t direction, const Vector<Scalar>& parameters, const Timing& timing,
+                bool every_step, const Matrix<Scalar>& doutputs, const Tape& tape,
+                Scalar budget_gradient, Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
+    State<Scalar> dstate = State<Scalar>::zeros(timing.batch, hidden());
+    if (!every_step) dstate.h = doutputs;
+    directions_[direction].backward_unchecked(parameters, timing, tape.layers[direction],
+                                              every_step ? &doutputs : nullptr, budget_gradient,
+                                              dstate, dx, gradient);
+  }
+
+  std::span<const Layer<Gate>> directions_;
+};
 
 }  // namespace detail
 GLSTM_END_NAMESPACE

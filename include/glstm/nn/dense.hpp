@@ -8,6 +8,16 @@
 #include "glstm/core/types.hpp"
 
 GLSTM_BEGIN_NAMESPACE
+namespace detail {
+
+/// Calls visit(name, rows, cols, role) for every parameter block of a Dense.
+template <class Visit>
+void for_each_dense_block(const std::string& prefix, Index inputs, Index outputs, Visit&& visit) {
+  visit(prefix + "w", outputs, inputs, ParameterRole::weight);
+  visit(prefix + "b", outputs, Index(1), ParameterRole::bias);
+}
+
+}  // namespace detail
 
 /// y = h W^T + b, for the hidden state of one step or of every step. Like Layer it holds sizes
 /// only. Blocks: w [O,H], b [O].
@@ -21,9 +31,9 @@ class Dense {
     detail::require(inputs >= 1 && outputs >= 1, "a readout needs at least one input and output, ",
                     "got ", inputs, " and ", outputs);
     w_ = layout.size();
-    layout.add(prefix + "w", outputs, inputs, ParameterRole::weight);
-    b_ = layout.size();
-    layout.add(prefix + "b", outputs, 1, ParameterRole::bias);
+    b_ = w_ + outputs * inputs;
+    detail::for_each_dense_block(prefix, inputs, outputs,
+                                 [&](const auto&... block) { layout.add(block...); });
   }
 
   Index inputs() const { return inputs_; }

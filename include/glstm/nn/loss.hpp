@@ -1,4 +1,4 @@
-// Losses over predictions, and how many predictions are right.
+// Losses over predictions, and the number of correct predictions.
 #pragma once
 
 #include <algorithm>
@@ -13,18 +13,18 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// What training makes small; see evaluate_loss.
+/// The function that training minimises; see evaluate_loss.
 enum class Loss { mean_squared_error, softmax_cross_entropy };
 
-/// The value of a loss over a batch and, for labels, the number of right answers among `count`
-/// predictions (a prediction is one sample, or one valid step of a sample).
+/// The value of a loss over a batch and, for labels, the number of correct ones among `count`
+/// predictions. A sample has one prediction, or one for every valid step.
 struct LossValue {
   double loss = 0;
   Index correct = 0, count = 0;
 };
 
 /// The number of predictions that count, with N = `steps` of them per sample: 1 when the last step
-/// is read out, else T. A sample without any valid step has nothing to answer and does not count.
+/// is read out, else T. A sample without any valid step does not count.
 inline Index count_predictions(const Timing& timing, Index steps) {
   Index count = 0;
   for (Index b = 0; b < timing.batch; ++b) count += std::min(timing.length(b), steps);
@@ -56,29 +56,20 @@ void check_targets(Loss kind, Index outputs, Index steps, const Timing& timing,
   }
 }
 
-/// Evaluates a loss and its gradient.
-///
-///     y        [B, O*N]  predictions: N = 1 when the last step is read out, else T
-///     dy       [B, O*N]  out; zero for steps past a sample's length
-///     answers            how many predictions dy is the mean over: those of these samples
-///                        (the default), or those of a larger batch that they are a part of
-///
-/// The value is the mean over these samples' own predictions.
-///
-/// mean_squared_error: the mean of (y - target)^2 over outputs and predictions.
-/// softmax_cross_entropy: the mean of -log softmax(y)[label] over predictions.
-/// Throws Error, before dy is written, where check_targets does.
+namespace detail {
+
+/// evaluate_loss, for arguments that were checked.
 template <class Scalar>
-LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const Timing& timing,
-                        const Targets<Scalar>& targets, Matrix<Scalar>& dy,
-                        std::optional<Index> answers = {}) {
+LossValue evaluate_checked_loss(Loss kind, const Matrix<Scalar>& y, Index outputs,
+                                const Timing& timing, const Targets<Scalar>& targets,
+                                Matrix<Scalar>& dy, std::optional<Index> predictions = {}) {
   const Index B = y.rows(), steps = y.cols() / outputs;
-  check_targets(kind, outputs, steps, timing, targets);
+  GLSTM_ASSERT(B == timing.batch && y.cols() == outputs * steps);
   LossValue value;
   value.count = count_predictions(timing, steps);
   dy.setZero(B, y.cols());
   if (value.count == 0) return value;
-  const double mean_over = static_cast<double>(answers.value_or(value.count));
+  const double mean_over = static_cast<double>(predictions.value_or(value.count));
   for (Index n = 0; n < steps; ++n) {
     for (Index b = 0; b < B; ++b) {
       if (n >= timing.length(b)) continue;
@@ -91,9 +82,9 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
         continue;
       }
       const Index label = targets.labels[static_cast<std::size_t>(n * B + b)];
-      Index answer = 0;
-      const Scalar largest = y_b.maxCoeff(&answer);
-      value.correct += answer == label ? 1 : 0;
+      Index predicted = 0;
+      const Scalar largest = y_b.maxCoeff(&predicted);
+      value.correct += predicted == label ? 1 : 0;
       dy_b = (y_b.array() - largest).exp();
       const Scalar sum = dy_b.sum();
       using std::log;
@@ -104,6 +95,34 @@ LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const
   }
   value.loss /= static_cast<double>(value.count);
   return value;
+}
+
+}  // namespace detail
+
+/// Evaluates a loss and its gradient.
+///
+///     y            [B, O*N]  predictions, for labels logits: N = 1 when the last step is read out,
+///                            else T
+///     dy           [B, O*N]  out; zero for steps past a sample's length
+///     predictions            the number of predictions that the loss behind dy is a mean over: by
+///                            default the number in these samples; for a part of a larger batch,
+///                            the number in that batch
+///
+/// The value is the mean over the predictions of these samples.
+///
+/// mean_squared_error: the mean of (y - target)^2 over outputs and predictions.
+/// softmax_cross_entropy: the mean of -log softmax(y)[label] over predictions.
+/// Throws Error, before dy is written, if y is not [B, O*N] or where check_targets does.
+template <class Scalar>
+LossValue evaluate_loss(Loss kind, const Matrix<Scalar>& y, Index outputs, const Timing& timing,
+                        const Targets<Scalar>& targets, Matrix<Scalar>& dy,
+                        std::optional<Index> predictions = {}) {
+  detail::require(outputs >= 1 && y.rows() == timing.batch &&
+                      (y.cols() == outputs || y.cols() == outputs * timing.steps),
+                  "predictions must be [B,O] or [B, O*T] with B ", timing.batch, ", O ", outputs,
+                  " and T ", timing.steps, ", got [", y.rows(), ",", y.cols(), "]");
+  check_targets(kind, outputs, y.cols() / outputs, timing, targets);
+  return detail::evaluate_checked_loss(kind, y, outputs, timing, targets, dy, predictions);
 }
 
 GLSTM_END_NAMESPACE

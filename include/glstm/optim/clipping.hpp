@@ -8,11 +8,10 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Scales `gradient` [P] (in and out) down to the Euclidean norm `max_norm` if its norm is larger,
-/// and returns the norm it had before (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1). A
-/// gradient that is not finite is left untouched: the returned norm is then not finite either, and
-/// the caller should not step. max_norm = infinity only measures. Throws Error unless max_norm is
-/// positive.
+/// Scales `gradient` [P] (in and out) down to the Euclidean norm `max_norm` if its norm is larger
+/// (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1). Returns the norm before that. It leaves a
+/// gradient alone that is not finite; the norm is then not finite either, and the caller should not
+/// take a step. max_norm = infinity only measures. Throws Error unless max_norm is positive.
 template <class Scalar>
 double clip_by_global_norm(Vector<Scalar>& gradient, double max_norm) {
   detail::require(max_norm > 0, "max_norm must be positive, got ", max_norm);

@@ -14,43 +14,44 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// What an optimiser remembers between steps. With the parameters and the options it is all that
-/// is needed to go on bit for bit.
+/// What an optimiser remembers between steps. With the parameters and the options, it determines
+/// all further steps to the bit.
 template <class Scalar>
 struct OptimizerState {
-  std::string rule;        ///< which update rule the moments belong to, for instance "adam"
+  std::string rule;        ///< the update rule of the moments, for instance "adam"
   Index steps = 0;         ///< steps taken so far
   Matrix<Scalar> moments;  ///< [P, moments of the rule]; one column per moment, 0 at first
 };
 
-/// Any optimiser: what a training loop holds when the user picks one at run time.
+/// The interface of all optimisers.
 template <class Scalar>
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Changes `parameters` [P] (in and out) by one step against `gradient` [P]. `factor` multiplies
-  /// the learning rates of this step; it comes from a Schedule. A gradient that is not finite, or
-  /// whose squares are not, spoils parameters and state: clip_by_global_norm first. Throws Error
+  /// Changes `parameters` [P] (in and out) by one step against `gradient` [P]. `factor`, from a
+  /// Schedule, multiplies the learning rates of this step. A gradient that is not finite, or whose
+  /// squares are not, spoils parameters and state: call clip_by_global_norm first. Throws Error
   /// when a size is not P or the factor is negative or not finite.
   virtual void step(Vector<Scalar>& parameters, const Vector<Scalar>& gradient,
                     double factor = 1) = 0;
 
   virtual const OptimizerState<Scalar>& state() const = 0;
 
-  /// Goes on from a saved state. Throws Error, and changes nothing, when it does not fit.
+  /// Continues from a saved state. Throws Error, and changes nothing, when the state does not fit.
   virtual void set_state(OptimizerState<Scalar> state) = 0;
 };
 
-/// An Optimizer that treats every parameter by the same Rule, at the learning rate of its role:
+/// An Optimizer that applies one Rule to all parameters, at the learning rate of their role:
 ///
 ///     Adam<float> optimizer(layout, {.learning_rate = 3e-3, .time_gate_learning_rate = 0.2});
 ///
-/// A Rule has what AdamRule below has: Options and their check, a name, the number of moments per
-/// parameter, a constructor from the options and the step's number, and a call that changes a
-/// stretch p of the parameters and its moments, given the gradient g there and the rate. It is
-/// made anew for every step, so that what depends on the step's number alone is computed once.
-/// Options with a `weight_decay` also shrink the weights, apart from the gradient.
+/// A Rule has the members of AdamRule below: Options and their check, a name, the number of moments
+/// per parameter, a constructor from the options and the step's number, and a call operator. That
+/// changes a stretch p of the parameters and its moments, given the gradient g there and the rate.
+/// Every step constructs a Rule, whose constructor computes what depends on the step's number
+/// alone. With options that have a `weight_decay`, the weights also shrink, independent of the
+/// gradient.
 template <class Scalar, class Rule>
 class RuleOptimizer final : public Optimizer<Scalar> {
   static_assert(std::floating_point<Scalar>, "an optimiser needs float or double parameters");
@@ -137,9 +138,9 @@ class RuleOptimizer final : public Optimizer<Scalar> {
   OptimizerState<Scalar> state_;
 };
 
-/// Of Sgd. In all options: `learning_rate` is for weights and biases; `time_gate_learning_rate` is
-/// for time-gate parameters. Those are in the user's unit of time, so no default can suit them: it
-/// must be set when there are any, 0 to keep them fixed.
+/// Options of Sgd. In all options, `learning_rate` applies to weights and biases, and
+/// `time_gate_learning_rate` to time-gate parameters. These are in the user's unit of time, so
+/// there is no default: set it when the network has any; 0 keeps them fixed.
 struct SgdOptions {
   double learning_rate = 1e-2;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -147,15 +148,15 @@ struct SgdOptions {
   bool nesterov = false;  ///< needs a momentum
 };
 
-/// Of RmsProp. The learning rates are as in SgdOptions.
+/// Options of RmsProp. The learning rates are as in SgdOptions.
 struct RmsPropOptions {
   double learning_rate = 1e-2;
   std::optional<double> time_gate_learning_rate = std::nullopt;
-  double alpha = 0.99;    ///< in [0, 1), how slowly the mean square forgets
+  double alpha = 0.99;    ///< in [0, 1): the decay of the mean square
   double epsilon = 1e-8;  ///< positive
 };
 
-/// Of Adam. The learning rates are as in SgdOptions.
+/// Options of Adam. The learning rates are as in SgdOptions.
 struct AdamOptions {
   double learning_rate = 1e-3;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -164,7 +165,7 @@ struct AdamOptions {
   double epsilon = 1e-8;  ///< positive
 };
 
-/// Of AdamW: as AdamOptions, and the decay.
+/// Options of AdamW: those of Adam and the decay.
 struct AdamWOptions {
   double learning_rate = 1e-3;
   std::optional<double> time_gate_learning_rate = std::nullopt;
@@ -186,14 +187,14 @@ inline void require_epsilon(double value) {
 
 }  // namespace detail
 
-/// Stochastic gradient descent with momentum, in PyTorch's convention: the learning rate scales
-/// the velocity when it is applied, not when it is built up, and there is no dampening.
+/// Stochastic gradient descent with momentum, in PyTorch's convention: the learning rate scales the
+/// velocity in the update of p, not in that of v, and there is no dampening.
 ///
 ///     v = momentum v + g
 ///     p = p - rate v,   or with Nesterov   p = p - rate (g + momentum v)
 ///
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013,
-/// put the rate inside v; the two are the same as long as the rate is constant.
+/// put the rate inside v; with a constant rate the two are equivalent.
 struct SgdRule {
   using Options = SgdOptions;
   static constexpr const char* name = "sgd";
@@ -255,9 +256,9 @@ struct RmsPropRule {
 ///     v = beta2 v + (1 - beta2) g^2              v^ = v / (1 - beta2^n)
 ///     p = p - rate m^ / (sqrt(v^) + epsilon)
 ///
-/// AdamW (Loshchilov & Hutter, arXiv:1711.05101, algorithm 2) puts p = (1 - rate weight_decay) p
-/// before that. As in PyTorch, the decay is multiplied by the learning rate and not, as in the
-/// paper, by the schedule's factor alone.
+/// AdamW (Loshchilov & Hutter, arXiv:1711.05101, algorithm 2) first sets
+/// p = (1 - rate weight_decay) p. As in PyTorch, the learning rate multiplies the decay; in the
+/// paper, only the schedule's factor does.
 template <class OptionsType>
 struct AdamRule {
   using Options = OptionsType;
@@ -299,7 +300,7 @@ using RmsProp = RuleOptimizer<Scalar, RmsPropRule>;
 /// Adam.
 template <class Scalar>
 using Adam = RuleOptimizer<Scalar, AdamRule<AdamOptions>>;
-/// Adam with weight decay apart from the gradient.
+/// Adam with decoupled weight decay.
 template <class Scalar>
 using AdamW = RuleOptimizer<Scalar, AdamRule<AdamWOptions>>;
 

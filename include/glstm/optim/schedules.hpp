@@ -10,7 +10,7 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// The learning-rate factor of step 0, 1, 2, ...; any function of the step will do.
+/// The learning-rate factor of step 0, 1, 2, ...: any function of the step.
 using Schedule = std::function<double(Index step)>;
 
 /// The same factor at every step. Throws Error when it is negative or not finite.
@@ -39,7 +39,7 @@ inline Schedule step_decay(Index steps, double decay) {
   };
 }
 
-/// decay^(step / steps): falls by the factor `decay` over every `steps` steps, a little at each.
+/// decay^(step / steps): falls a little at each step, by the factor `decay` over `steps` steps.
 /// Throws Error unless steps >= 1 and decay is in (0, 1].
 inline Schedule exponential_decay(Index steps, double decay) {
   detail::require_decay(steps, decay);
@@ -56,7 +56,7 @@ inline Schedule exponential_decay(Index steps, double decay) {
 ///     final_factor + (1 - final_factor) (1 + cos(pi progress)) / 2      from then on, with
 ///     progress = (step - warmup_steps) / (total_steps - warmup_steps)
 ///
-/// Step 0 gets more than 0, so that no step is lost. Throws Error unless
+/// The factor of step 0 is positive, so that no step is lost. Throws Error unless
 /// 0 <= warmup_steps < total_steps and final_factor is in [0, 1].
 inline Schedule warmup_cosine(Index total_steps, Index warmup_steps, double final_factor = 0) {
   detail::require(warmup_steps >= 0 && warmup_steps < total_steps,

@@ -16,8 +16,8 @@ GLSTM_BEGIN_NAMESPACE
 namespace testing {
 
 /// The gradient of a scalar function f(Vector<double>) at `point` [N] by central differences,
-/// (f(p + step) - f(p - step)) / (2 step) in every direction. The result is good to about step^2
-/// times the third derivative, plus 1e-16 |f| / step. Throws Error unless step is positive.
+/// (f(p + step) - f(p - step)) / (2 step) in every direction. Its error is about step^2 times the
+/// third derivative, plus 1e-16 |f| / step. Throws Error unless step is finite and positive.
 template <class Function>
 Vector<double> numeric_gradient(Function&& f, Vector<double> point, double step = 1e-6) {
   detail::require(step > 0 && std::isfinite(step), "a step must be finite and positive, got ",
@@ -35,18 +35,18 @@ Vector<double> numeric_gradient(Function&& f, Vector<double> point, double step 
   return gradient;
 }
 
-/// The largest difference between a time gate's openness_gradient and central differences of its
-/// openness, over all neurons, parameters and `times`; relative to the largest slope that the
-/// parameter has over the times. A right gradient gives about 1e-8 with the default step where
-/// parameters are of order 1, a wrong one 1e-2 and more. Infinity where a gradient is not finite.
+/// Compares a time gate's openness_gradient with central differences of its openness. Returns the
+/// largest difference over all neurons, parameters and `times`, relative to the largest slope of
+/// the parameter over the times; infinity when a gradient is not finite. With the default step and
+/// parameters of order 1, a correct gradient gives about 1e-8, a wrong one 1e-2 and more.
 ///
-///     parameters  [H,P]  as the gate's constructor takes them
+///     parameters  [H,P]  the parameters that the gate's constructor takes
 ///     times              relative to the time origin
-///     step               how far parameters are moved, in their unit: a small part of a window
+///     step               how far parameters move, in their unit: a small part of a window
 ///
-/// A time within `step` of a kink or of the closing threshold has no derivative and is skipped: it
-/// is one where the differences to the left and to the right disagree. Throws Error when that
-/// leaves no time for a parameter; `times` should then be other ones or the step smaller.
+/// At a time within `step` of a kink or of the closing threshold, the differences to the left and
+/// to the right disagree; such times are skipped. Throws Error when no time is left for a
+/// parameter: then choose other times or a smaller step.
 template <class Gate>
 double check_gate(const Matrix<double>& parameters, const typename Gate::Options& options,
                   const std::vector<double>& times, double step = 1e-6) {

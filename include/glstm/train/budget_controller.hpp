@@ -1,4 +1,4 @@
-// Finds the weight of the computational budget that leads to a wanted share of neuron updates.
+// Finds the weight of the computational budget that gives a target share of neuron updates.
 #pragma once
 
 #include <algorithm>
@@ -8,27 +8,27 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// What a BudgetController aims at, and how hard.
+/// The target and the gains of a BudgetController.
 struct BudgetControllerOptions {
   double target_share = 0.1;  ///< of neuron updates, in (0, 1]
   double integral_gain = 0.05, proportional_gain = 50;
   double largest_weight = 100;  ///< of |lambda|
 };
 
-/// Adjusts lambda, the weight of the computational budget, after every training step until the
-/// share of neuron updates meets a target: dual ascent on  share = target,  with a proportional
-/// term that damps it (a PI controller), since widths answer slowly to lambda:
+/// Adjusts lambda, the weight of the computational budget, after every training step, until the
+/// share of neuron updates meets a target. It is a PI controller: dual ascent on  share = target,
+/// with a proportional term that damps it, since widths respond slowly to lambda:
 ///
 ///     e = (share - aim) / aim in [-1, 1],   aim = 0.98 target
 ///     I = I + integral_gain e  where |e| <= 1/2,   lambda = I + proportional_gain e
 ///
-/// both in +-largest_weight. Far from the aim nothing is integrated: what piles up on the way would
-/// carry the share past it. lambda is negative, and rewards openness, when the share is below the
-/// aim, which is a little lower than the target so that the share ends below that.
+/// I and lambda are limited to +-largest_weight. Far from the aim it does not integrate: I would
+/// grow on the way and carry the share past the aim. When the share is below the aim, lambda can
+/// become negative and reward openness. The aim is a little lower than the target, so that the
+/// share ends below the target.
 class BudgetController {
  public:
-  /// With the step's error e this is the whole state: a training goes on bit for bit from
-  /// set_state.
+  /// The whole state: with set_state, a resumed training is the same to the bit.
   struct State {
     double integral = 0, excess = 0;  ///< I and e
   };
@@ -47,7 +47,7 @@ class BudgetController {
             options.largest_weight);
   }
 
-  /// lambda.
+  /// lambda of the next step.
   double weight() const {
     return limited(state_.integral + options_.proportional_gain * state_.excess);
   }
@@ -63,7 +63,7 @@ class BudgetController {
     state_ = state;
   }
 
-  /// To be told the share of neuron updates of every training step.
+  /// Takes the share of neuron updates of a training step. The trainer calls it after every step.
   void observe(double update_share) {
     const double aim = 0.98 * options_.target_share;
     state_.excess = std::clamp((update_share - aim) / aim, -1.0, 1.0);

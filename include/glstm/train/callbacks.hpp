@@ -1,4 +1,4 @@
-// What a trainer tells while it runs, and who may listen.
+// The reports of a trainer, and the callbacks that receive them.
 #pragma once
 
 #include <algorithm>
@@ -24,28 +24,33 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// After every training step.
+/// What a trainer reports after every training step.
 struct StepReport {
   Index epoch = 0;  ///< from 0
-  Index step = 0;   ///< steps taken so far, over all epochs
+  Index step = 0;   ///< the optimiser's steps so far
   Index step_of_epoch = 0, steps_per_epoch = 0;
-  double seconds = 0;        ///< spent in training steps so far
+  double seconds = 0;        ///< spent in training steps so far, those before a resumption included
   double gradient_norm = 0;  ///< before clipping
+  Loss loss_kind = Loss::mean_squared_error;
   Evaluation batch;
 };
 
-/// After every epoch, or part of one. Losses and accuracies are means over samples (or valid
-/// steps).
+/// What a trainer reports after every epoch, or part of one. Losses and accuracies are means over
+/// predictions.
 struct EpochReport {
-  double epochs = 0;  ///< passes over the data so far
-  Index step = 0;
-  double seconds = 0;
+  double epochs = 0;         ///< passes over the data so far: step / steps per epoch
+  Index step = 0;            ///< the optimiser's steps so far
+  double seconds = 0;        ///< as in StepReport
   double budget_weight = 0;  ///< lambda of the next step
-  Evaluation training;       ///< over the batches since the last report, as they were trained on
-  std::optional<Evaluation> validation;  ///< at this moment, where there is a validation set
+  Loss loss_kind = Loss::mean_squared_error;
+  Evaluation training;  ///< over the batches since the last report, each as it was trained on
+  std::optional<Evaluation> validation;  ///< at this moment; empty without a validation set
+
+  /// The evaluation that counts: of the validation set, or of training where there is none.
+  const Evaluation& monitored() const { return validation ? *validation : training; }
 };
 
-/// What is needed to save, and to go on from, a moment of training.
+/// The state of a training at a report, for callbacks that save it.
 template <class Scalar>
 struct TrainingSnapshot {
   const Vector<Scalar>& parameters;
@@ -54,54 +59,55 @@ struct TrainingSnapshot {
   const Vector<Scalar>* average = nullptr;       ///< [P] of the parameters; null: none is kept
   const BudgetController* controller = nullptr;  ///< null: lambda is fixed
 
-  /// What validation was of: the average where there is one.
+  /// The parameters that validation uses: the average where there is one.
   const Vector<Scalar>& evaluated() const { return average != nullptr ? *average : parameters; }
 };
 
-/// Whether training is to go on.
+/// Whether training should go on.
 enum class Continue { yes, no };
 
-/// A listener. A trainer stops after the step or epoch for which any listener answers no.
+/// Receives the reports of a trainer, which stops after the step or report for which any callback
+/// returns Continue::no.
 template <class Scalar>
 class Callback {
  public:
   virtual ~Callback() = default;
   virtual Continue on_step(const StepReport&) { return Continue::yes; }
-  /// At every report: at the end of every epoch or, as TrainerOptions::reports_per_epoch says, more
-  /// often.
+  /// Called at the end of every epoch, or more often: see TrainerOptions::reports_per_epoch.
   virtual Continue on_epoch(const EpochReport&, const TrainingSnapshot<Scalar>&) {
     return Continue::yes;
   }
+  /// Called before the first step of a resumed training, which trains nothing if any callback
+  /// returns Continue::no.
+  virtual Continue on_resume() { return Continue::yes; }
 };
 
-/// The share of right answers, not a number when answers are not right or wrong.
-inline double accuracy(const LossValue& task, Loss loss) {
-  if (loss != Loss::softmax_cross_entropy || task.count == 0) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  return static_cast<double>(task.correct) / static_cast<double>(task.count);
+/// The accuracy over the validation set, or over the training batches where there is none.
+inline double accuracy(const EpochReport& report) {
+  return accuracy(report.monitored().task, report.loss_kind);
 }
 
-/// The value that early stopping and the best checkpoint watch: the validation loss, or the
-/// training loss where there is no validation set, or the share of wrong answers.
-inline double monitored_metric(const EpochReport& report, Loss loss) {
-  const LossValue& task = (report.validation ? *report.validation : report.training).task;
-  return loss == Loss::softmax_cross_entropy ? 1 - accuracy(task, loss) : task.loss;
+/// The value that early stopping and the choice of the best parameters minimise: with labels the
+/// fraction of wrong predictions, else the loss. It is that of the validation set, or of the
+/// training batches where there is none.
+inline double monitored_metric(const EpochReport& report) {
+  return report.loss_kind == Loss::softmax_cross_entropy ? 1 - accuracy(report)
+                                                         : report.monitored().task.loss;
 }
 
-/// Whether a watched error is the best, where `least` was the least before. Of equal ones the later
-/// is: where few sequences are held out, a network still learns while none of them is wrong.
-inline bool is_best(double error, double least) {
-  return error <= least && error < std::numeric_limits<double>::infinity();
+/// Whether a metric is the best so far, where `least` was the least before. An equal one counts as
+/// better: with few held-out sequences, a network still learns when it predicts all of them
+/// correctly.
+inline bool is_best(double metric, double least) {
+  return metric <= least && metric < std::numeric_limits<double>::infinity();
 }
 
-/// Shows progress on a stream: one line per report, and on a terminal one that is redrawn.
+/// Writes progress to a stream: one line per report and, on a terminal, a line that it redraws.
 template <class Scalar>
 class ProgressBar final : public Callback<Scalar> {
  public:
-  /// Writes to `out`, which it refers to; `terminal` says whether a line there can be redrawn.
-  ProgressBar(std::ostream& out, bool terminal, Loss loss)
-      : out_(out), terminal_(terminal), loss_(loss) {}
+  /// Keeps a reference to `out`; `terminal` says whether it can redraw a line.
+  ProgressBar(std::ostream& out, bool terminal) : out_(out), terminal_(terminal) {}
 
   Continue on_step(const StepReport& report) override {
     using Clock = std::chrono::steady_clock;
@@ -129,9 +135,8 @@ class ProgressBar final : public Callback<Scalar> {
     line << "epoch " << std::setw(3) << std::setprecision(4) << report.epochs << std::fixed
          << std::setprecision(4) << "  loss " << report.training.task.loss;
     if (report.validation) line << "  validation " << report.validation->task.loss;
-    const LossValue& task = (report.validation ? *report.validation : report.training).task;
-    if (loss_ == Loss::softmax_cross_entropy) {
-      line << std::setprecision(2) << "  accuracy " << 100 * accuracy(task, loss_) << " %";
+    if (report.loss_kind == Loss::softmax_cross_entropy) {
+      line << std::setprecision(2) << "  accuracy " << 100 * accuracy(report) << " %";
     }
     line << std::setprecision(2) << "  updates " << 100 * report.training.ops.update_share() << " %"
          << std::setprecision(1) << "  " << report.seconds << " s\n";
@@ -142,18 +147,17 @@ class ProgressBar final : public Callback<Scalar> {
  private:
   std::ostream& out_;
   bool terminal_;
-  Loss loss_;
   std::chrono::steady_clock::time_point drawn_{};
 };
 
-/// Writes one line per report to a CSV file: empty fields for what was not measured. With `append`,
-/// below what the file has.
+/// Writes one line per report to a CSV file. A field without a value is empty.
 template <class Scalar>
 class CsvLog final : public Callback<Scalar> {
  public:
+  /// Starts a new file with a header or, with `append`, adds lines to the file that there is.
   /// Throws Error if the file cannot be written.
-  CsvLog(const std::filesystem::path& path, Loss loss, bool append = false)
-      : path_(path), out_(path, append ? std::ios::app : std::ios::trunc), loss_(loss) {
+  explicit CsvLog(const std::filesystem::path& path, bool append = false)
+      : path_(path), out_(path, append ? std::ios::app : std::ios::trunc) {
     out_.imbue(std::locale::classic());
     if (!append) {
       out_ << "epoch,step,seconds,training_loss,training_accuracy,validation_loss,"
@@ -166,11 +170,10 @@ class CsvLog final : public Callback<Scalar> {
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
     const OpCounts& ops = report.training.ops;
     out_ << report.epochs << ',' << report.step << ',' << report.seconds << ','
-         << report.training.task.loss << ',' << number(accuracy(report.training.task, loss_))
-         << ',';
+         << report.training.task.loss << ','
+         << number(accuracy(report.training.task, report.loss_kind)) << ',';
     if (report.validation) {
-      out_ << report.validation->task.loss << ','
-           << number(accuracy(report.validation->task, loss_));
+      out_ << report.validation->task.loss << ',' << number(accuracy(report));
     } else {
       out_ << ',';
     }
@@ -193,67 +196,102 @@ class CsvLog final : public Callback<Scalar> {
 
   std::filesystem::path path_;
   std::ofstream out_;
-  Loss loss_;
 };
 
-/// Stops when the watched error has not improved for `patience` reports.
+/// What an EarlyStop remembers between reports.
+struct EarlyStopState {
+  double best = std::numeric_limits<double>::infinity();  ///< the least metric so far
+  Index since = 0;                                        ///< reports after that
+};
+
+/// Stops when monitored_metric has not improved for `patience` reports.
 template <class Scalar>
 class EarlyStop final : public Callback<Scalar> {
  public:
-  /// `loss` is the network's: the share of wrong answers is watched where there are labels.
-  EarlyStop(Index patience, Loss loss) : patience_(patience), loss_(loss) {
+  using State = EarlyStopState;
+
+  /// Throws Error unless patience >= 1.
+  explicit EarlyStop(Index patience) : patience_(patience) {
     detail::require(patience >= 1, "patience must be at least one report, got ", patience);
   }
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
-    const double error = monitored_metric(report, loss_);
-    if (error < best_) {
-      best_ = error;
-      since_ = 0;
+    const double metric = monitored_metric(report);
+    last_step_ = report.step;
+    if (metric < state_.best) {
+      state_ = {metric, 0};
     } else {
-      ++since_;
+      ++state_.since;
     }
-    return since_ >= patience_ ? Continue::no : Continue::yes;
+    return answer();
   }
+  Continue on_resume() override { return answer(); }
+
+  /// The whole state: a resumed training stops at the same report.
+  const State& state() const { return state_; }
+  /// Throws Error, and changes nothing, when the state is out of range.
+  void set_state(const State& state) {
+    detail::require(!std::isnan(state.best) && state.since >= 0,
+                    "the state of an EarlyStop must be a number and a count, got ", state.best,
+                    " and ", state.since);
+    state_ = state;
+  }
+  /// The step of the last report; -1 before the first.
+  Index last_step() const { return last_step_; }
 
  private:
-  Index patience_, since_ = 0;
-  Loss loss_;
-  double best_ = std::numeric_limits<double>::infinity();
+  Continue answer() const { return state_.since >= patience_ ? Continue::no : Continue::yes; }
+
+  Index patience_, last_step_ = -1;
+  State state_;
 };
 
-/// Remembers the parameters (or their average, where one is kept) of the report with the least
-/// watched error; of equal ones the later. Only reports for which `eligible` says so can be the
-/// best; empty: all.
+/// Keeps the parameters, or their average where there is one, of the report with the least
+/// monitored_metric; of equal ones the later. Only reports for which `eligible` returns true count;
+/// empty: all.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
  public:
-  explicit KeepBest(Loss loss, std::function<bool(const EpochReport&)> eligible = {})
-      : loss_(loss), eligible_(std::move(eligible)) {}
+  /// What it remembers between reports.
+  struct State {
+    double metric = std::numeric_limits<double>::infinity();  ///< the least so far
+    double epochs = 0;                                        ///< when that was
+    Vector<Scalar> parameters;                                ///< [P]; empty: none so far
+  };
+
+  explicit KeepBest(std::function<bool(const EpochReport&)> eligible = {})
+      : eligible_(std::move(eligible)) {}
 
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
-    const double error = monitored_metric(report, loss_);
-    if (is_best(error, error_) && (!eligible_ || eligible_(report))) {
-      error_ = error;
-      epochs_ = report.epochs;
-      parameters_ = now.evaluated();
+    const double metric = monitored_metric(report);
+    if (is_best(metric, state_.metric) && (!eligible_ || eligible_(report))) {
+      state_ = {metric, report.epochs, now.evaluated()};
     }
     return Continue::yes;
   }
 
-  /// Whether there was an eligible report with a finite error; the other functions are about the
-  /// best.
-  bool has_parameters() const { return parameters_.size() > 0; }
-  const Vector<Scalar>& parameters() const { return parameters_; }
-  double error() const { return error_; }
-  double epochs() const { return epochs_; }
+  /// Whether any eligible report had a finite metric. If not, the values below mean nothing.
+  bool has_parameters() const { return state_.parameters.size() > 0; }
+  const Vector<Scalar>& parameters() const { return state_.parameters; }
+  double metric() const { return state_.metric; }
+  double epochs() const { return state_.epochs; }
+
+  /// The whole state: a resumed training ends with the same best parameters.
+  const State& state() const { return state_; }
+  /// Throws Error, and changes nothing, unless the state has either parameters and a finite metric
+  /// or neither.
+  void set_state(State state) {
+    const bool has_metric = std::isfinite(state.metric);
+    detail::require(has_metric == (state.parameters.size() > 0) && !std::isnan(state.metric),
+                    "the state of a KeepBest must have parameters and a finite metric or neither, "
+                    "got ",
+                    state.parameters.size(), " parameters and metric ", state.metric);
+    state_ = std::move(state);
+  }
 
  private:
-  Loss loss_;
   std::function<bool(const EpochReport&)> eligible_;
-  double error_ = std::numeric_limits<double>::infinity();
-  double epochs_ = 0;
-  Vector<Scalar> parameters_;
+  State state_;
 };
 
 GLSTM_END_NAMESPACE

@@ -1,4 +1,4 @@
-// A moving average of the parameters, which often does better than the parameters themselves.
+// A moving average of the parameters, which often predicts better than the parameters.
 #pragma once
 
 #include <algorithm>
@@ -13,22 +13,24 @@ GLSTM_BEGIN_NAMESPACE
 ///
 ///     a = d a + (1 - d) p,   d = min(decay, (1 + step) / (10 + step))
 ///
-/// so that early steps, whose parameters are far off, are forgotten sooner. value() is the whole
-/// state: a training goes on bit for bit from set_value.
+/// The smaller d of early steps makes the average forget their parameters sooner, which are far
+/// from the final ones. value() is the whole state: with set_value, a resumed training is the same
+/// to the bit.
 template <class Scalar>
 class ParameterAverage {
  public:
-  /// An average over about 1 / (1 - decay) steps. Throws Error unless decay is in [0, 1).
+  /// Averages over about 1 / (1 - decay) steps. Throws Error unless decay is in [0, 1).
   explicit ParameterAverage(double decay) : decay_(decay) {
     detail::require(decay >= 0 && decay < 1, "the decay of an average must lie in [0, 1), got ",
                     decay);
   }
 
-  /// [P]; empty until the first step.
+  /// The average [P]; empty before the first step.
   const Vector<Scalar>& value() const { return value_; }
   void set_value(Vector<Scalar> value) { value_ = std::move(value); }
 
-  /// To be told the parameters [P] after every training step; `step` steps have been taken.
+  /// Adds the parameters [P] to the average. The trainer calls it after every training step; `step`
+  /// is the number of steps so far.
   void observe(Index step, const Vector<Scalar>& parameters) {
     if (value_.size() == 0) value_ = parameters;
     const double count = static_cast<double>(step);

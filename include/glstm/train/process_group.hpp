@@ -1,4 +1,4 @@
-// Processes that train one network together: each does its part of every batch.
+// Processes that train one network together: each computes its part of every batch.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Processes that work in step: all make the same calls in the same order. This one is a process
-/// alone; MpiGroup has others.
+/// Processes that work in step: all make the same calls in the same order. This class is a group of
+/// one process; MpiGroup is a group of several.
 class ProcessGroup {
  public:
   ProcessGroup() = default;
@@ -25,17 +25,18 @@ class ProcessGroup {
   virtual Index rank() const { return 0; }  ///< of this process: 0 ... size() - 1
   virtual Index size() const { return 1; }
 
-  /// Replaces the values by their sums over all processes, which must give equally many. They are
-  /// added in the order of `add_in_halves`, so that all processes have the same to the bit.
+  /// Replaces the values by their sums over all processes, which must give equally many values. The
+  /// order of the additions is that of `add_in_halves`, so all processes get the same bits.
   virtual void sum(std::span<float>) {}
   virtual void sum(std::span<double>) {}
 
-  /// The values are `parts` equal parts. Every process has filled in its own, and gets the others
-  /// from those who have them.
+  /// Shares `values`, which consist of `parts` equal parts. Every process fills in its own parts
+  /// (first_of) before the call and has all of them after it.
   virtual void gather(std::span<double> /*values*/, Index /*parts*/) {}
 
-  /// The first of the parts that a process has when all share `parts` of something; the next one's
-  /// first ends them. As even as possible: a process has none when there are too few.
+  /// The first part of `process` when the group divides `parts` parts as evenly as possible. Its
+  /// last part comes before first_of(parts, process + 1); with too few parts, some processes have
+  /// none.
   Index first_of(Index parts, Index process) const { return parts * process / size(); }
 
   /// Returns when all processes have called it.
@@ -43,13 +44,13 @@ class ProcessGroup {
     double nothing = 0;
     sum(std::span(&nothing, 1));
   }
-  /// Whether any process says so.
+  /// Whether any process passes true.
   bool any(bool here) {
     double count = here ? 1 : 0;
     sum(std::span(&count, 1));
     return count > 0;
   }
-  /// What process 0 says.
+  /// The value that process 0 passes.
   double from_first(double here) {
     double value = rank() == 0 ? here : 0;
     sum(std::span(&value, 1));
@@ -57,9 +58,10 @@ class ProcessGroup {
   }
 };
 
-/// Adds up parts first ... last - 1, at least one, into the first: add(a, b) adds part b to part a.
-/// Each half is added up, then the second half to the first. When 2^n processes have equally many
-/// parts each, adding up the parts of each and then the processes is the same order.
+/// Adds parts first ... last - 1, at least one, into part `first`; add(a, b) adds part b to part a.
+/// It adds up each half, then adds the second half to the first. When 2^n processes have equally
+/// many parts each, adding the parts within each process and then the processes gives the same
+/// order.
 template <class Add>
 void add_in_halves(Index first, Index last, const Add& add) {
   if (last - first < 2) return;
@@ -71,7 +73,7 @@ void add_in_halves(Index first, Index last, const Add& add) {
 
 namespace detail {
 
-/// A number that tells bytes from others (FNV-1a, 64 bits).
+/// A checksum of bytes (FNV-1a, 64 bits), which continues `before`.
 inline std::uint64_t checksum(const void* data, std::size_t bytes,
                               std::uint64_t before = 0xcbf29ce484222325) {
   const auto* byte = static_cast<const unsigned char*>(data);
@@ -79,7 +81,7 @@ inline std::uint64_t checksum(const void* data, std::size_t bytes,
   return before;
 }
 
-/// Throws Error, in all processes, unless all have the same number, which says `what` they have.
+/// Throws Error, in all processes, unless all pass the same number; `what` names it in the message.
 inline void require_same(ProcessGroup& group, std::uint64_t number, const std::string& what) {
   const auto size = static_cast<std::size_t>(group.size());
   const auto rank = static_cast<std::size_t>(group.rank());

@@ -1,5 +1,5 @@
-// Threads and processes that work on one batch: it is cut into shards, whose results are put
-// together in an order of their own.
+// Threads and processes that work on one batch, which is cut into shards. The order in which their
+// results are added is fixed.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,9 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// A batch cut into shards: samples begin(0) ... begin(1) - 1, then begin(1) ... begin(2) - 1, and
-/// so on, as even as possible. Where a shard can have 16 samples and more, all but the last have a
-/// multiple of 16, which fills the registers of every processor.
+/// A batch cut into shards, as evenly as possible: shard s holds the samples begin(s) ...
+/// begin(s + 1) - 1. When shards can have 16 samples or more, all but the last have a multiple of
+/// 16, which fills the vector registers of every processor.
 struct ShardCut {
   Index batch = 0;
   Index shards = 1;  ///< 1 ... batch
@@ -31,16 +31,17 @@ struct ShardCut {
   Index size(Index shard) const { return begin(shard + 1) - begin(shard); }
 };
 
-/// The part of a batch that one process works on: whole shards.
+/// The shards of a batch that one process computes.
 struct BatchShare {
   ShardCut cut;                 ///< of the whole batch
-  Index first = 0, shards = 1;  ///< its own are first ... first + shards - 1
+  Index first = 0, shards = 1;  ///< the process has shards first ... first + shards - 1
 
   Index begin() const { return cut.begin(first); }  ///< the first sample
   Index size() const { return cut.begin(first + shards) - begin(); }
 };
 
-/// Gives every process the evaluations of all parts, of which it has filled in its own.
+/// Shares evaluations: every process fills in those of its own parts before the call and has all of
+/// them after it.
 inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluations) {
   if (group.size() == 1) return;
   constexpr std::size_t fields = 11;
@@ -61,21 +62,22 @@ inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluat
   }
 }
 
-/// Threads, of one process or of several, that share the work on a batch. The batch is cut into
-/// shards, and the gradients of these are added in the order of `add_in_halves`: what is computed
-/// depends on the batch and the number of shards, to the bit, and neither on the number of threads
-/// nor, as long as that is a power of two of which the number of shards is a multiple, on the
-/// number of processes. One thread does the shards one after another, with a tape that is as small
-/// as a shard. Every shard has a gradient of its own. To be used by one caller at a time.
+/// Threads, of one process or of several, that share the work on a batch.
+///
+/// The batch is cut into shards, whose gradients are added in the order of `add_in_halves`. The
+/// result is the same to the bit for any number of threads. It is also the same for 1, 2, 4, ...
+/// processes, as long as their number divides the number of shards. A thread computes its shards
+/// one after another, with a tape for one shard; every shard has a gradient of its own. Only one
+/// caller may use an object at a time.
 template <TimeGate Gate>
 class BatchWorkers {
  public:
   using Scalar = typename Gate::Scalar;
 
-  /// `shards` 0: one for every 64 samples of a batch, which costs a single thread next to nothing;
-  /// smaller shards cost more, since every shard packs the weights anew. At least one for every
-  /// process. More threads than shards have nothing to do. A batch with fewer samples than `shards`
-  /// has one shard for each. A group must live as long; null: this process alone.
+  /// Cuts every batch into `shards` shards; 0: one for every 64 samples, which costs a single
+  /// thread next to nothing. Smaller shards cost more, since every shard packs the weights again.
+  /// There is at least one shard for every process, and at most one for every sample. Threads in
+  /// excess of the shards are idle. `group` must live as long; null: this process alone.
   ///
   /// Throws Error unless threads >= 1 and shards >= 0.
   explicit BatchWorkers(Index threads, Index shards = 0, ProcessGroup* group = nullptr)
@@ -94,26 +96,32 @@ class BatchWorkers {
     const Index wanted = shards_ > 0 ? shards_ : (batch + 63) / 64;
     return {batch, std::min(batch, std::max(wanted, group_.size()))};
   }
-  /// This process's part of it, which is empty when there are more processes than samples.
+  /// This process's share of a batch of `batch` samples. It is empty when there are more processes
+  /// than samples.
   BatchShare share(Index batch) const {
     const ShardCut parts = cut(batch);
     const Index first = group_.first_of(parts.shards, group_.rank());
     return {parts, first, group_.first_of(parts.shards, group_.rank() + 1) - first};
   }
 
-  /// Network::add_gradient, shared by the threads, and by the processes: each gives its part of the
-  /// batch, `share`, which may be left out by a process alone. `carried`, when not null, is the
-  /// state of the part, before the first step on entry and after the last on return. Returns the
-  /// evaluation of the whole batch, of which the gradient is too. Throws Error, before anything is
-  /// written, where Network::add_gradient does.
+  /// Network::add_gradient, with the work divided between threads and processes.
+  ///
+  ///     batch        this process's part of the whole batch
+  ///     gradient     [P]  accumulates: the gradient of the whole batch
+  ///     carried      in: the state of the part before the first step, out: after the last; may be
+  ///                  null
+  ///     given_share  which part `batch` is; a process alone may leave it out
+  ///
+  /// Returns the evaluation of the whole batch. Throws Error, before anything is written, where
+  /// Network::add_gradient does.
   Evaluation add_gradient(const Network<Gate>& network, const LabelledBatch<Scalar>& batch,
                           double budget_weight, Vector<Scalar>& gradient,
                           NetworkState<Scalar>* carried = nullptr,
                           const std::optional<BatchShare>& given_share = {});
 
-  /// Network::predict, shared by the threads: `answers` [B,O] or [B, O*T] is written.
+  /// Network::predict, with the work divided between threads, into `predictions` [B,O] or [B, O*T].
   void predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
-               Matrix<Scalar>& answers);
+               Matrix<Scalar>& predictions);
 
  private:
   struct Worker {
@@ -135,7 +143,7 @@ class BatchWorkers {
   static Index batch_size(const SequenceBatch<Scalar>& batch) { return batch.batch(); }
   static Index batch_size(const LabelledBatch<Scalar>& batch) { return batch.input.batch(); }
 
-  /// The states of a shard's samples, out of those of the whole batch.
+  /// Copies the states of a shard's samples out of those of the whole batch.
   static void take_rows(const NetworkState<Scalar>& whole, const Samples& rows,
                         NetworkState<Scalar>& part) {
     part.resize(whole.size());
@@ -152,7 +160,7 @@ class BatchWorkers {
     }
   }
 
-  /// What the means in the loss are over, in all processes.
+  /// The numbers of predictions and steps, of all processes, that the means in the loss are over.
   MeanCounts counts_of_all(const Network<Gate>& network, const Timing& timing) {
     const MeanCounts here = timing.batch > 0 ? network.mean_counts(timing) : MeanCounts{};
     if (group_.size() == 1) return here;
@@ -196,7 +204,7 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
                        part.cut.size(part.first + shard)};
     const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
     if (carried != nullptr) take_rows(*carried, rows, worker.initial);
-    evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient(
+    evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
         shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
         Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
     if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
@@ -214,16 +222,17 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
 
 template <TimeGate Gate>
 void BatchWorkers<Gate>::predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
-                                 Matrix<Scalar>& answers) {
+                                 Matrix<Scalar>& predictions) {
   network.check(input);
   const ShardCut parts = cut(input.batch());
-  answers.resize(input.batch(),
-                 network.options().outputs * network.predictions_per_sample(input.timing));
+  predictions.resize(input.batch(),
+                     network.options().outputs * network.predictions_per_sample(input.timing));
   pool_.run(parts.shards, [&](Index shard, Index number) {
     Worker& worker = workers_[static_cast<std::size_t>(number)];
     const Samples rows{parts.begin(shard), parts.size(shard)};
     const SequenceBatch<Scalar>& part = rows_of(input, rows, worker.part.input);
-    answers.middleRows(rows.first, rows.count) = network.predict(part, worker.tape);
+    predictions.middleRows(rows.first, rows.count) =
+        network.predict_unchecked(part, worker.tape, Path::scheduled, nullptr);
   });
 }
 

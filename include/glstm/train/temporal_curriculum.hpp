@@ -1,47 +1,45 @@
 // The temporal curriculum: windows widen as training goes on, until the network is a plain LSTM.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
-#include <utility>
 #include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/gates/time_gate.hpp"
+#include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
 /// When and how far the windows of a TemporalCurriculum widen.
 struct TemporalCurriculumOptions {
-  Index first_step = 0, last_step = 0;     ///< between them the windows widen
-  double first_width = 0, last_width = 0;  ///< sigma at these steps, in the unit of the timestamps
-  double open_width = 0;  ///< sigma after last_step: so wide that k = 1 to the last digit
+  Index first_step = 0, last_step = 0;  ///< between them the windows widen
+  /// The least width at these steps, in the unit of the timestamps.
+  double first_width = 0, last_width = 0;
+  double open_width = 0;  ///< the least width after last_step: so wide that k = 1 to the last digit
 };
 
-/// A ParameterRule that lets no width |sigma| be less than what the step prescribes: nothing before
-/// first_step, then from first_width to last_width
+/// A ParameterRule that widens the windows of time gates: it lets no width be less than a bound
+/// that grows with the steps. The width of a gate is its parameter GateTraits::width_column, the
+/// sigma of a Gaussian gate. There is no bound before first_step. From then on it is
 ///
-///     first_width (last_width / first_width)^(p^3),   p = share of the way to last_step
+///     first_width (last_width / first_width)^(p^3),   p = fraction of the steps to last_step done
 ///
-/// and open_width from last_step on. So widths grow slowly at first, while a step is cheap and the
-/// network has most to learn anew. Widths that training has made larger stay. With open_width at
-/// least 1e4 times the time span (2e8 in double), k is exactly 1, and without_gates(network) is the
-/// same function.
+/// and from last_step on it is open_width. So widths grow slowly at first, while a step is cheap
+/// and the network has most to learn anew. Widths that training has made larger stay. If the
+/// open_width of Gaussian gates is at least 1e4 times the time span (2e8 times in double), k is
+/// exactly 1, and without_gates(network) is the same function.
 template <class Scalar>
 class TemporalCurriculum {
  public:
-  /// For the sigmas of `layout`: the time-gate parameters whose name ends so. Throws Error if there
-  /// are none, or an option is out of range.
-  TemporalCurriculum(const ParameterLayout& layout, const TemporalCurriculumOptions& options)
-      : options_(options) {
+  /// For all widths in the parameters of `network`. Throws Error if its gates have no width, or an
+  /// option is out of range.
+  template <TimeGate Gate>
+  TemporalCurriculum(const Network<Gate>& network, const TemporalCurriculumOptions& options)
+      : options_(options), widths_(widths_of<Gate>(network.layout())) {
     using detail::require;
-    for (const ParameterBlock& block : layout.blocks()) {
-      if (block.role == ParameterRole::time_gate && block.name.ends_with("sigma")) {
-        sigmas_.emplace_back(block.offset, block.size());
-      }
-    }
-    require(!sigmas_.empty(), "a temporal curriculum needs Gaussian time gates");
+    require(!widths_.empty(),
+            "a temporal curriculum needs time gates with a width, see GateTraits::width_column");
     require(options.first_step >= 0 && options.first_step < options.last_step,
             "a temporal curriculum must end after it starts, got steps ", options.first_step,
             " to ", options.last_step);
@@ -52,7 +50,7 @@ class TemporalCurriculum {
             options.first_width, ", ", options.last_width, ", ", options.open_width);
   }
 
-  /// The least width after `step` steps; 0 before the first.
+  /// The bound after `step` steps; 0 before first_step.
   double least_width(Index step) const {
     const auto& [first, last, narrow, wide, open] = options_;
     if (step < first) return 0;
@@ -61,19 +59,36 @@ class TemporalCurriculum {
     return narrow * std::pow(wide / narrow, progress * progress * progress);
   }
 
-  /// Widens the sigmas in `parameters` [P] that are below least_width(step).
+  /// Widens the widths in `parameters` [P] that are below least_width(step).
   void operator()(Index step, Vector<Scalar>& parameters) const {
     const Scalar least = static_cast<Scalar>(least_width(step));
-    for (const auto& [offset, size] : sigmas_) {
-      for (Scalar& sigma : parameters.segment(offset, size)) {
-        if (std::abs(sigma) < least) sigma = sigma < Scalar(0) ? -least : least;
+    for (const ParameterBlock& block : widths_) {
+      for (Scalar& width : parameters.segment(block.offset, block.size())) {
+        if (std::abs(width) < least) width = width < Scalar(0) ? -least : least;
       }
     }
   }
 
  private:
+  /// A layer has one block for every parameter of its gates, in order.
+  template <class Gate>
+  static std::vector<ParameterBlock> widths_of(const ParameterLayout& layout) {
+    std::vector<ParameterBlock> widths;
+    Index column = 0;
+    for (const ParameterBlock& block : layout.blocks()) {
+      if (block.role != ParameterRole::time_gate) continue;
+      if (column == GateTraits<Gate>::width_column) widths.push_back(block);
+      if (++column == static_cast<Index>(Gate::parameter_names.size())) column = 0;
+    }
+    return widths;
+  }
+
   TemporalCurriculumOptions options_;
-  std::vector<std::pair<Index, Index>> sigmas_;  // where they are in the flat vector
+  std::vector<ParameterBlock> widths_;
 };
+
+template <TimeGate Gate>
+TemporalCurriculum(const Network<Gate>&, const TemporalCurriculumOptions&)
+    -> TemporalCurriculum<typename Gate::Scalar>;
 
 GLSTM_END_NAMESPACE

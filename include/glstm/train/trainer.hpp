@@ -6,10 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <functional>
-#include <limits>
-#include <mutex>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,129 +15,44 @@
 #include "glstm/core/batch.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/random.hpp"
-#include "glstm/core/thread_pool.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/data/streams.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/clipping.hpp"
 #include "glstm/optim/optimizer.hpp"
-#include "glstm/optim/schedules.hpp"
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/evaluate.hpp"
 #include "glstm/train/parameter_average.hpp"
 #include "glstm/train/process_group.hpp"
 #include "glstm/train/sharding.hpp"
+#include "glstm/train/trainer_options.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Changes parameters [P] after an optimiser step; `step` steps have been taken. What it does must
-/// depend on these alone, so that a resumed training is the same.
-template <class Scalar>
-using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)>;
-
-/// How a Trainer trains.
-struct TrainerOptions {
-  Index batch = 100;
-  Index epochs = 1;
-  Index reports_per_epoch = 1;  ///< how often to validate, and to call Callback::on_epoch
-  Index max_steps = std::numeric_limits<Index>::max();  ///< over all epochs, and all resumptions
-  double clip_norm = 1;      ///< largest Euclidean norm of a gradient; infinity: as it is
-  double budget_weight = 0;  ///< lambda: how much a computational budget of 1 adds to the loss
-  /// Standard deviation of the noise that weights and biases have while a gradient is taken (Graves
-  /// 2011, "Practical variational inference for neural networks"): it regularises. The noise of a
-  /// step is uniform, and depends on the seed and the step alone.
-  double weight_noise = 0;
-  Schedule schedule = constant_schedule();
-  std::uint64_t seed = 1;                                        ///< of the order of samples
-  double max_seconds = std::numeric_limits<double>::infinity();  ///< of training steps
-  double seconds_before = 0;  ///< spent in training steps before this training was resumed
-  bool flush_to_zero = true;
-  /// Of training steps and validation. Results are the same to the bit for any number. A training
-  /// step uses no more threads than a batch has shards.
-  Index threads = 1;
-  Index shards = 0;  ///< the parts of a batch that threads share; 0: one for every 64 samples
-};
-
-/// The evaluation of a network over a whole dataset, in batches, with denormals flushed to zero.
-/// Threads, and the processes of a group, take whole batches; the result is the same to the bit for
-/// any number of them.
-template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
-                    Index threads = 1, ProcessGroup* group = nullptr) {
-  struct Worker {
-    typename Network<Gate>::Tape tape;
-    LabelledBatch<Scalar> batch;
-    std::vector<Index> samples;
-  };
-  detail::require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
-  const FlushToZero flush;
-  detail::require(threads >= 1, "there must be at least one thread, got ", threads);
-  const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
-  ProcessGroup alone;
-  ProcessGroup& all = group != nullptr ? *group : alone;
-  const Index first_batch = all.first_of(batches, all.rank());
-  const Index own_batches = all.first_of(batches, all.rank() + 1) - first_batch;
-  ThreadPool pool(std::clamp<Index>(own_batches, 1, threads));
-  std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
-  std::vector<Evaluation> found(static_cast<std::size_t>(batches));
-  std::mutex loading;  // a dataset need not be fit for two threads
-  pool.run(own_batches, [&](Index own, Index number) {
-    auto& [tape, batch, samples] = workers[static_cast<std::size_t>(number)];
-    const Index index = first_batch + own, first = index * batch_size;
-    samples.resize(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    {
-      const std::lock_guard lock(loading);
-      data.load(samples, batch);
-    }
-    found[static_cast<std::size_t>(index)] = network.evaluate(batch, tape);
-  });
-  share_evaluations(all, found);
-  EvaluationSum sum;
-  for (const Evaluation& batch : found) sum.add(batch);
-  return sum.mean();
-}
-
-/// The evaluation of a network over streams, in chunks of so many steps with the state carried from
-/// one to the next: the same figures, to rounding, as in one piece. Throws Error where load_chunk
-/// and Network::evaluate do.
-template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Scalar>& streams,
-                            Index chunk_steps) {
-  detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
-  const FlushToZero flush;
-  typename Network<Gate>::Tape tape;
-  LabelledBatch<Scalar> chunk;
-  NetworkState<Scalar> state;
-  EvaluationSum sum;
-  for (Index first = 0; first < streams.steps(); first += chunk_steps) {
-    load_chunk(streams, first, std::min(chunk_steps, streams.steps() - first), chunk);
-    if (first == 0) state = network.zero_state(chunk.input.batch());
-    sum.add(network.evaluate(chunk, tape, Path::scheduled, &state));
-    state.swap(tape.final_states);
-  }
-  return sum.mean();
-}
-
-/// Trains a network by gradient descent. Steps are counted by the optimiser, so training goes on
-/// from the step that its state says; the order of samples depends on the seed and the epoch only.
+/// Trains a network by gradient descent.
 ///
-/// With a group, its processes train one network together: each has the whole of it, does its part
-/// of every batch, and takes the same step (data parallelism); see BatchWorkers for what does not
-/// depend on their number. All need the same options but for threads, the same data, parameters and
-/// optimiser state, and rules that do the same. Listeners may differ: one in a single process can
-/// write files, and any stops all. Seconds in EpochReports are those of process 0.
+/// The optimiser counts the steps. Epochs are numbered on from its count, and the order of samples
+/// depends on the seed and the epoch's number alone: two calls of `fit` for 3 epochs each do what
+/// one call for 6 epochs does. `resume` continues a training from a checkpoint, bit for bit.
+///
+/// With a group, its processes train one network together (data parallelism): each holds the whole
+/// network, computes its part of every batch, and takes the same step. BatchWorkers says when the
+/// result does not depend on their number. All processes need the same data, parameters, optimiser
+/// state and rules, and the same options except `threads`. Callbacks may differ: for instance, only
+/// one process writes files. A callback in any process can stop all. The reports of all processes
+/// give the seconds of process 0.
 template <TimeGate Gate>
 class Trainer {
  public:
   using Scalar = typename Gate::Scalar;
 
-  /// Keeps references to the network, the optimiser and the group; null: this process alone. Throws
-  /// Error if an option is out of range.
+  /// Keeps references to the network, the optimiser and the group (null: this process alone).
+  /// Throws Error if an option is out of range.
   Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
           ProcessGroup* group = nullptr);
 
-  /// Adds a listener, which must live as long as the trainer.
+  /// Adds a callback, which must live as long as the trainer.
   Trainer& add_callback(Callback<Scalar>& callback) {
     callbacks_.push_back(&callback);
     return *this;
@@ -154,112 +65,161 @@ class Trainer {
     return *this;
   }
 
-  /// Applies `rule` after every optimiser step, to usable time gates: a temporal curriculum, say.
-  /// Rules are applied in the order in which they were given.
+  /// Applies `rule`, for instance a temporal curriculum, after every optimiser step, once all
+  /// widths are usable. Rules are applied in the order in which they were given.
   Trainer& after_step(ParameterRule<Scalar> rule) {
     after_step_.push_back(std::move(rule));
     return *this;
   }
 
-  /// Keeps `average`, which must live as long as the trainer; validation is of the average then.
+  /// Keeps `average`, which must live as long as the trainer, and validates with it.
   Trainer& average(ParameterAverage<Scalar>& average) {
     average_ = &average;
     return *this;
   }
 
-  /// Trains until the epochs, steps or seconds are used up or a listener says stop. A last batch
-  /// that would not be full is left out of its epoch; samples are drawn anew in every epoch.
-  /// `validation` may be null. Returns the last report.
+  /// Lets the next call of `fit` or `fit_streams` continue a training from a checkpoint, instead of
+  /// starting epochs of its own. It begins with the step that follows those of the optimiser, and
+  /// ends where the whole training would have ended: `epochs`, `max_steps` and `max_seconds` count
+  /// what came before, of which `seconds` were spent in training steps. Give network, optimiser,
+  /// average, controller and callbacks the state of the checkpoint first.
   ///
-  /// Throws Error when the loss, a gradient or a parameter ceases to be finite. It names the step
-  /// and the parameter block, and the network is left with the last parameters for which all were;
-  /// the optimiser's state is not taken back. Throws Error, before the first step, when the average
-  /// is that of another number of parameters. With a group, throws Error in all of its processes
-  /// when, at the start or a report, they do not have the same parameters.
+  /// Throws Error unless `seconds` is finite and not negative.
+  Trainer& resume(double seconds = 0) {
+    detail::require(std::isfinite(seconds) && seconds >= 0,
+                    "the seconds before a resumption must be finite and not negative, got ",
+                    seconds);
+    seconds_before_ = seconds;
+    return *this;
+  }
+
+  /// Trains until the epochs, steps or seconds are used up or a callback stops it. Every epoch
+  /// draws a new order of samples, and leaves out a last batch that would not be full. `validation`
+  /// may be null. Returns the last report; its step is 0 when there was nothing to do.
+  ///
+  /// Throws Error when the loss, a gradient or a parameter becomes infinite or not a number. The
+  /// message names the step and the parameter block. The network keeps the last parameters for
+  /// which all were finite; the optimiser's state is not taken back. Throws Error, before the first
+  /// step, when a data set is empty or the average has another number of parameters. With a group,
+  /// throws Error in all processes when their parameters differ at the start or at a report.
   EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr);
 
-  /// Trains on streams by truncated backpropagation through time: a step on each chunk of
-  /// `chunk_steps` steps in turn, which starts from the state that the chunk before has left, as a
-  /// constant. An epoch is one pass over the streams, from the zero state on; all streams are one
-  /// batch, options.batch does not matter. A training that is resumed in the middle of a pass goes
-  /// on with the chunk that comes next, from the zero state.
+  /// Trains on streams by truncated backpropagation through time: one step for each chunk of
+  /// `chunk_steps` steps, in order. A chunk starts from the state that the chunk before it left, as
+  /// a constant. An epoch is one pass over the streams and starts from the zero state. All streams
+  /// form one batch; options.batch is ignored. After `resume` in the middle of a pass, the next
+  /// chunk starts from the zero state.
   ///
-  /// Throws Error where `fit` does, and unless the network answers every step.
+  /// Throws Error where `fit` does, and unless the network reads out every step.
   EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
                           const StreamSource<Scalar>* validation = nullptr);
 
  private:
-  /// The loop of both: begin(epoch) before the steps of an epoch, load(step of the epoch) writes
-  /// batch_, validate(report) at every report, on as many samples or steps as `validated` says.
+  using Loop = detail::TrainingLoop;
+
+  /// The loop of fit and fit_streams. begin_epoch(epoch) is called before the steps of an epoch,
+  /// load(step of the epoch) writes batch_, validate(report) completes a report, from `validated`
+  /// samples or steps.
   template <class Begin, class Load, class Validate>
   EpochReport run(Index steps_per_epoch, Index validated, Begin&& begin_epoch, Load&& load,
                   Validate&& validate) {
     using Clock = std::chrono::steady_clock;
-    if (average_ != nullptr && average_->value().size() > 0) {
-      network_.layout().check(average_->value(), "an average");
-    }
-    const Index parts = std::min(options_.reports_per_epoch, steps_per_epoch);
-    const auto is_reported = [&](Index steps) {  // of an epoch, after as many of its steps
-      return steps * parts / steps_per_epoch > (steps - 1) * parts / steps_per_epoch;
-    };
-    detail::require_same(group(), static_cast<std::uint64_t>(steps_per_epoch),
-                         "number of steps in an epoch");
-    detail::require_same(group(), static_cast<std::uint64_t>(validated), "validation data");
-    require_same_options();
-    require_same_state();
+    const std::optional<double> before = std::exchange(seconds_before_, std::nullopt);
+    require_same_training(steps_per_epoch, validated, before.has_value());
+    detail::require(network_.initialized(),
+                    "a network with zero weights cannot be trained: call "
+                    "Network::initialize first, or load weights");
     last_good_ = network_.parameters;
-    double seconds = group().from_first(options_.seconds_before);
+    Loop loop(options_, optimizer_.state().steps, steps_per_epoch, before.has_value());
+    loop.seconds = group().from_first(before.value_or(0));
     EpochReport report;
     EvaluationSum sum;  // since the last report
-    bool stop = optimizer_.state().steps >= options_.max_steps ||
-                (seconds > 0 && seconds >= options_.max_seconds);
-    for (Index epoch = optimizer_.state().steps / steps_per_epoch; epoch < options_.epochs && !stop;
-         ++epoch) {
-      begin_epoch(epoch);
-      for (Index s = optimizer_.state().steps % steps_per_epoch; s < steps_per_epoch && !stop;
-           ++s) {
+    bool stop = is_over(loop, before.has_value());
+    for (; loop.epoch < loop.end_epoch && !stop; ++loop.epoch, loop.step_of_epoch = 0) {
+      begin_epoch(loop.epoch);
+      while (loop.step_of_epoch < steps_per_epoch && !stop) {
         const auto begin = Clock::now();
-        load(s);
+        load(loop.step_of_epoch);
         StepReport step = train_step();
-        seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+        loop.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+        ++loop.step_of_epoch;
         sum.add(step.batch);
-        step.epoch = epoch;
-        step.step_of_epoch = s + 1;
-        step.steps_per_epoch = steps_per_epoch;
-        step.seconds = seconds;
-        for (Callback<Scalar>* callback : callbacks_) {
-          stop |= callback->on_step(step) == Continue::no;
-        }
-        stop |= step.step >= options_.max_steps;
-        std::array<double, 2> shared{group().rank() == 0 ? seconds : 0, stop ? 1.0 : 0.0};
-        group().sum(shared);
-        seconds = shared[0];
-        stop = shared[1] > 0 || seconds >= options_.max_seconds;
-        if (!stop && !is_reported(s + 1)) continue;
+        stop = finish_step(step, loop);
+        if (!stop && !loop.is_reported()) continue;
         require_same_state();
+        report.loss_kind = step.loss_kind;
         report.epochs = static_cast<double>(step.step) / static_cast<double>(steps_per_epoch);
         report.step = step.step;
-        report.seconds = seconds;
+        report.seconds = loop.seconds;
         report.budget_weight = budget_weight();
         report.training = std::exchange(sum, {}).mean();
         validate(report);
-        const TrainingSnapshot<Scalar> now{
-            network_.parameters, network_.layout(), optimizer_.state(),
-            average_ != nullptr ? &average_->value() : nullptr, controller_};
-        for (Callback<Scalar>* callback : callbacks_) {
-          stop |= callback->on_epoch(report, now) == Continue::no;
-        }
-        stop = group().any(stop);
+        stop = finish_report(report, stop);
       }
     }
     return report;
   }
 
+  /// Whether there is nothing to do: for any process, so that all agree.
+  bool is_over(const Loop& loop, bool resumed) {
+    bool over = optimizer_.state().steps >= loop.end_step ||
+                (loop.seconds > 0 && loop.seconds >= options_.max_seconds);
+    if (!resumed) return over;
+    for (Callback<Scalar>* callback : callbacks_) over |= callback->on_resume() == Continue::no;
+    return group().any(over);
+  }
+
+  /// Tells the callbacks of a step, and gives all processes the seconds of the first. Returns
+  /// whether to stop.
+  bool finish_step(StepReport& step, Loop& loop) {
+    step.epoch = loop.epoch;
+    step.step_of_epoch = loop.step_of_epoch;
+    step.steps_per_epoch = loop.steps_per_epoch;
+    step.seconds = loop.seconds;
+    bool stop = step.step >= loop.end_step;
+    for (Callback<Scalar>* callback : callbacks_) stop |= callback->on_step(step) == Continue::no;
+    std::array<double, 2> shared{group().rank() == 0 ? loop.seconds : 0, stop ? 1.0 : 0.0};
+    group().sum(shared);
+    loop.seconds = shared[0];
+    return shared[1] > 0 || loop.seconds >= options_.max_seconds;
+  }
+
+  /// Tells the callbacks of a report. Returns whether to stop.
+  bool finish_report(const EpochReport& report, bool stop) {
+    const TrainingSnapshot<Scalar> now{network_.parameters, network_.layout(), optimizer_.state(),
+                                       average_ != nullptr ? &average_->value() : nullptr,
+                                       controller_};
+    for (Callback<Scalar>* callback : callbacks_) {
+      stop |= callback->on_epoch(report, now) == Continue::no;
+    }
+    return group().any(stop);
+  }
+
+  /// Puts this process's part of streams_ into batch_.
+  void take_share_of_streams() {
+    share_ = workers_.share(streams_.input.batch());
+    if (share_.size() == streams_.input.batch()) {
+      std::swap(streams_, batch_);
+    } else if (share_.size() > 0) {
+      copy_samples(streams_, share_.begin(), share_.size(), batch_);
+    } else {
+      batch_ = {};
+    }
+    if (!carried_) carried_ = network_.zero_state(share_.size());
+  }
+
   ProcessGroup& group() const { return workers_.group(); }
 
-  /// Throws Error, in all processes, unless they have the same options, but for threads.
-  void require_same_options() {
-    const std::array<double, 13> options{static_cast<double>(options_.batch),
+  /// Throws Error, in all processes, unless they are about to train the same. Throws Error also
+  /// unless the average is one of this network.
+  void require_same_training(Index steps_per_epoch, Index validated, bool resumed) {
+    if (average_ != nullptr && average_->value().size() > 0) {
+      network_.layout().check(average_->value(), "an average");
+    }
+    detail::require_same(group(), static_cast<std::uint64_t>(steps_per_epoch),
+                         "number of steps in an epoch");
+    detail::require_same(group(), static_cast<std::uint64_t>(validated), "validation data");
+    const std::array<double, 14> options{static_cast<double>(options_.batch),
                                          static_cast<double>(options_.epochs),
                                          static_cast<double>(options_.reports_per_epoch),
                                          static_cast<double>(options_.max_steps),
@@ -271,11 +231,14 @@ class Trainer {
                                          options_.weight_noise,
                                          options_.max_seconds,
                                          controller_ != nullptr ? budget_weight() : 0,
-                                         average_ != nullptr ? 1.0 : 0.0};
+                                         average_ != nullptr ? 1.0 : 0.0,
+                                         resumed ? 1.0 : 0.0};
     detail::require_same(group(), detail::checksum(options.data(), sizeof(options)), "options");
+    require_same_state();
   }
 
-  /// Throws Error, in all processes, unless they have taken as many steps to the same parameters.
+  /// Throws Error, in all processes, unless they have taken equally many steps to the same
+  /// parameters.
   void require_same_state() {
     if (group().size() == 1) return;
     detail::require_same(group(), static_cast<std::uint64_t>(optimizer_.state().steps),
@@ -287,7 +250,7 @@ class Trainer {
         "parameters");
   }
 
-  /// What `measure` says of the network, with the average of the parameters where one is kept.
+  /// Evaluates the network, with the average of the parameters where one is kept.
   template <class Measure>
   Evaluation with_average(Measure&& measure) const {
     if (average_ == nullptr) return measure(network_);
@@ -300,13 +263,14 @@ class Trainer {
     return controller_ != nullptr ? controller_->weight() : options_.budget_weight;
   }
 
-  /// One step on batch_.
+  /// Takes one step on batch_.
   StepReport train_step() {
     std::optional<FlushToZero> flush;
     if (options_.flush_to_zero) flush.emplace();
     const Index step = optimizer_.state().steps;
     gradient_.setZero(network_.layout().size());
     StepReport report;
+    report.loss_kind = network_.options().loss;
     report.batch = add_noisy_gradient(step);
     report.gradient_norm = clip_by_global_norm(gradient_, options_.clip_norm);
     if (!std::isfinite(report.batch.task.loss) || !std::isfinite(report.gradient_norm)) {
@@ -317,7 +281,7 @@ class Trainer {
     report.step = optimizer_.state().steps;
     if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     network_.limit_gate_step(last_good_);
-    for (const ParameterRule<Scalar>& rule : after_step_) {  // last: nothing undoes what they say
+    for (const ParameterRule<Scalar>& rule : after_step_) {  // last: nothing undoes them
       rule(report.step, network_.parameters);
       if (!network_.parameters.allFinite()) fail(step, network_.parameters, "parameters");
     }
@@ -334,8 +298,8 @@ class Trainer {
     controller_->observe(sum.update_share());
   }
 
-  /// The gradient on batch_, at parameters with noise. They are without it again after, also when
-  /// the batch turns out not to fit.
+  /// Adds the gradient on batch_, taken at parameters with noise. Takes the noise away afterwards,
+  /// also when the batch does not fit.
   Evaluation add_noisy_gradient(Index step) {
     NetworkState<Scalar>* carried = carried_ ? &*carried_ : nullptr;
     if (options_.weight_noise == 0) {
@@ -363,7 +327,8 @@ class Trainer {
     }
   }
 
-  /// Goes back to the last good parameters and throws; `values` is what holds the culprit.
+  /// Restores the last good parameters and throws. The message names the first block of `values`
+  /// that is not finite.
   [[noreturn]] void fail(Index step, const Vector<Scalar>& values, const std::string& what) {
     std::string block;
     for (Index i = 0; i < values.size(); ++i) {
@@ -385,12 +350,12 @@ class Trainer {
   BudgetController* controller_ = nullptr;
   ParameterAverage<Scalar>* average_ = nullptr;
   std::vector<ParameterRule<Scalar>> after_step_;
+  std::optional<double> seconds_before_;  // where the next call of fit resumes a training
   BatchWorkers<Gate> workers_;
-  BatchShare share_;  // of the batch of a step, the part of this process: batch_
+  BatchShare share_;  // this process's part of a step's batch
   LabelledBatch<Scalar> batch_, streams_;
   std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
-  std::vector<OpCounts>
-      observed_;  // of the last steps: one of batches, a pass of chunks of streams
+  std::vector<OpCounts> observed_;  // of the last steps: one batch, or the chunks of a pass
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
 
@@ -401,25 +366,15 @@ Trainer<Gate>::Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, Tra
       optimizer_(optimizer),
       options_(std::move(options)),
       workers_(options_.threads, options_.shards, group) {
-  using detail::require;
-  require(options_.batch >= 1, "a batch needs at least one sample, got ", options_.batch);
-  require(options_.epochs >= 0, "epochs must not be negative, got ", options_.epochs);
-  require(options_.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
-          options_.reports_per_epoch);
-  require(options_.max_steps >= 0, "max_steps must not be negative, got ", options_.max_steps);
-  require(std::isfinite(options_.seconds_before) && options_.seconds_before >= 0,
-          "seconds_before must be finite and not negative, got ", options_.seconds_before);
-  require(options_.clip_norm > 0, "clip_norm must be positive, got ", options_.clip_norm);
-  require(std::isfinite(options_.weight_noise) && options_.weight_noise >= 0,
-          "weight_noise must be finite and not negative, got ", options_.weight_noise);
-  require(std::isfinite(options_.budget_weight) && options_.budget_weight >= 0,
-          "budget_weight must be finite and not negative, got ", options_.budget_weight);
+  detail::check(options_);
 }
 
 template <TimeGate Gate>
 EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation) {
   const Index batch_size = std::min(options_.batch, training.size());
   detail::require(batch_size >= 1, "there are no samples to train on");
+  detail::require(validation == nullptr || validation->size() >= 1,
+                  "there are no samples to validate on");
   carried_.reset();
   observed_.assign(1, OpCounts());
   share_ = workers_.share(batch_size);
@@ -427,7 +382,7 @@ EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Sc
   return run(
       training.size() / batch_size, validation != nullptr ? validation->size() : 0,
       [&](Index epoch) {
-        Rng rng(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));
+        Rng rng = detail::sample_rng(options_.seed, epoch);
         order = rng.permutation(training.size());
       },
       [&](Index s) {
@@ -455,6 +410,8 @@ EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Ind
                   "streams are answered step by step: the network needs Readout::every_step");
   detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
   detail::require(training.steps() >= 1, "there are no steps to train on");
+  detail::require(validation == nullptr || validation->steps() >= 1,
+                  "there are no steps to validate with");
   const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
   observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
   return run(
@@ -462,15 +419,7 @@ EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Ind
       [&](Index s) {
         const Index first = s * chunk_steps;
         load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
-        share_ = workers_.share(streams_.input.batch());
-        if (share_.size() == streams_.input.batch()) {
-          std::swap(streams_, batch_);
-        } else if (share_.size() > 0) {
-          copy_samples(streams_, share_.begin(), share_.size(), batch_);
-        } else {
-          batch_ = {};
-        }
-        if (!carried_) carried_ = network_.zero_state(share_.size());
+        take_share_of_streams();
       },
       [&](EpochReport& report) {
         if (validation == nullptr) return;

@@ -11,17 +11,18 @@
 GLSTM_BEGIN_NAMESPACE
 
 /// A ParameterRule that keeps the inner part |t - mu| <= |sigma| of every window within [first,
-/// last]: it moves centres that are nearer to an end than one width, and where the inner part is
-/// longer than the span into the middle. A window that has left the sequences never opens, so it
-/// gets no gradient and would never come back; one that widens at an end is carried inwards
-/// instead. The outer part, where k < 1/e, may reach beyond: whole windows within would leave the
-/// first and the last steps to the flanks of the outermost gates, and hardly any neuron would see
-/// them.
+/// last]. It moves a centre that is nearer to an end than one width, and centres a window whose
+/// inner part is longer than the span.
+///
+/// A window outside the sequences never opens, gets no gradient and never comes back. With this
+/// rule a window that widens at an end moves inwards instead. The outer part, where k < 1/e, may
+/// lie outside the span. If whole windows had to lie inside, only the flanks of the outermost gates
+/// would cover the first and the last steps, and hardly any neuron would see them.
 template <class Scalar>
 class WindowsWithin {
  public:
-  /// For the layers of `network`; `first` and `last` are relative to the time origin, in the unit
-  /// of the timestamps. Throws Error if they are not finite or not in order.
+  /// Applies to all layers of `network`; `first` and `last` are relative to the time origin, in the
+  /// unit of the timestamps. Throws Error unless they are finite and first < last.
   WindowsWithin(const Network<GaussianGate<Scalar>>& network, double first, double last)
       : layers_(network.layers()),
         first_(static_cast<Scalar>(first)),
@@ -37,7 +38,7 @@ class WindowsWithin {
       auto gates = layer.gate_parameters(parameters);  // [H,2]: mu, sigma
       for (Index j = 0; j < gates.rows(); ++j) {
         const Scalar margin = std::min(std::abs(gates(j, 1)), half_span);
-        // As the bounds of a part as long as the span may cross by rounding, not std::clamp.
+        // Not std::clamp: where margin is half the span, rounding may make the bounds cross.
         gates(j, 0) = std::min(std::max(gates(j, 0), first_ + margin), last_ - margin);
       }
     }

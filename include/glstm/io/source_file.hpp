@@ -1,4 +1,4 @@
-// Files whose bytes are read as they are, and errors that name the file they are about.
+// Reading uncompressed files, and errors that name the file.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
-/// What `callable` returns; `source` comes first in the message of an Error.
+/// Returns the result of `callable`; prefixes the message of an Error with `source`.
 template <class Callable>
 auto naming_source(const std::string& source, Callable&& callable) {
   try {
@@ -24,8 +24,9 @@ auto naming_source(const std::string& source, Callable&& callable) {
   }
 }
 
-/// A file that is read from its beginning on. Its size is known before, so that a reader can refuse
-/// it without taking memory. Throws Error, which names the file, when it cannot be read.
+/// A file that is read from start to end. Its size is known before the first byte is read, so that
+/// a reader can refuse a file without allocating memory. Throws Error, which names the file, when
+/// the file cannot be read.
 class SourceFile {
  public:
   explicit SourceFile(const std::filesystem::path& path) : name_(path.string()) {
@@ -51,7 +52,7 @@ class SourceFile {
   std::ifstream stream_;
 };
 
-/// All bytes of a file of up to `max_bytes`.
+/// Reads all bytes of `file`. Throws Error when it has more than `max_bytes`.
 inline std::string read_whole(SourceFile& file, std::uintmax_t max_bytes) {
   require(file.size() <= max_bytes, file.name(), ": expected at most ", max_bytes, " bytes, got ",
           file.size());
@@ -59,7 +60,7 @@ inline std::string read_whole(SourceFile& file, std::uintmax_t max_bytes) {
     std::string bytes(static_cast<std::size_t>(file.size()), '\0');
     if (!bytes.empty()) file.read(bytes.data(), bytes.size());
     return bytes;
-  } catch (const std::bad_alloc&) {  // a sparse file is larger than what it takes on the disk
+  } catch (const std::bad_alloc&) {  // a sparse file can be larger than its space on the disk
     throw Error(file.name() + ": expected a file that memory can hold, got " +
                 std::to_string(file.size()) + " bytes");
   }

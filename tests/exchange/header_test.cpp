@@ -1,5 +1,5 @@
 // What a header computes is tested by the program that exported_models writes.
-#include "glstm/exchange/export_header.hpp"
+#include "glstm/exchange/header.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -37,7 +37,7 @@ TEST_CASE("a header names its namespace and what it needs, and nothing else") {
   CHECK(count(text, "namespace my::net2 {") == 1);
   CHECK(count(text, "my::net2::Model network;") == 1);
   CHECK(count(text, "#include") == 3);
-  CHECK(count(text, "$") == 0);
+  CHECK(count(text, "@") == 0);
   CHECK(count(text, "inputs = 2, outputs = 1, layers = 2") == 1);
   CHECK(text == to_header(network, {.name_space = "my::net2"}));
   CHECK(count(to_header(network), "namespace model {") == 1);
@@ -92,17 +92,17 @@ TEMPLATE_TEST_CASE("literals are read back as the same number", "", float, doubl
   }
 }
 
-TEST_CASE("export_header writes what to_header says, or nothing") {
+TEST_CASE("save_header writes what to_header says, or nothing") {
   const TemporaryFolder folder;
   GLstm<float> network = small_network();
-  export_header(network, folder / "model.hpp", {.name_space = "m"});
+  save_header(folder / "model.hpp", network, {.name_space = "m"});
   std::ifstream stream(folder / "model.hpp", std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   CHECK((text == to_header(network, {.name_space = "m"})));
 
   network.parameters(0) = std::numeric_limits<float>::quiet_NaN();
-  error_of([&] { export_header(network, folder / "model.hpp"); });
-  error_of([&] { export_header(network, folder / "other.hpp"); });
+  error_of([&] { save_header(folder / "model.hpp", network); });
+  error_of([&] { save_header(folder / "other.hpp", network); });
   CHECK(folder.files() == 1);
 }
 

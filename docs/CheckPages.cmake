@@ -1,0 +1,15 @@
+# cmake -DPAGES=FOLDER -P CheckPages.cmake: fails where a page shows Doxygen's own commands, which it
+# does without a warning after a link or a comment that it has not understood.
+file(GLOB pages ${PAGES}/*.html)
+list(FILTER pages EXCLUDE REGEX "_source\\.html$")
+set(broken)
+foreach(page IN LISTS pages)
+  file(STRINGS ${page} lines REGEX "@(section|subsection|ref|code|endcode) |&lt;a href=" LIMIT_COUNT 1)
+  if(lines)
+    list(APPEND broken "${page}: ${lines}")
+  endif()
+endforeach()
+list(JOIN broken "\n  " text)
+if(broken)
+  message(FATAL_ERROR "Doxygen has not understood a part of\n  ${text}")
+endif()

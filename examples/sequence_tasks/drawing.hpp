@@ -1,0 +1,72 @@
+// Parts of gnuplot scripts that several pictures share, and the call of gnuplot.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sequence_tasks {
+
+/// A picture of a report. A picture with an empty script has nothing to show.
+struct Picture {
+  std::string file, caption, script;
+};
+
+/// Returns `text` as a string in a gnuplot command. Single quotes, since gnuplot runs what stands
+/// in backticks between double quotes.
+std::string quoted(const std::string& text);
+
+/// Returns `text` as a string in gnuplot's data.
+std::string quoted_field(std::string text);
+
+/// Returns the colour of `name`, one of `names`.
+std::string colour_of(const std::vector<std::string>& names, const std::string& name);
+
+/// Returns how the line of a group is drawn: by its colour, then, when all colours are in use, by
+/// its dashes.
+std::string line_style(const std::vector<std::string>& groups, const std::string& group);
+
+/// Returns the separator before item `i` of a plot command.
+const char* plot_separator(std::size_t i);
+
+// ---- panels above a legend -------------------------------------------------------------------
+
+/// An entry of a legend: its title and how gnuplot draws it.
+using LegendEntry = std::pair<std::string, std::string>;
+
+int legend_rows(std::size_t entries, std::size_t columns);
+
+/// Returns the number of legend columns that leaves room for the longest of `names`.
+std::size_t legend_columns(const std::vector<std::string>& names);
+
+/// Starts a script for panels side by side above a legend of `rows` rows.
+std::string panels_start(const std::string& title, int rows);
+
+/// Sets the margins of panel number `panel` of `panels`.
+std::string panel_start(std::size_t panel, std::size_t panels);
+
+/// Draws the legend below the panels, as wide as all of them.
+std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns);
+
+// ---- axes ------------------------------------------------------------------------------------
+
+/// Sets ticks on a logarithmic axis that covers less than two decades, where powers of ten alone
+/// would give at most one label. Returns an empty text for longer axes, which gnuplot labels well.
+std::string log_ticks(char axis, double least, double most);
+
+/// Sets up the vertical axis for results on `sequences`. Accuracies are drawn by their distance
+/// from 100 % on a logarithmic axis that is labelled with the accuracy: 98 and 99 % are as far
+/// apart as 96 and 98 %. `places` are the positions of the results, see result_place().
+std::string result_axis(bool labels, const std::string& sequences,
+                        const std::vector<double>& places);
+
+/// Returns the position of a result on that axis. `accuracy` is a fraction.
+double result_place(bool labels, double accuracy, double loss);
+
+// ---- gnuplot ---------------------------------------------------------------------------------
+
+/// Runs gnuplot on each script and returns the SVG files. A file is empty where gnuplot is missing
+/// or fails.
+std::vector<std::string> draw(const std::vector<Picture>& pictures);
+
+}  // namespace sequence_tasks

@@ -1,0 +1,67 @@
+// The checkpoints of a run.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "glstm/io/checkpoint.hpp"
+#include "glstm/io/network_file.hpp"
+#include "glstm/train/process_group.hpp"
+#include "models.hpp"
+#include "run_folder.hpp"
+
+namespace sequence_tasks {
+
+/// Returns the text that a run's checkpoints carry, to tell them from those of other runs.
+inline std::string identity(const Settings& settings) {
+  nlohmann::ordered_json json = to_json(settings);
+  json.erase("threads");  // they do not change the result
+  return json.dump();
+}
+
+/// Returns what goes into every checkpoint of a run. It makes each checkpoint a network file too.
+template <glstm::TimeGate Gate>
+glstm::CheckpointMetadata metadata_of(const Settings& settings,
+                                      const glstm::Network<Gate>& network) {
+  glstm::CheckpointMetadata metadata = glstm::network_metadata(network);
+  metadata.emplace("config", identity(settings));
+  return metadata;
+}
+
+/// Calls glstm::load_checkpoint. Throws glstm::Error also if the checkpoint is of another run.
+template <glstm::TimeGate Gate>
+glstm::CheckpointMetadata load(const std::filesystem::path& file, const Settings& settings,
+                               glstm::Network<Gate>& network,
+                               glstm::AdamW<float>* optimizer = nullptr,
+                               glstm::Vector<float>* average = nullptr) {
+  glstm::Network<Gate> loaded = network;
+  glstm::CheckpointMetadata metadata =
+      glstm::load_checkpoint<float>(file, loaded.layout(), loaded.parameters, optimizer, average);
+  const auto found = metadata.find("config");
+  glstm::detail::require(found != metadata.end() && found->second == identity(settings),
+                         file.string(), ": expected a checkpoint of this run, got one of another");
+  network.parameters.swap(loaded.parameters);
+  return metadata;
+}
+
+/// Gives `network` its initial parameters. The first time they are drawn, or read from --start, and
+/// saved; from then on they are read from the saved file.
+template <glstm::TimeGate Gate>
+void begin(const Settings& settings, const Task& task, const RunFolder& folder,
+           glstm::Network<Gate>& network, glstm::ProcessGroup& group) {
+  if (group.rank() == 0 && !std::filesystem::exists(folder.first())) {
+    initialize(settings, task, network);
+    glstm::save_network(folder.first(), network, {.metadata = {{"config", identity(settings)}}});
+  }
+  group.wait_for_all();
+  load(folder.first(), settings, network);
+}
+
+/// Loads the best parameters, or the last ones if no epoch was eligible. Returns the metadata.
+template <glstm::TimeGate Gate>
+glstm::CheckpointMetadata load_best(const RunFolder& folder, const Settings& settings,
+                                    bool eligible, glstm::Network<Gate>& network) {
+  return load(eligible ? folder.best() : folder.last(), settings, network);
+}
+
+}  // namespace sequence_tasks

@@ -1,0 +1,171 @@
+// The one list of all settings: their options, their limits and their help.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "settings.hpp"
+
+namespace sequence_tasks {
+
+/// The values that a setting may have: numbers in [low, high], or one of some words.
+struct Limits {
+  double low = -std::numeric_limits<double>::max(), high = std::numeric_limits<double>::max();
+  std::vector<std::string> words;
+};
+
+inline Limits at_least(double low) { return {low, std::numeric_limits<double>::max(), {}}; }
+inline Limits between(double low, double high) { return {low, high, {}}; }
+inline Limits any_number() { return {}; }
+inline Limits any_text() { return {}; }
+inline Limits one_of(std::vector<std::string> words) { return {0, 0, std::move(words)}; }
+
+// Each function calls visit(name, value, limits, help) for the settings of one group.
+
+template <class AnySettings, class Visit>
+void for_each_task_setting(AnySettings& s, Visit visit) {
+  visit(
+      "task", s.task, one_of(task_names()),
+      "adding: remember two marked numbers and add them. mnist, permuted-mnist, fashion: classify "
+      "an image that is read pixel by pixel. cifar10: the same with three colours per pixel. "
+      "frequency: tell waves of period 5 to 6 from other waves. csv: your own sequences");
+  visit(
+      "data", s.data, any_text(),
+      "The folder of the data set, by default data/mnist, data/cifar10 or Debian's "
+      "Fashion-MNIST; or your CSV file with the columns sequence, timestamp (optional), features, "
+      "and label or target...");
+  visit("steps", s.steps, between(2, 1e6), "The length of the sequences of the adding task");
+  visit("sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
+        "How the waves of the frequency task are sampled");
+  visit("clock", s.clock, one_of({"shared", "own"}),
+        "shared: all sequences of a CSV file use the same clock. own: the time of each sequence "
+        "starts at 0 in its first row");
+  visit("shift", s.shift, between(0, 16),
+        "Also train on images that are shifted by up to this many pixels: (2 shift + 1)^2 times as "
+        "many images");
+  visit("training-sequences", s.training_sequences, between(1, 1e9),
+        "The number of training sequences; by default all sequences that are left, or 20000 "
+        "generated ones");
+  visit("held-out", s.held_out, between(1, 1e9),
+        "The number of held-out sequences that choose the best epoch; by default a tenth of the "
+        "training data, at most 5000, or 2000 generated ones");
+  visit("test-sequences", s.test_sequences, between(1, 1e9),
+        "The number of test sequences; by default the whole test set, a tenth of a CSV file, or "
+        "5000 generated ones");
+  visit("data-seed", s.data_seed, between(0, 1e15),
+        "The seed of generated data, of the permutation, and of the split of a CSV file");
+}
+
+template <class AnySettings, class Visit>
+void for_each_network_setting(AnySettings& s, Visit visit) {
+  visit("model", s.model, one_of(model_names()),
+        "lstm: every neuron updates at every step. glstm: each neuron has a learned time window. "
+        "random-skip: the windows are random and stay as they are. phased: periodic windows "
+        "(Phased LSTM)");
+  visit("hidden", s.hidden, between(1, 65536),
+        "The number of neurons of each layer, first layer first, such as 64,64");
+  visit("forget-bias", s.forget_bias, any_number(),
+        "The initial bias of the forget gates; by default 1");
+  visit("memory", s.memory, between(0, 1e9),
+        "Chrono initialisation: the initial biases suit memories of up to this many steps. 0 uses "
+        "--forget-bias instead; the default depends on the task and the model");
+  visit("threshold", s.threshold, between(0, 0.99),
+        "The openness below which a time gate counts as closed");
+  visit("min-width", s.min_width, between(1e-30, 1e30),
+        "The smallest width sigma that training may reach; by default half a step");
+  visit("open-share", s.open_share, between(1e-6, 1),
+        "The fraction of the time for which each window is open at first. Windows that learn are "
+        "kept within the sequences, except for their flanks");
+  visit("centres", s.centres, between(0, 1),
+        "The part of the time over which the centres of the windows are spread at first, such as "
+        "0,0.5 for the first half");
+  visit("placement", s.placement, one_of({"even", "random"}),
+        "How the centres are spread over that part");
+  visit("leak", s.leak, between(0, 1), "The slope of the gate of a Phased LSTM outside its window");
+  visit("start", s.start, any_text(),
+        "A checkpoint of a network of the same shape to take the initial parameters from");
+}
+
+template <class AnySettings, class Visit>
+void for_each_training_setting(AnySettings& s, Visit visit) {
+  visit("epochs", s.epochs, between(1e-9, 1e12),
+        "The number of passes over the training data; by default 10");
+  visit("seconds", s.seconds, between(0, 1e7),
+        "Train for about this many seconds instead of --epochs. A short trial finds the number of "
+        "steps, so two runs with the same seed may differ");
+  visit("reports", s.reports, between(1, 1e4),
+        "How often per epoch to log, to validate and to save; by default once, or more often so "
+        "that a run has 10 reports");
+  visit("batch", s.batch, between(1, 65536),
+        "The number of sequences per training step; the default depends on the task and the model");
+  visit("learning-rate", s.learning_rate, between(0, 1e3),
+        "The learning rate of Adam; the default depends on the task and the model");
+  visit("gate-learning-rate", s.gate_learning_rate, between(0, 1e30),
+        "The learning rate of the time gates, in units of time. By default 1/4000 of the duration "
+        "of the sequences, or 0.002 for a Phased LSTM; 0 keeps the gates as they are");
+  visit("warmup", s.warmup, between(0, 0.9),
+        "The fraction of the steps in which the learning rates rise");
+  visit("final-rate", s.final_rate, between(0, 1),
+        "The fraction of the learning rates at the end of their half cosine; by default 0.25 if "
+        "parameters are averaged, otherwise 0.01");
+  visit(
+      "weight-decay", s.weight_decay, between(0, 1e3),
+      "The weight decay of AdamW; by default 0.03 for tasks with labels, otherwise 0 (plain Adam)");
+  visit("weight-noise", s.weight_noise, between(0, 10),
+        "The standard deviation of the noise that is added to the weights while a gradient is "
+        "computed. By default 0.02 for networks with time gates on tasks with labels, otherwise 0 "
+        "and with --widen 0");
+  visit("average", s.average, between(0, 0.999999),
+        "The decay of a moving average of the parameters; the averaged network is tested. By "
+        "default 0.9995 for tasks with labels, otherwise 0 (no average) and with --widen 0");
+  visit("adam-beta1", s.adam_beta1, between(0, 0.999999),
+        "The decay of Adam's running mean of the gradient");
+  visit("adam-beta2", s.adam_beta2, between(0, 0.9999999),
+        "The decay of Adam's running mean of the squared gradient");
+  visit("adam-epsilon", s.adam_epsilon, between(1e-30, 1), "Adam's epsilon");
+  visit("clip", s.clip, between(1e-9, 1e9), "Gradients with a larger norm are scaled to this norm");
+  visit("seed", s.seed, between(0, 1e15),
+        "The seed of the initial parameters and of the order of the sequences");
+  visit("threads", s.threads, between(1, 1024),
+        "The number of threads; it does not change the result");
+  visit(
+      "shards", s.shards, between(0, 65536),
+      "The number of parts of a batch that threads share; 0 makes one part of every 64 sequences");
+}
+
+template <class AnySettings, class Visit>
+void for_each_computation_setting(AnySettings& s, Visit visit) {
+  visit("budget", s.budget, between(0, 1e9), "lambda, the weight of the mean openness in the loss");
+  visit("target-share", s.target_share, between(1e-6, 1),
+        "The fraction of neuron updates to reach; a controller adjusts lambda during training");
+  visit("budget-integral", s.budget_integral, between(0, 1e9),
+        "The integral gain of that controller");
+  visit("budget-proportional", s.budget_proportional, between(0, 1e9),
+        "The proportional gain of that controller");
+  visit("budget-limit", s.budget_limit, between(1e-9, 1e9),
+        "The largest |lambda| that the controller may set");
+  visit("widen", s.widen, at_least(0),
+        "Temporal curriculum: the epoch in which the windows start to widen and the epoch in which "
+        "they are fully open, such as 1,2");
+  visit("widest", s.widest, between(1e-3, 1e3),
+        "The width of the windows of a curriculum just before they are fully open, as a multiple "
+        "of the duration of the sequences");
+}
+
+/// Calls visit(group, name, value, limits, help) for all settings, in the order of config.json.
+template <class AnySettings, class Visit>
+void for_each_setting(AnySettings& settings, Visit visit) {
+  const auto in_group = [&](const char* group) {
+    return [&visit, group](const char* name, auto& value, const Limits& limits, const char* help) {
+      visit(group, name, value, limits, help);
+    };
+  };
+  for_each_task_setting(settings, in_group("Task"));
+  for_each_network_setting(settings, in_group("Network"));
+  for_each_training_setting(settings, in_group("Training"));
+  for_each_computation_setting(settings, in_group("Computation"));
+}
+
+}  // namespace sequence_tasks

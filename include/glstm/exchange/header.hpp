@@ -1,0 +1,390 @@
+// Networks as one self-contained C++ header, for devices without a file system.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/exchange/exported_gate.hpp"
+#include "glstm/exchange/header_template.hpp"
+#include "glstm/exchange/text_template.hpp"
+#include "glstm/io/atomic_file.hpp"
+#include "glstm/io/source_file.hpp"
+#include "glstm/io/weight_storage.hpp"
+#include "glstm/nn/network.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// How a network becomes a header.
+struct HeaderOptions {
+  std::string name_space = "model";  ///< the namespace of the header; may be nested: "my::model"
+  WeightStorage storage = WeightStorage::full;  ///< how the weight matrices are stored
+};
+
+/// Writes the network as a C++ header to the file `path`, all or nothing. Errors name the file.
+/// Headers that one program includes need different namespaces.
+template <TimeGate Gate>
+void save_header(const std::filesystem::path& path, const Network<Gate>& network,
+                 const HeaderOptions& options = {});
+
+/// Returns the network as the text of a C++17 header that includes only `<cmath>`, `<cstdint>` and
+/// `<cstring>`, and neither allocates nor throws:
+///
+///     model::Model network;
+///     const float* y = network.step(x, t);  // x [I] is the input at time t; y [O] the output
+///
+/// The weights are constants. A Model holds the state of one stream, which starts at zero;
+/// layer0().h() and layer0().c() read the state of the first layer, and so on. The output of a step
+/// is, to rounding, what Network::predict returns for the steps so far, with either readout.
+/// Closed neurons are not computed: a step costs 4 a (I + a) multiplications for the a open neurons
+/// of a layer, and 4 a H when a gate has opened or closed since the last step.
+///
+/// Throws Error if the network is bidirectional, a parameter is not finite, a time gate does not
+/// accept its parameters, a weight is too large for float16, or options.name_space is not an
+/// identifier that a program may use.
+template <TimeGate Gate>
+std::string to_header(const Network<Gate>& network, const HeaderOptions& options = {});
+
+namespace detail::header {
+
+/// Returns whether `name` is an identifier that a program may use: no keyword, not `std`, and none
+/// that is reserved for the compiler.
+inline bool is_free_identifier(std::string_view name) {
+  constexpr std::string_view keywords[] = {
+      "alignas",     "alignof",   "and",       "and_eq",   "asm",      "auto",
+      "bitand",      "bitor",     "bool",      "break",    "case",     "catch",
+      "char",        "char16_t",  "char32_t",  "char8_t",  "class",    "co_await",
+      "co_return",   "co_yield",  "compl",     "concept",  "const",    "const_cast",
+      "consteval",   "constexpr", "constinit", "continue", "decltype", "default",
+      "delete",      "do",        "double",    "else",     "enum",     "dynamic_cast",
+      "explicit",    "export",    "extern",    "false",    "float",    "for",
+      "friend",      "goto",      "if",        "inline",   "int",      "long",
+      "mutable",     "namespace", "new",       "noexcept", "not",      "not_eq",
+      "nullptr",     "operator",  "or",        "or_eq",    "private",  "protected",
+      "public",      "register",  "requires",  "return",   "short",    "reinterpret_cast",
+      "signed",      "sizeof",    "static",    "std",      "struct",   "static_assert",
+      "static_cast", "switch",    "template",  "this",     "throw",    "thread_local",
+      "true",        "try",       "typedef",   "typeid",   "typename", "union",
+      "unsigned",    "using",     "virtual",   "void",     "volatile", "wchar_t",
+      "while",       "xor",       "xor_eq"};
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  const auto is_identifier_character = [&](char c) {
+    return letters.find(c) != letters.npos || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && letters.find(name.front()) != letters.npos &&
+         std::all_of(name.begin(), name.end(), is_identifier_character) &&
+         // Names with two underscores, or with one at the front, are reserved for the compiler.
+         name.front() != '_' && name.find("__") == name.npos &&
+         std::find(std::begin(keywords), std::end(keywords), name) == std::end(keywords);
+}
+
+/// Throws Error unless `name` is a free identifier, or several joined by ::.
+inline void check_namespace(const std::string& name) {
+  std::string_view rest = name;
+  for (;;) {
+    const std::size_t end = rest.find("::");
+    require(is_free_identifier(rest.substr(0, end)),
+            "expected a namespace that is an identifier which a program may use, got \"", name,
+            "\"");
+    if (end == rest.npos) return;
+    rest.remove_prefix(end + 2);
+  }
+}
+
+/// Returns the shortest literal of type Scalar that is read back as the same number.
+template <class Scalar>
+std::string literal(Scalar value) {
+  char digits[64];
+  const auto result = std::to_chars(digits, digits + sizeof digits, value);
+  std::string text(digits, result.ptr);
+  if (text.find_first_of(".e") == text.npos) text += ".0";
+  return std::is_same_v<Scalar, float> ? text + "f" : text;
+}
+
+/// Returns numbers in row-major order as the initialiser of an array of `shape`. Each entry of the
+/// first dimension starts a line.
+inline std::string initializer(const std::vector<Index>& shape,
+                               const std::vector<std::string>& numbers) {
+  const auto size = static_cast<Index>(numbers.size());
+  const Index row = shape.size() > 1 ? size / shape.front() : size;
+  const std::string indent(7, ' ');
+  std::string text, line(6, ' ');
+  for (Index n = 0; n < size; ++n) {
+    std::size_t opened = 0, closed = 0;
+    Index extent = 1;
+    for (std::size_t d = shape.size(); d-- > 0;) {
+      extent *= shape[d];
+      opened += n % extent == 0;
+      closed += (n + 1) % extent == 0;
+    }
+    const std::string token = std::string(opened, '{') + numbers[static_cast<std::size_t>(n)] +
+                              std::string(closed, '}') + (n + 1 < size ? "," : "");
+    if (n > 0 && (n % row == 0 || line.size() + 1 + token.size() > 99)) {
+      text += line + "\n";
+      line = indent;
+    } else if (n > 0) {
+      line += ' ';
+    }
+    line += token;
+  }
+  return text + line;
+}
+
+/// Writes the text of a network's header.
+template <TimeGate Gate>
+class HeaderWriter {
+ public:
+  using Scalar = typename Gate::Scalar;
+
+  HeaderWriter(const Network<Gate>& network, const HeaderOptions& options)
+      : network_(network), storage_(options.storage) {
+    add_introduction(options.name_space);
+    add_functions();
+    for (std::size_t l = 0; l < network.layers().size(); ++l) add_layer(l);
+    add_readout();
+    add_model();
+    text_ += fill_template(ending, {{"name_space", options.name_space}});
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  using Exported = ExportedGate<Gate>;
+  static constexpr bool gaussian = Exported::formula == GateFormula::gaussian;
+  static constexpr bool gated = Exported::formula != GateFormula::none;
+  static constexpr const char* scalar_name = std::is_same_v<Scalar, float> ? "float" : "double";
+
+  void add_introduction(const std::string& name_space) {
+    const NetworkOptions<Gate>& sizes = network_.options();
+    text_ += fill_template(introduction, {{"name_space", name_space},
+                                          {"summary", summary()},
+                                          {"numbers", numbers()},
+                                          {"inputs", std::to_string(sizes.inputs)},
+                                          {"outputs", std::to_string(sizes.outputs)},
+                                          {"scalar", scalar_name},
+                                          {"weight_type", weight_type()}});
+  }
+
+  /// The functions and the class Layer, which are the same for all layers.
+  void add_functions() {
+    if (storage_ == WeightStorage::float16) text_ += float16_decoder;
+    text_ += fill_template(dot_product, {{"weight", loaded("weights[n]")}});
+    if (gated) {
+      text_ += fill_template(listed_dot_product, {{"weight", loaded("weights[places[s]]")}});
+      text_ += gaussian ? gaussian_openness : phased_openness;
+    }
+    text_ += fill_template(gated ? gated_layer : plain_layer,
+                           {{"scale_x", scale("Weights::w_x", "[j][gate]")},
+                            {"scale_h", scale("Weights::w_h", "[j][gate]")}});
+  }
+
+  std::string summary() const {
+    const NetworkOptions<Gate>& sizes = network_.options();
+    std::string text =
+        text_of(Exported::network_name, "; inputs: ", sizes.inputs, "; neurons of its layers:");
+    for (std::size_t l = 0; l < sizes.hidden.size(); ++l) {
+      text += text_of(l > 0 ? ", " : " ", sizes.hidden[l]);
+    }
+    return text + text_of("; outputs: ", sizes.outputs);
+  }
+
+  std::string numbers() const {
+    const std::string scalars = text_of("numbers are ", scalar_name);
+    switch (storage_) {
+      case WeightStorage::float16:
+        return scalars + ", weights are stored as float16";
+      case WeightStorage::int8:
+        return scalars + ", weights are stored as int8, each row of a matrix with a scale";
+      default:
+        return scalars;
+    }
+  }
+
+  std::string weight_type() const {
+    switch (storage_) {
+      case WeightStorage::float16:
+        return "std::uint16_t";
+      case WeightStorage::int8:
+        return "std::int8_t";
+      default:
+        return "Scalar";
+    }
+  }
+
+  /// Returns the stored weight `expression` converted to Scalar.
+  std::string loaded(const std::string& expression) const {
+    switch (storage_) {
+      case WeightStorage::float16:
+        return "from_float16(" + expression + ")";
+      case WeightStorage::int8:
+        return "Scalar(" + expression + ")";
+      default:
+        return expression;
+    }
+  }
+
+  /// Returns the factor of a product with a row of `array`, if it has one.
+  std::string scale(const std::string& array, const std::string& row) const {
+    return storage_ == WeightStorage::int8 ? array + "_scale" + row + " * " : "";
+  }
+
+  void add_constant(const std::string& name, Scalar value) {
+    text_ += "  static constexpr Scalar " + name + " = " + literal(value) + ";\n";
+  }
+
+  void add_array(const std::string& type_and_name, const std::vector<Index>& shape,
+                 const std::vector<std::string>& values) {
+    text_ += "  static constexpr " + type_and_name + " =\n" + initializer(shape, values) + ";\n";
+  }
+
+  /// Returns text_for(number) for the numbers of a matrix in row-major order.
+  template <class Derived, class TextFor>
+  static std::vector<std::string> texts_of(const Eigen::MatrixBase<Derived>& values,
+                                           TextFor&& text_for) {
+    std::vector<std::string> result;
+    for (Index r = 0; r < values.rows(); ++r) {
+      for (Index c = 0; c < values.cols(); ++c) result.push_back(text_for(values(r, c)));
+    }
+    return result;
+  }
+
+  template <class Derived>
+  static std::vector<std::string> literals(const Eigen::MatrixBase<Derived>& values) {
+    return texts_of(values, [](Scalar value) { return literal(value); });
+  }
+
+  /// Adds the rows [R,C] of a weight matrix as an array of shape [first_extents, C], stored as
+  /// storage_ says. `dimensions` names the first extents, and `last` the last one, in C++.
+  void add_weights(const std::string& name, const std::string& dimensions, const std::string& last,
+                   const std::vector<Index>& first_extents, const Matrix<Scalar>& rows) {
+    std::vector<std::string> values;
+    if (storage_ == WeightStorage::full) {
+      values = literals(rows);
+    } else if (storage_ == WeightStorage::float16) {
+      values = texts_of(rows, [](Scalar weight) {
+        return std::to_string(Eigen::numext::bit_cast<std::uint16_t>(to_float16(weight)));
+      });
+    } else {
+      const Int8Rows<Scalar> stored = to_int8_rows<Scalar>(rows);
+      values = texts_of(stored.values, [](std::int8_t weight) { return std::to_string(weight); });
+      add_array("Scalar " + name + "_scale" + dimensions, first_extents, literals(stored.scales));
+    }
+    std::vector<Index> shape = first_extents;
+    shape.push_back(rows.cols());
+    add_array("Weight " + name + dimensions + last, shape, values);
+  }
+
+  /// Returns the rows of a matrix [4H,C] with the four rows of each neuron next to each other.
+  static Matrix<Scalar> by_neuron(const ConstMatrixRef<Scalar>& rows) {
+    const Index H = rows.rows() / 4;
+    Matrix<Scalar> result(rows.rows(), rows.cols());
+    for (Index j = 0; j < H; ++j) {
+      for (Index q = 0; q < 4; ++q) result.row(4 * j + q) = rows.row(q * H + j);
+    }
+    return result;
+  }
+
+  void add_layer(std::size_t l) {
+    const Layer<Gate>& layer = network_.layers()[l];
+    const Index H = layer.hidden();
+    const LstmWeights<Scalar> weights = layer.weights(network_.parameters);
+    text_ +=
+        text_of("/// The weights of layer ", l,
+                ", by neuron and gate, gates in the order i, f, g, o.\n", "struct Weights", l,
+                " {\n  static constexpr int inputs = ", layer.inputs(), ", neurons = ", H, ";\n");
+    add_weights("w_x", "[neurons][4]", "[inputs]", {H, 4}, by_neuron(weights.Wx));
+    add_weights("w_h", "[neurons][4]", "[neurons]", {H, 4}, by_neuron(weights.Wh));
+    add_array("Scalar bias[neurons][4]", {H, 4}, literals(by_neuron(weights.b)));
+    if constexpr (gated) add_gates(layer);
+    text_ += "};\n\n";
+  }
+
+  void add_gates(const Layer<Gate>& layer) {
+    const auto parameters = layer.gate_parameters(network_.parameters);
+    for (Index p = 0; p < parameters.cols(); ++p) {
+      const char* name = Gate::parameter_names[static_cast<std::size_t>(p)];
+      add_array(text_of("Scalar ", name, "[neurons]"), {layer.hidden()},
+                literals(parameters.col(p)));
+    }
+    for (const auto& [name, value] : Exported::constants(layer.gate_options())) {
+      add_constant(name, value);
+    }
+    if constexpr (gaussian) {
+      add_constant("surely_closed", Exported::surely_closed(layer.gate_options()));
+    }
+  }
+
+  void add_readout() {
+    const auto W = network_.readout_weights();
+    text_ += text_of("/// The linear readout of the last layer.\nstruct Readout {\n",
+                     "  static constexpr int inputs = ", W.cols(), ", outputs = ", W.rows(), ";\n");
+    add_weights("w", "[outputs]", "[inputs]", {W.rows()}, W);
+    add_array("Scalar bias[outputs]", {W.rows()}, literals(network_.readout_bias()));
+    text_ += "};\n\n";
+  }
+
+  void add_model() {
+    const NetworkOptions<Gate>& sizes = network_.options();
+    const std::size_t depth = sizes.hidden.size();
+    Index neurons = 0;
+    std::string reset, steps, accessors, members;
+    if (gated) {
+      steps = text_of("    const Scalar time = static_cast<Scalar>(t - ",
+                      literal(sizes.time_origin), ");\n");
+    }
+    for (std::size_t l = 0; l < depth; ++l) {
+      neurons += sizes.hidden[l];
+      const std::string layer = text_of("layer", l), type = text_of("Layer<Weights", l, ">");
+      reset += "    " + layer + "_.reset();\n";
+      steps += text_of("    ", l == 0 ? "const Scalar* h = " : "h = ", layer, "_.step(",
+                       l == 0 ? "x" : "h", gated ? ", time" : "", ");\n");
+      accessors += "  const " + type + "& " + layer + "() const { return " + layer + "_; }\n";
+      members += "  " + type + " " + layer + "_;\n";
+    }
+    text_ += fill_template(model_class, {{"inputs", std::to_string(sizes.inputs)},
+                                         {"outputs", std::to_string(sizes.outputs)},
+                                         {"layers", std::to_string(depth)},
+                                         {"neurons", std::to_string(neurons)},
+                                         {"reset", reset},
+                                         {"step_doc", gated ? gated_step_doc : plain_step_doc},
+                                         {"steps", steps},
+                                         {"accessors", accessors},
+                                         {"members", members},
+                                         {"t", gated ? " t" : " = 0"},
+                                         {"scale", scale("Readout::w", "[n]")}});
+  }
+
+  const Network<Gate>& network_;
+  WeightStorage storage_;
+  std::string text_;
+};
+
+}  // namespace detail::header
+
+template <TimeGate Gate>
+std::string to_header(const Network<Gate>& network, const HeaderOptions& options) {
+  detail::require(!network.options().bidirectional,
+                  "expected a network that runs step by step, got a bidirectional one, which reads "
+                  "sequences from both ends");
+  detail::header::check_namespace(options.name_space);
+  network.check_parameters();
+  return detail::header::HeaderWriter(network, options).text();
+}
+
+template <TimeGate Gate>
+void save_header(const std::filesystem::path& path, const Network<Gate>& network,
+                 const HeaderOptions& options) {
+  write_file_atomically(
+      path, detail::naming_source(path.string(), [&] { return to_header(network, options); }));
+}
+
+GLSTM_END_NAMESPACE

@@ -1,0 +1,42 @@
+// The working memory of the backward pass of the scheduled path.
+#pragma once
+
+#include <vector>
+
+#include "glstm/core/types.hpp"
+#include "glstm/lstm/scheduled_tape.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace scheduled {
+
+/// The working memory of a backward pass, which is reused from call to call.
+template <class Scalar>
+struct BackwardWorkspace {
+  Matrix<Scalar> h;       ///< [stride,H] the state that frozen neurons had, going back in time
+  Matrix<Scalar> dh, dc;  ///< [stride,H]
+  Matrix<Scalar> sum_dz;  ///< [stride,4H] of the open neurons, over their steps so far
+  Vector<Scalar> dpacked_weights;  ///< the gradient of the packed weights
+
+  // Of the open neurons of one segment, compact. A chunk is some steps' lanes one after the other.
+  Vector<Scalar> du;          ///< [stride, columns of [h | x] in groups of four]
+  Vector<Scalar> dc_open;     ///< [stride, open]
+  Vector<Scalar> dk;          ///< as BackwardStep gives it
+  Vector<Scalar> dz;          ///< [chunk, 4 open]
+  Vector<Scalar> rows;        ///< [chunk][columns of [h | x] in whole packets]
+  Vector<Scalar> transposed;  ///< [groups of four columns of [h | x]][open][4][4] weights
+  Vector<Scalar> dpanel;      ///< [columns of [h | x] in whole packets, 4 open]
+
+  // Of one boundary:
+  Boundary boundary;
+  std::vector<Index> columns;
+  Matrix<Scalar> sum;      ///< [stride,4] a product
+  Vector<Scalar> scratch;  ///< packed weights of one neuron or group
+
+  /// At least `size` elements, of any value.
+  static void reserve(Vector<Scalar>& memory, Index size) {
+    if (memory.size() < size) memory.resize(size);
+  }
+};
+
+}  // namespace scheduled
+GLSTM_END_NAMESPACE

@@ -1,0 +1,245 @@
+// What the scheduled path knows about a sequence before it runs, and what its forward pass records
+// for the backward pass. scheduled.hpp describes the method.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/timing.hpp"
+#include "glstm/lstm/cell.hpp"
+#include "glstm/lstm/kernels.hpp"
+#include "glstm/lstm/op_counts.hpp"
+#include "glstm/lstm/window_schedule.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace scheduled {
+
+/// Whether a tape keeps what the backward pass needs, or only the last two steps.
+enum class Keep { nothing, tape };
+
+/// What changes between a segment and the one before.
+struct Boundary {
+  std::vector<Index> anew;     ///< neurons of the segment that open; now and then, all
+  std::vector<Index> kept;     ///< all other neurons of the segment
+  std::vector<Index> frozen;   ///< closed neurons with a state that may not be zero
+  std::vector<Index> changed;  ///< neurons that become frozen (the first `closed`), or cease to be
+  std::size_t closed = 0;
+};
+
+/// The record of a forward pass; also its working memory, which is reused from call to call.
+template <class Scalar>
+struct Tape {
+  using Real = typename Eigen::NumTraits<Scalar>::Real;
+
+  Index batch = 0, lanes = 0, stride = 0, inputs = 0, hidden = 0;
+  bool zero_initial_state = true, k_per_sample = false;
+  Keep keep = Keep::nothing;
+  OpCounts ops;
+
+  Matrix<Real> times;  ///< [1,T] or [B,T]
+  std::vector<Segment> segments;
+  std::vector<Index> segment_start;        ///< where each segment's steps begin in `steps`
+  std::vector<std::size_t> first_segment;  ///< [H] the segment in which each neuron first opens
+  Vector<Scalar> steps;           ///< the steps of all segments, StepLayout after StepLayout
+  Vector<Scalar> packed_weights;  ///< [H + I][H] as pack_gate_weights makes them
+  Matrix<Scalar> h, c;            ///< [stride,H] after the last step
+  Matrix<Scalar> frozen;          ///< [stride,4H] what frozen neurons add to open ones
+  Vector<Scalar> panel;           ///< the packed weights of one segment or one neuron
+
+  bool may_be_nonzero(Index neuron, std::size_t segment) const {
+    return !zero_initial_state || first_segment[static_cast<std::size_t>(neuron)] < segment;
+  }
+
+  StepLayout layout(const Segment& segment) const {
+    return {stride, segment.open(), inputs, k_per_sample};
+  }
+};
+
+/// Whether `frozen` of all neurons is summed anew before segment s. Otherwise the rounding errors
+/// of additions and subtractions would pile up in neurons that are open for long beside neurons
+/// that open and close many times. Gates with one window have at most 2 H segments, and never get
+/// here.
+template <class Scalar>
+bool sums_anew(const Tape<Scalar>& tape, std::size_t s) {
+  return s % static_cast<std::size_t>(8 * tape.hidden) == 0;
+}
+
+/// The boundary before segment s.
+template <class Scalar>
+void find_boundary(const Tape<Scalar>& tape, std::size_t s, Boundary& boundary) {
+  static const std::vector<Index> none;
+  const Segment& segment = tape.segments[s];
+  const bool adjacent = s > 0 && tape.segments[s - 1].end == segment.begin;
+  const std::vector<Index>& before = adjacent ? tape.segments[s - 1].neurons : none;
+  const std::vector<Index>& after = segment.neurons;
+  boundary.anew.clear();
+  boundary.kept.clear();
+  boundary.frozen.clear();
+  boundary.changed.clear();
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::back_inserter(boundary.changed));
+  boundary.closed = boundary.changed.size();
+  const bool all_anew = sums_anew(tape, s);
+  auto was_open = before.begin();
+  auto is_open = after.begin();
+  for (Index j = 0; j < tape.hidden; ++j) {
+    const bool old = was_open != before.end() && *was_open == j;
+    const bool now = is_open != after.end() && *is_open == j;
+    if (old) ++was_open;
+    if (now) ++is_open;
+    if (now) (old && !all_anew ? boundary.kept : boundary.anew).push_back(j);
+    if (!tape.may_be_nonzero(j, s)) continue;
+    if (!now) boundary.frozen.push_back(j);
+    if (now && !old) boundary.changed.push_back(j);
+  }
+  if (boundary.kept.empty()) boundary.changed.clear(), boundary.closed = 0;
+}
+
+/// Counts the weight products of a segment and of the boundary before it and, where it is kept, the
+/// tape of its steps.
+template <class Scalar>
+void count_segment(const Segment& segment, const Boundary& boundary, Keep keep,
+                   Tape<Scalar>& tape) {
+  const auto size = [](const std::vector<Index>& neurons) {
+    return static_cast<Index>(neurons.size());
+  };
+  const Index open = segment.open();
+  tape.ops.macs += product_macs(tape.batch, size(boundary.frozen), size(boundary.anew)) +
+                   product_macs(tape.batch, size(boundary.changed), size(boundary.kept)) +
+                   product_macs(segment.steps() * tape.batch, open + tape.inputs, open);
+  if (keep == Keep::tape) {
+    tape.ops.tape_bytes += tape_bytes<Scalar>(segment.steps(), tape.layout(segment));
+  }
+}
+
+/// Packs the weights: number g of packed[(k H + j) 4 ...] multiplies column k of [h | x] for gate g
+/// of neuron j.
+template <class Scalar>
+void pack_gate_weights(const LstmWeights<Scalar>& weights, Vector<Scalar>& packed) {
+  const Index H = weights.hidden(), I = weights.inputs();
+  packed.resize(4 * H * (H + I));
+  for (Index k = 0; k < H + I; ++k) {
+    const Scalar* column =
+        k < H ? weights.Wh.data() + 4 * H * k : weights.Wx.data() + 4 * H * (k - H);
+    Scalar* out = packed.data() + 4 * H * k;
+    for (Index j = 0; j < H; ++j) {
+      for (Index g = 0; g < 4; ++g) out[4 * j + g] = column[g * H + j];
+    }
+  }
+}
+
+/// Adds a packed gradient, laid out as pack_gate_weights does, to the weight gradients.
+template <class Scalar>
+void add_packed_gradient(const Vector<Scalar>& packed, LstmGradients<Scalar>& gradients) {
+  const Index H = gradients.dWh.cols(), I = gradients.dWx.cols();
+  for (Index k = 0; k < H + I; ++k) {
+    Scalar* column =
+        k < H ? gradients.dWh.data() + 4 * H * k : gradients.dWx.data() + 4 * H * (k - H);
+    const Scalar* in = packed.data() + 4 * H * k;
+    for (Index j = 0; j < H; ++j) {
+      for (Index g = 0; g < 4; ++g) column[g * H + j] += in[4 * j + g];
+    }
+  }
+}
+
+/// Calls body(place in the packed weights, slot, k) for the weights of a segment: column k of
+/// [h of `neurons` | x] into the neuron in each slot.
+template <class Scalar, class Body>
+void for_segment_weights(const Tape<Scalar>& tape, const std::vector<Index>& neurons, Body&& body) {
+  const Index open = static_cast<Index>(neurons.size()), inner = open + tape.inputs;
+  constexpr Index block = 16;  // slots at a time: both sides are then read and written by lines
+  for (Index first = 0; first < open; first += block) {
+    const Index end = std::min(first + block, open);
+    for (Index k = 0; k < inner; ++k) {
+      const Index source = k < open ? neurons[static_cast<std::size_t>(k)] : tape.hidden + k - open;
+      for (Index slot = first; slot < end; ++slot) {
+        body(4 * (source * tape.hidden + neurons[static_cast<std::size_t>(slot)]), slot, k);
+      }
+    }
+  }
+}
+
+/// Copies the upper rows of `from` to `to`, whose size stays.
+template <class Scalar>
+void copy_upper_rows(const Matrix<Scalar>& from, Matrix<Scalar>& to) {
+  const Index rows = std::min(from.rows(), to.rows());
+  for (Index j = 0; j < to.cols(); ++j) {
+    std::copy_n(from.data() + j * from.rows(), rows, to.data() + j * to.rows());
+  }
+}
+
+/// Adds `count` numbers.
+template <class Scalar>
+void add_numbers(const Scalar* from, Index count, Scalar* to) {
+  Eigen::Map<Vector<Scalar>>(to, count) += Eigen::Map<const Vector<Scalar>>(from, count);
+}
+
+/// Copies columns `neurons` of `from` [stride, H] next to each other, to `to` [stride, open].
+template <class Scalar>
+void gather_columns(const Tape<Scalar>& tape, const std::vector<Index>& neurons,
+                    const Matrix<Scalar>& from, Scalar* to) {
+  for (const Index j : neurons) {
+    std::copy_n(from.data() + j * tape.stride, tape.lanes, to);
+    to += tape.stride;
+  }
+}
+
+/// The reverse of gather_columns.
+template <class Scalar>
+void scatter_columns(const Tape<Scalar>& tape, const std::vector<Index>& neurons,
+                     const Scalar* from, Matrix<Scalar>& to) {
+  for (const Index j : neurons) {
+    std::copy_n(from, tape.lanes, to.data() + j * tape.stride);
+    from += tape.stride;
+  }
+}
+
+/// Sets the sizes of a tape for sequences whose open steps are known.
+template <class Scalar>
+void set_schedule(Index inputs, Index hidden, const Timing& timing,
+                  Matrix<typename Tape<Scalar>::Real>&& times, std::vector<Segment>&& segments,
+                  bool zero_initial_state, Tape<Scalar>& tape) {
+  tape.batch = timing.batch;
+  tape.lanes = kernels::lanes_for<Scalar>(timing.batch);
+  tape.stride = kernels::stride_for<Scalar>(tape.lanes);
+  tape.inputs = inputs;
+  tape.hidden = hidden;
+  tape.zero_initial_state = zero_initial_state;
+  tape.times = std::move(times);
+  tape.k_per_sample = tape.times.rows() > 1 || !timing.lengths.empty();
+  tape.segments = std::move(segments);
+  tape.first_segment.assign(static_cast<std::size_t>(hidden), tape.segments.size());
+  for (std::size_t s = tape.segments.size(); s-- > 0;) {
+    for (const Index j : tape.segments[s].neurons) {
+      tape.first_segment[static_cast<std::size_t>(j)] = s;
+    }
+  }
+  tape.ops = dense_counts<Scalar>(timing, hidden, inputs, tape.stride);
+}
+
+/// Sizes the memory of a tape for its schedule.
+template <class Scalar>
+void reserve_memory(Keep keep, Tape<Scalar>& tape) {
+  tape.segment_start.clear();
+  Index size = 0, largest_step = 0, largest_panel = 0;
+  for (const Segment& segment : tape.segments) {
+    const StepLayout layout = tape.layout(segment);
+    tape.segment_start.push_back(keep == Keep::tape ? size : 0);
+    size += segment.steps() * layout.size;
+    largest_step = std::max(largest_step, layout.size);
+    largest_panel =
+        std::max(largest_panel, 4 * segment.open() * (1 + segment.open() + tape.inputs));
+  }
+  if (keep == Keep::nothing) size = 2 * largest_step;
+  if (tape.steps.size() < size) {
+    tape.steps.resize(0);  // give the old memory back first
+    tape.steps.resize(size);
+  }
+  if (tape.panel.size() < largest_panel) tape.panel.resize(largest_panel);
+  tape.frozen.resize(tape.stride, 4 * tape.hidden);
+}
+
+}  // namespace scheduled
+GLSTM_END_NAMESPACE

@@ -1,0 +1,87 @@
+// Conversions between the plain LSTM and networks with time gates.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/parameters.hpp"
+#include "glstm/gates/always_open.hpp"
+#include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/nn/network.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace detail {
+
+/// The options of `network` for another kind of gate.
+template <TimeGate To, TimeGate From>
+NetworkOptions<To> with_gate_options(const Network<From>& network,
+                                     std::vector<typename To::Options> gates) {
+  const NetworkOptions<From>& options = network.options();
+  return {.inputs = options.inputs,
+          .hidden = options.hidden,
+          .outputs = options.outputs,
+          .readout = options.readout,
+          .loss = options.loss,
+          .gates = std::move(gates),
+          .time_origin = options.time_origin,
+          .bidirectional = options.bidirectional};
+}
+
+/// Copies all blocks but those of the time gates.
+template <TimeGate From, TimeGate To>
+void copy_weights(const Network<From>& from, Network<To>& to) {
+  from.layout().check(from.parameters, "the parameters of a network");
+  for (const ParameterBlock& block : to.layout().blocks()) {
+    if (block.role == ParameterRole::time_gate) continue;
+    block_view(to.parameters, block) = block_view(from.parameters, from.layout().find(block.name));
+  }
+}
+
+}  // namespace detail
+
+/// The plain LSTM with the weights of `network`. It computes the same function where every gate is
+/// open with k = 1 at all times, as at the end of a temporal curriculum. Throws Error if the
+/// parameters of `network` do not have its layout's size.
+template <TimeGate Gate>
+Network<AlwaysOpen<typename Gate::Scalar>> without_gates(const Network<Gate>& network) {
+  using Plain = AlwaysOpen<typename Gate::Scalar>;
+  Network<Plain> plain(detail::with_gate_options<Plain>(network, {{}}));
+  detail::copy_weights(network, plain);
+  return plain;
+}
+
+/// The g-LSTM with the weights of a plain LSTM and gates that are open at all times from `first` to
+/// `last`, with an openness of at least `least_openness`. It computes nearly the same function and
+/// can be trained towards a budget. Centres are spread evenly. A `least_openness` nearer to 1 gives
+/// a function nearer to the LSTM's, and wider windows that training has to narrow.
+///
+/// `first` and `last` are in the unit of the timestamps, relative to the time origin. Throws Error
+/// unless first < last and 0 < least_openness < 1, or where without_gates does.
+template <class Scalar>
+Network<GaussianGate<Scalar>> add_time_gates(
+    const Network<AlwaysOpen<Scalar>>& network, double first, double last,
+    const typename GaussianGate<Scalar>::Options& options = {}, double least_openness = 0.99) {
+  using Gate = GaussianGate<Scalar>;
+  GateSpread{.start = first, .end = last}.check();
+  detail::require(least_openness > 0 && least_openness < 1 && least_openness >= options.threshold,
+                  "least_openness must lie between the closing threshold and 1, got ",
+                  least_openness);
+  Network<Gate> gated(detail::with_gate_options<Gate>(network, {options}));
+  detail::copy_weights(network, gated);
+  const double reach = std::sqrt(-std::log(least_openness));
+  for (const Layer<Gate>& layer : gated.layers()) {
+    auto gates = layer.gate_parameters(gated.parameters);  // [H,2]: mu, sigma
+    for (Index j = 0; j < layer.hidden(); ++j) {
+      const double mu = first + (last - first) * (static_cast<double>(j) + 0.5) /
+                                    static_cast<double>(layer.hidden());
+      gates(j, 0) = static_cast<Scalar>(mu);
+      gates(j, 1) = static_cast<Scalar>(std::max(mu - first, last - mu) / reach);
+    }
+  }
+  return gated;
+}
+
+GLSTM_END_NAMESPACE

@@ -1,0 +1,58 @@
+// Evaluations of batches, and how those of several batches are put together.
+#pragma once
+
+#include <limits>
+
+#include "glstm/core/types.hpp"
+#include "glstm/lstm/layer.hpp"
+#include "glstm/nn/loss.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// The loss on a batch, and what computing it took.
+struct Evaluation {
+  LossValue task;     ///< the task's loss and the number of correct predictions
+  double budget = 0;  ///< mean openness over neurons, samples and valid steps, in [0, 1]
+  OpCounts ops;
+};
+
+/// The counts that the means in a loss divide by. The counts of a batch are the sums of the counts
+/// of its parts.
+struct MeanCounts {
+  Index predictions = 0;  ///< the task's loss is a mean over predictions
+  Index valid_steps = 0;  ///< the budget is a mean over valid steps
+};
+
+/// Adds up evaluations of batches, or of the parts of a batch. The mean gives every prediction the
+/// same weight.
+class EvaluationSum {
+ public:
+  /// Adds the evaluation of a batch or of a part of one.
+  void add(const Evaluation& batch) {
+    const double count = static_cast<double>(batch.task.count);
+    sum_.task.loss += count * batch.task.loss;
+    sum_.task.correct += batch.task.correct;
+    sum_.task.count += batch.task.count;
+    sum_.ops += batch.ops;
+  }
+  /// The evaluation of everything that was added.
+  Evaluation mean() const {
+    Evaluation result = sum_;
+    if (sum_.task.count > 0) result.task.loss /= static_cast<double>(sum_.task.count);
+    if (sum_.ops.dense_updates > 0) result.budget = sum_.ops.openness / sum_.ops.dense_updates;
+    return result;
+  }
+
+ private:
+  Evaluation sum_;
+};
+
+/// The fraction of correct predictions; not a number for a regression, or without predictions.
+inline double accuracy(const LossValue& task, Loss loss) {
+  if (loss != Loss::softmax_cross_entropy || task.count == 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return static_cast<double>(task.correct) / static_cast<double>(task.count);
+}
+
+GLSTM_END_NAMESPACE

@@ -1,0 +1,51 @@
+// The names and shapes of a network's parameter blocks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/lstm/layer.hpp"
+#include "glstm/nn/dense.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace detail {
+
+/// The name of direction 0 or 1 of layer l: "layer0", "layer0.reverse".
+inline std::string layer_name(std::size_t l, Index direction) {
+  return text_of("layer", l, direction == 1 ? ".reverse" : "");
+}
+
+inline constexpr const char* readout_prefix = "readout.";
+
+/// Calls visit(l, name, inputs, hidden) for every layer, from the input on, and each of its
+/// directions, forward first. Returns the number of the readout's inputs. `sizes` has the members
+/// inputs, hidden and bidirectional, as NetworkOptions has.
+template <class Sizes, class Visit>
+Index for_each_layer(const Sizes& sizes, Visit&& visit) {
+  const Index directions = sizes.bidirectional ? 2 : 1;
+  Index inputs = sizes.inputs;
+  for (std::size_t l = 0; l < sizes.hidden.size(); ++l) {
+    for (Index direction = 0; direction < directions; ++direction) {
+      visit(l, layer_name(l, direction), inputs, sizes.hidden[l]);
+    }
+    inputs = directions * sizes.hidden[l];
+  }
+  return inputs;
+}
+
+/// Calls visit(name, rows, cols, role) for every parameter block that a network of these sizes has,
+/// in their order. No network is made, so that a reader can compare a file with them before it
+/// allocates anything. `sizes` has the member outputs too.
+template <class Sizes, class Names, class Visit>
+void for_each_network_block(const Sizes& sizes, const Names& gate_parameters, Visit&& visit) {
+  const Index inputs = for_each_layer(
+      sizes, [&](std::size_t, const std::string& name, Index layer_inputs, Index hidden) {
+        for_each_layer_block(name + ".", layer_inputs, hidden, gate_parameters, visit);
+      });
+  for_each_dense_block(readout_prefix, inputs, sizes.outputs, visit);
+}
+
+}  // namespace detail
+GLSTM_END_NAMESPACE

@@ -1,0 +1,96 @@
+// What a trainer can be told, and how that limits its loop.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+
+#include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/optim/schedules.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+
+/// Changes parameters [P] after an optimiser step; `step` is the number of steps taken so far. A
+/// rule must depend on its arguments alone, so that a resumed training repeats it.
+template <class Scalar>
+using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)>;
+
+/// How a Trainer trains. `epochs`, `max_steps` and `max_seconds` limit each call of Trainer::fit by
+/// itself; after Trainer::resume they limit the whole training, with what came before.
+struct TrainerOptions {
+  Index batch = 100;            ///< samples
+  Index epochs = 1;             ///< passes over the data
+  Index reports_per_epoch = 1;  ///< how often to validate, and to call Callback::on_epoch
+  Index max_steps = std::numeric_limits<Index>::max();
+  double clip_norm = 1;      ///< largest Euclidean norm of a gradient; infinity: never clipped
+  double budget_weight = 0;  ///< lambda: how much a computational budget of 1 adds to the loss
+  /// Standard deviation of the noise that weights and biases have while a gradient is taken, for
+  /// regularisation (Graves 2011, "Practical variational inference for neural networks"). The noise
+  /// of a step is uniform and depends on the seed and the step alone.
+  double weight_noise = 0;
+  Schedule schedule = constant_schedule();
+  std::uint64_t seed = 1;  ///< of the order of samples and of the weight noise
+  double max_seconds = std::numeric_limits<double>::infinity();  ///< in training steps
+  bool flush_to_zero = true;
+  /// For training steps and validation. The result is the same to the bit for any number. A
+  /// training step uses no more threads than a batch has shards.
+  Index threads = 1;
+  Index shards = 0;  ///< the parts of a batch that threads share; 0: one for every 64 samples
+};
+
+namespace detail {
+
+/// Throws Error if an option is out of range.
+inline void check(const TrainerOptions& options) {
+  require(options.batch >= 1, "a batch needs at least one sample, got ", options.batch);
+  require(options.epochs >= 0, "epochs must not be negative, got ", options.epochs);
+  require(options.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
+          options.reports_per_epoch);
+  require(options.max_steps >= 0, "max_steps must not be negative, got ", options.max_steps);
+  require(options.clip_norm > 0, "clip_norm must be positive, got ", options.clip_norm);
+  require(std::isfinite(options.weight_noise) && options.weight_noise >= 0,
+          "weight_noise must be finite and not negative, got ", options.weight_noise);
+  require(std::isfinite(options.budget_weight) && options.budget_weight >= 0,
+          "budget_weight must be finite and not negative, got ", options.budget_weight);
+}
+
+/// Where a call of Trainer::fit is, and where it ends.
+struct TrainingLoop {
+  Index steps_per_epoch = 1, reports_per_epoch = 1;
+  Index epoch = 0, step_of_epoch = 0;  ///< of the step that comes next
+  Index end_epoch = 0, end_step = 0;   ///< the limits; steps are the optimiser's
+  double seconds = 0;                  ///< in training steps, those before a resumption included
+
+  /// `steps` is the number of steps that the optimiser has taken. With `resumed`, the loop is in
+  /// the middle of a training that took them; else it starts with an epoch of its own.
+  TrainingLoop(const TrainerOptions& options, Index steps, Index of_epoch, bool resumed)
+      : steps_per_epoch(of_epoch),
+        reports_per_epoch(std::min(options.reports_per_epoch, of_epoch)),
+        epoch(steps / of_epoch) {
+    if (resumed) {
+      step_of_epoch = steps % of_epoch;
+      end_epoch = options.epochs;
+      end_step = options.max_steps;
+      return;
+    }
+    if (steps % of_epoch != 0) ++epoch;  // an order that was begun is not drawn again
+    const auto add = [](Index a, Index b) {
+      return a > std::numeric_limits<Index>::max() - b ? std::numeric_limits<Index>::max() : a + b;
+    };
+    end_epoch = add(epoch, options.epochs);
+    end_step = add(steps, options.max_steps);
+  }
+
+  /// Whether a report is due after step_of_epoch steps of an epoch.
+  bool is_reported() const {
+    const auto reports = [&](Index steps) { return steps * reports_per_epoch / steps_per_epoch; };
+    return reports(step_of_epoch) > reports(step_of_epoch - 1);
+  }
+};
+
+}  // namespace detail
+
+GLSTM_END_NAMESPACE
