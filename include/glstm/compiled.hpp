@@ -2,8 +2,8 @@
 // declares these templates here, so that the compiler leaves them to the library. All others (a
 // gate, an optimiser or a callback of your own) it instantiates as ever.
 //
-// Not every member function is left to the library: from -O1 on, compilers instantiate those that are
-// defined inside their class, to inline them. The long ones are therefore defined behind it.
+// Compilers that optimise instantiate member functions that are defined inside their class even so, to
+// inline them. The long ones are therefore defined behind it.
 #pragma once
 
 #ifdef GLSTM_COMPILED

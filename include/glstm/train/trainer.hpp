@@ -169,8 +169,7 @@ class Trainer {
     return group().any(over);
   }
 
-  /// Tells the callbacks of a step, and gives all processes the seconds of the first. Returns
-  /// whether to stop.
+  /// Tells the callbacks of a step, shares the seconds of process 0, and returns whether to stop.
   bool finish_step(StepReport& step, Loop& loop) {
     step.epoch = loop.epoch;
     step.step_of_epoch = loop.step_of_epoch;
