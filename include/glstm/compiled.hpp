@@ -2,8 +2,8 @@
 // declares these templates here, so that the compiler leaves them to the library. All others (a
 // gate, an optimiser or a callback of your own) it instantiates as ever.
 //
-// Compilers that optimise instantiate member functions that are defined inside their class even so, to
-// inline them. The long ones are therefore defined behind it.
+// Compilers that optimise instantiate even so what is defined inside its class, to inline it. The
+// long member functions are therefore defined behind their class.
 #pragma once
 
 #ifdef GLSTM_COMPILED
