@@ -1,5 +1,5 @@
 # How long an empty program takes to compile that includes glstm.hpp, and one that includes all of
-# Eigen's dense part:
+# Eigen's dense part; and examples/hello.cpp, header-only and for glstm::compiled:
 #
 #   cmake -DOUTPUT=compile_time.json -DEIGEN_INCLUDE=/usr/include/eigen3 -P bench/compile_time.cmake
 #
@@ -7,8 +7,12 @@
 # which the compiler has spent on a processor, so that other programs disturb little; where there is
 # no /proc it is the time on the clock. The ratio of glstm.hpp to Eigen is the median of the ratios of
 # neighbours. Fails if it is above LIMIT.
+#
+# Then hello.cpp is compiled PROGRAM_REPETITIONS times with -O3 -march=native. Fails if it takes, for
+# glstm::compiled, more than PROGRAM_LIMIT times as long as an empty program with glstm.hpp.
 cmake_minimum_required(VERSION 3.21)
-foreach(setting "REPETITIONS=9" "LIMIT=2.5" "COMPILERS=g++;clang++")
+foreach(setting "REPETITIONS=9" "LIMIT=2.5" "COMPILERS=g++;clang++"
+        "PROGRAM_REPETITIONS=3" "PROGRAM_LIMIT=2.2")
   string(REGEX MATCH "(.+)=(.+)" setting "${setting}")
   if(NOT DEFINED ${CMAKE_MATCH_1})
     set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
@@ -41,8 +45,8 @@ endfunction()
 
 function(time_of compiler source result)
   read_time(begin)
-  execute_process(COMMAND ${compiler} -std=c++20 -I ${repository}/include -isystem ${EIGEN_INCLUDE}
-                          -c ${source} -o ${folder}/compile_time.o
+  execute_process(COMMAND ${compiler} -std=c++20 ${ARGN} -I ${repository}/include
+                          -isystem ${EIGEN_INCLUDE} -c ${source} -o ${folder}/compile_time.o
                   COMMAND_ERROR_IS_FATAL ANY)
   read_time(end)
   math(EXPR time "${end} - ${begin}")
@@ -83,13 +87,37 @@ foreach(compiler IN LISTS COMPILERS)
   execute_process(COMMAND ${path} --version OUTPUT_VARIABLE version)
   string(REGEX MATCH "^[^\n]+" version "${version}")
   message(STATUS "${version}: <Eigen/Dense> ${eigen} ms, glstm.hpp ${glstm} ms, ratio ${ratio}")
+
+  set(program ${repository}/examples/hello.cpp)
+  set(header_only_times)
+  set(compiled_times)
+  foreach(repetition RANGE 1 ${PROGRAM_REPETITIONS})
+    time_of(${path} ${program} time -O3 -march=native)
+    list(APPEND header_only_times ${time})
+    time_of(${path} ${program} time -O3 -march=native -DGLSTM_COMPILED)
+    list(APPEND compiled_times ${time})
+  endforeach()
+  median(header_only ${header_only_times})
+  median(compiled ${compiled_times})
+  math(EXPR program_ratio "(100 * ${compiled} + ${glstm} / 2) / ${glstm}")
+  string(REGEX REPLACE "(..)$" ".\\1" program_ratio ${program_ratio})
+  message(STATUS "hello.cpp with -O3 -march=native: header-only ${header_only} ms, "
+                 "for glstm::compiled ${compiled} ms, ${program_ratio} of an empty program")
+
+  list(JOIN header_only_times ", " header_only_times)
+  list(JOIN compiled_times ", " compiled_times)
   list(JOIN eigen_times ", " eigen_times)
   list(JOIN glstm_times ", " glstm_times)
   list(APPEND json "  \"${compiler}\": {\"version\": \"${version}\", \"median_ratio\": ${ratio},
     \"eigen_ms\": [${eigen_times}],
-    \"glstm_ms\": [${glstm_times}]}")
+    \"glstm_ms\": [${glstm_times}],
+    \"hello_ms\": [${header_only_times}],
+    \"hello_compiled_ms\": [${compiled_times}]}")
   if(ratio GREATER LIMIT)
     list(APPEND too_slow ${compiler})
+  endif()
+  if(program_ratio GREATER PROGRAM_LIMIT)
+    list(APPEND program_too_slow ${compiler})
   endif()
 endforeach()
 list(JOIN json ",\n" json)
@@ -98,4 +126,8 @@ file(REMOVE ${folder}/compile_time.o ${eigen_source} ${glstm_source})
 message(STATUS "Wrote ${OUTPUT}")
 if(too_slow)
   message(FATAL_ERROR "glstm.hpp takes more than ${LIMIT} times as long as Eigen with ${too_slow}")
+endif()
+if(program_too_slow)
+  message(FATAL_ERROR "hello.cpp for glstm::compiled takes more than ${PROGRAM_LIMIT} times as long as "
+                      "an empty program with ${program_too_slow}")
 endif()

@@ -6,15 +6,27 @@ include(CMakePackageConfigHelpers)
 install(DIRECTORY include/glstm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT glstm
         FILES_MATCHING PATTERN *.hpp)
 
-# share/ and not lib/, because nothing here is for one kind of processor.
+# share/ and not lib/, because nothing here is for one kind of processor but for glstm::compiled, which
+# is installed on request.
 set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/glstm)
 install(TARGETS glstm EXPORT glstm-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT glstm-targets NAMESPACE glstm:: DESTINATION ${package_folder} COMPONENT glstm)
+set(any_processor ARCH_INDEPENDENT)
+if(GLSTM_INSTALL_COMPILED)
+  set(any_processor "")
+  install(TARGETS glstm_compiled EXPORT glstm-compiled-targets COMPONENT glstm
+          ARCHIVE COMPONENT glstm LIBRARY COMPONENT glstm RUNTIME COMPONENT glstm
+          INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT glstm-compiled-targets NAMESPACE glstm:: DESTINATION ${package_folder}
+          COMPONENT glstm)
+endif()
 # As long as the major version is 0, a minor version may change the interface.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/glstm-config-version.cmake
-                                 COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+                                 COMPATIBILITY SameMinorVersion ${any_processor})
 install(FILES cmake/glstm-config.cmake ${PROJECT_BINARY_DIR}/glstm-config-version.cmake
         DESTINATION ${package_folder} COMPONENT glstm)
+install(FILES cmake/Eigen.cmake DESTINATION ${package_folder} RENAME glstm-eigen.cmake
+        COMPONENT glstm)
 
 set(pkgconfig_folder ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 set(to_prefix /)

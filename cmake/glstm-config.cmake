@@ -1,18 +1,21 @@
-# find_package(glstm [version] CONFIG [REQUIRED] [COMPONENTS io mpi]) defines
+# find_package(glstm [version] CONFIG [REQUIRED] [COMPONENTS compiled io mpi]) defines
 #
-#   glstm::glstm  always; it needs Eigen and threads
-#   glstm::io     by the component io; it needs nlohmann_json, zlib and libpng
-#   glstm::mpi    by the component mpi; it needs MPI for C++
+#   glstm::glstm     always; it needs Eigen and threads
+#   glstm::compiled  if it was installed (GLSTM_INSTALL_COMPILED)
+#   glstm::io        by the component io; it needs nlohmann_json, zlib and libpng
+#   glstm::mpi       by the component mpi; it needs MPI for C++
 #
 # Without COMPONENTS there is glstm::io too if all it needs is found. MPI is looked for on request
 # only, because that runs compilers. What a component needs is looked for here and now, so it does
 # not matter what the machine had on which the package was made.
 include(CMakeFindDependencyMacro)
+include("${CMAKE_CURRENT_LIST_DIR}/glstm-eigen.cmake")
 if(NOT TARGET Eigen3::Eigen)
-  find_dependency(Eigen3 3.4 NO_MODULE)
+  find_dependency(Eigen3 3.4 NO_MODULE)  # tells what is missing
 endif()
 find_dependency(Threads)
 include("${CMAKE_CURRENT_LIST_DIR}/glstm-targets.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/glstm-compiled-targets.cmake" OPTIONAL)
 
 set(glstm_components ${glstm_FIND_COMPONENTS})
 if(NOT glstm_components)
@@ -20,7 +23,12 @@ if(NOT glstm_components)
 endif()
 foreach(glstm_component IN LISTS glstm_components)
   set(glstm_missing)
-  if(glstm_component STREQUAL "io")
+  set(glstm_libraries)
+  if(glstm_component STREQUAL "compiled")
+    if(NOT TARGET glstm::compiled)
+      set(glstm_missing "a glstm that was installed with GLSTM_INSTALL_COMPILED")
+    endif()
+  elseif(glstm_component STREQUAL "io")
     foreach(glstm_library nlohmann_json ZLIB PNG)
       if(NOT TARGET ${glstm_library}::${glstm_library})
         find_package(${glstm_library} QUIET)
@@ -52,7 +60,7 @@ foreach(glstm_component IN LISTS glstm_components)
   elseif(glstm_FIND_REQUIRED_${glstm_component})
     set(glstm_FOUND FALSE)
     if(glstm_missing STREQUAL "unknown")
-      set(glstm_missing "glstm has no component ${glstm_component}, only io and mpi.")
+      set(glstm_missing "glstm has no component ${glstm_component}, only compiled, io and mpi.")
     else()
       list(JOIN glstm_missing ", " glstm_missing)
       set(glstm_missing

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/compiled.hpp"
+
 namespace {
 
 std::string scientific(double value, int digits) {

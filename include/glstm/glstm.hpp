@@ -44,3 +44,5 @@
 #include "glstm/train/trainer_options.hpp"
 #include "glstm/train/windows_within.hpp"
 #include "glstm/version.hpp"
+
+#include "glstm/compiled.hpp"  // last: of all the above

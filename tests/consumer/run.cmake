@@ -11,6 +11,7 @@ cmake_minimum_required(VERSION 3.21)
 
 set(folder ${WORK}/${CASE})
 set(prefix ${WORK}/prefix)  # filled by the case install
+set(prefix_with_library ${WORK}/prefix_with_library)  # by install_compiled
 set(consumers ${CMAKE_CURRENT_LIST_DIR})
 string(REPLACE . "\\." version_pattern ${VERSION})
 file(REMOVE_RECURSE ${folder})
@@ -64,7 +65,7 @@ function(use project)
   string(JSON command GET "${commands}" 0 command)
   separate_arguments(flags UNIX_COMMAND "${command}")
   list(FILTER flags INCLUDE REGEX "^-")
-  list(FILTER flags EXCLUDE REGEX "^-(I.+|isystem|std=(gnu|c)\\+\\+20|pthread|o|c)$")
+  list(FILTER flags EXCLUDE REGEX "^-(I.+|isystem|std=(gnu|c)\\+\\+20|pthread|DGLSTM_COMPILED|o|c)$")
   expect("flags of ${command}" "${flags}" "^$")
   run(${CMAKE_COMMAND} --build build)
   run_program(build/consumer)
@@ -78,7 +79,7 @@ endfunction()
 
 # A build folder of the checkout as a packager makes it, without what the components need.
 function(configure_package)
-  configure(${CHECKOUT} package -DGLSTM_BUILD_TESTS=OFF -DGLSTM_BUILD_BENCH=OFF
+  configure(${CHECKOUT} package ${ARGN} -DGLSTM_BUILD_TESTS=OFF -DGLSTM_BUILD_BENCH=OFF
             -DGLSTM_BUILD_EXAMPLES=OFF -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
             -DCMAKE_DISABLE_FIND_PACKAGE_PNG=ON -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON)
 endfunction()
@@ -86,7 +87,7 @@ endfunction()
 # Fails unless the files under a folder are all headers of the checkout and `ARGN`, and nothing else.
 function(expect_files installed)
   file(GLOB_RECURSE expected RELATIVE ${CHECKOUT} ${CHECKOUT}/include/*.hpp)
-  list(APPEND expected share/cmake/glstm/glstm-config.cmake
+  list(APPEND expected share/cmake/glstm/glstm-config.cmake share/cmake/glstm/glstm-eigen.cmake
        share/cmake/glstm/glstm-config-version.cmake share/cmake/glstm/glstm-targets.cmake
        share/pkgconfig/glstm.pc share/pkgconfig/glstm-io.pc ${ARGN})
   file(GLOB_RECURSE files RELATIVE ${installed} ${installed}/*)
@@ -103,10 +104,19 @@ function(compile)
   run(${CXX} -std=c++20 ${ARGN} -o consumer)
 endfunction()
 
-if(CASE STREQUAL "install")
-  configure_package()
+if(CASE MATCHES "^install(_compiled)?$")
+  set(more_files share/doc/glstm/LICENSE)
+  if(CASE STREQUAL "install")
+    configure_package()
+  else()
+    set(prefix ${prefix_with_library})
+    configure_package(-DGLSTM_INSTALL_COMPILED=ON -DCMAKE_INSTALL_LIBDIR=lib)
+    run(${CMAKE_COMMAND} --build package)
+    list(APPEND more_files lib/libglstm_compiled.a share/cmake/glstm/glstm-compiled-targets.cmake
+         share/cmake/glstm/glstm-compiled-targets-noconfig.cmake)
+  endif()
   run(${CMAKE_COMMAND} --install package --prefix ${folder}/first)
-  expect_files(${folder}/first share/doc/glstm/LICENSE)
+  expect_files(${folder}/first ${more_files})
   file(GLOB_RECURSE texts ${folder}/first/share/*)
   foreach(file IN LISTS texts)
     file(READ ${file} text)
@@ -121,6 +131,19 @@ if(CASE STREQUAL "install")
   file(REMOVE_RECURSE ${prefix})
   file(RENAME ${folder}/first ${prefix})
 
+elseif(CASE STREQUAL "find_package_compiled")
+  use_installed(${CASE} ${prefix_with_library})
+  # The compiler has left to the library what is there.
+  find_program(NM nm)
+  if(NM)
+    file(GLOB_RECURSE object ${folder}/build/main.cpp.o ${folder}/build/*main.cpp.o)
+    list(GET object 0 object)
+    run(${NM} -C ${object})
+    expect("symbols" "${output}" " U glstm::[^\n]*::(initialize|draw)\\(")
+    expect("symbols" "${output}" NOT
+           " [TW] glstm::[^\n]*::(draw|forward|add_gradient)\\(")
+  endif()
+
 elseif(CASE MATCHES "^find_package")
   use_installed(${CASE} ${prefix})
 
@@ -130,7 +153,8 @@ elseif(CASE STREQUAL "fetch_content")
 elseif(CASE STREQUAL "add_subdirectory")
   use(add_subdirectory -DGLSTM_CHECKOUT=${CHECKOUT})
   # The project around it has no tests, targets, settings or installed files that it did not ask for.
-  expect("the targets" "${configured}" "glstm has the targets glstm(;glstm_io)? and the folders \\(\\)")
+  expect("the targets" "${configured}"
+         "glstm has the targets glstm(;glstm_io)?;glstm_compiled and the folders \\(\\)")
   run(${CMAKE_CTEST_COMMAND} --test-dir build -N)
   expect("tests" "${output}" "Total Tests: 0")
   file(STRINGS ${folder}/build/CMakeCache.txt settings
@@ -225,8 +249,9 @@ elseif(CASE STREQUAL "request")
   request("OPTIONAL_COMPONENTS io" found "found glstm::glstm -- Configuring done" ${without_png})
   request("COMPONENTS io" refused "component io needs what was not found: PNG" ${without_png})
   request("COMPONENTS mpi" refused "component mpi needs what was not found: MPI for C" ${without_mpi})
+  request("COMPONENTS compiled" refused "component compiled needs what was not found: a glstm that was")
   request("COMPONENTS io mpi nonesuch" refused
-          "no component nonesuch, only io and mpi" ${with_png} ${without_mpi})
+          "no component nonesuch, only compiled, io and mpi" ${with_png} ${without_mpi})
   string(REGEX MATCH "^([0-9]+)\\.([0-9]+)" matched ${VERSION})
   set(major ${CMAKE_MATCH_1})
   set(minor ${CMAKE_MATCH_2})

@@ -10,6 +10,7 @@
 
 #include "exchange/exported_networks.hpp"
 #include "exchange/run_program.hpp"
+#include "glstm/compiled.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/exchange/header.hpp"
 #include "glstm/io/atomic_file.hpp"

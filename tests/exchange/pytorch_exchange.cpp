@@ -6,6 +6,7 @@
 
 #include "exchange/pytorch_case.hpp"
 #include "exchange/run_program.hpp"
+#include "glstm/compiled.hpp"
 #include "glstm/exchange/pytorch.hpp"
 #include "glstm/io/network_file.hpp"
 

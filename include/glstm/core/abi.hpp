@@ -1,54 +1,61 @@
-// The namespace that holds everything of glstm.
+// The namespace that holds everything of glstm, and what the compiler and Eigen must offer.
 //
 // Eigen aligns and packs memory by what the compiler may use of the processor. Objects of two
-// translation units that were compiled with different -march therefore do not fit together. The
-// inline namespace carries what they must agree on, so that such a program does not link:
-// glstm::Network<...> is glstm::v0_packet32_align32_fma::Network<...> in one and
-// glstm::v0_packet16_align16::Network<...> in the other.
+// translation units that were compiled with different -march therefore do not fit together. Two
+// inline namespaces carry what they must agree on, so that such a program does not link:
+// glstm::Network<...> is glstm::v0_packet32_fma::align32::Network<...> in one and
+// glstm::v0_packet16::align16::Network<...> in the other.
 #pragma once
+
+// A header that does not exist is the one error at which every compiler stops. After #error it
+// would go on and report hundreds of errors.
+#if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
+#include "glstm needs C++20: compile with -std=c++20"
+#endif
 
 #include <Eigen/Core>
 
+#if EIGEN_WORLD_VERSION == 3 && EIGEN_MAJOR_VERSION < 4
+#include "glstm needs Eigen 3.4 or newer: the compiler found an older one"
+#endif
+
 #include "glstm/version.hpp"
 
+/// The names of the two inline namespaces.
 #if defined(EIGEN_VECTORIZE_AVX512)
-#define GLSTM_DETAIL_PACKET _packet64
+#define GLSTM_ABI v0_packet64
+#elif defined(EIGEN_VECTORIZE_AVX) && defined(EIGEN_VECTORIZE_FMA)
+#define GLSTM_ABI v0_packet32_fma
 #elif defined(EIGEN_VECTORIZE_AVX)
-#define GLSTM_DETAIL_PACKET _packet32
+#define GLSTM_ABI v0_packet32
+#elif defined(EIGEN_VECTORIZE) && defined(EIGEN_VECTORIZE_FMA)
+#define GLSTM_ABI v0_packet16_fma
 #elif defined(EIGEN_VECTORIZE)
-#define GLSTM_DETAIL_PACKET _packet16
+#define GLSTM_ABI v0_packet16
 #else
-#define GLSTM_DETAIL_PACKET _scalar
+#define GLSTM_ABI v0_scalar
+#endif
+#if GLSTM_VERSION_MAJOR != 0
+#error "GLSTM_ABI must begin with the major version"
 #endif
 
 #if EIGEN_MAX_ALIGN_BYTES >= 64
-#define GLSTM_DETAIL_ALIGN _align64
+#define GLSTM_ABI_ALIGN align64
 #elif EIGEN_MAX_ALIGN_BYTES >= 32
-#define GLSTM_DETAIL_ALIGN _align32
+#define GLSTM_ABI_ALIGN align32
 #elif EIGEN_MAX_ALIGN_BYTES >= 16
-#define GLSTM_DETAIL_ALIGN _align16
+#define GLSTM_ABI_ALIGN align16
 #else
-#define GLSTM_DETAIL_ALIGN _unaligned
+#define GLSTM_ABI_ALIGN unaligned
 #endif
-
-#if defined(EIGEN_VECTORIZE_FMA)
-#define GLSTM_DETAIL_FMA _fma
-#else
-#define GLSTM_DETAIL_FMA
-#endif
-
-#define GLSTM_DETAIL_JOIN(version, packet, align, fma) v##version##packet##align##fma
-#define GLSTM_DETAIL_ABI(version, packet, align, fma) GLSTM_DETAIL_JOIN(version, packet, align, fma)
-
-/// The name of the inline namespace.
-#define GLSTM_ABI \
-  GLSTM_DETAIL_ABI(GLSTM_VERSION_MAJOR, GLSTM_DETAIL_PACKET, GLSTM_DETAIL_ALIGN, GLSTM_DETAIL_FMA)
 
 /// Between these two is namespace glstm.
-#define GLSTM_BEGIN_NAMESPACE \
-  namespace glstm {           \
-  inline namespace GLSTM_ABI {
+#define GLSTM_BEGIN_NAMESPACE  \
+  namespace glstm {            \
+  inline namespace GLSTM_ABI { \
+  inline namespace GLSTM_ABI_ALIGN {
 #define GLSTM_END_NAMESPACE \
+  }                         \
   }                         \
   }
 

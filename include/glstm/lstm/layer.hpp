@@ -77,19 +77,7 @@ class Layer {
   /// Adds the layer's blocks to `layout`, their names starting with `prefix`. Throws Error if a
   /// size is not positive or an option is out of range.
   Layer(ParameterLayout& layout, const std::string& prefix, Index inputs, Index hidden,
-        const GateOptions& gate_options = {}, double time_origin = 0)
-      : inputs_(inputs), hidden_(hidden), gate_options_(gate_options), time_origin_(time_origin) {
-    detail::require(inputs >= 1 && hidden >= 1, "a layer needs at least one input and one neuron, ",
-                    "got ", inputs, " inputs and ", hidden, " neurons");
-    detail::require(std::isfinite(time_origin), "a time origin must be finite, got ", time_origin);
-    Gate(Matrix<Scalar>::Ones(1, gate_parameter_count()), gate_options);  // checks the options
-    wx_ = layout.size();
-    wh_ = wx_ + 4 * hidden * inputs;
-    b_ = wh_ + 4 * hidden * hidden;
-    gate_ = b_ + 4 * hidden;
-    detail::for_each_layer_block(prefix, inputs, hidden, Gate::parameter_names,
-                                 [&](const auto&... block) { layout.add(block...); });
-  }
+        const GateOptions& gate_options = {}, double time_origin = 0);
 
   Index inputs() const { return inputs_; }
   Index hidden() const { return hidden_; }
@@ -151,15 +139,7 @@ class Layer {
   void forward(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
                const Timing& timing, const State<Scalar>* initial, State<Scalar>& final_state,
                Matrix<Scalar>* outputs, LayerTape<Scalar>& tape, Keep keep = Keep::tape,
-               Path path = Path::scheduled) const {
-    check_size(parameters, "parameters");
-    timing.check();
-    detail::require(x.rows() == timing.batch && x.cols() == inputs_ * timing.steps,
-                    "x must be [B, I*T] = [", timing.batch, ",", inputs_ * timing.steps, "], got [",
-                    x.rows(), ",", x.cols(), "]");
-    if (initial != nullptr) check_state(*initial, timing.batch, "an initial state");
-    forward_unchecked(parameters, x, timing, initial, final_state, outputs, tape, keep, path);
-  }
+               Path path = Path::scheduled) const;
 
   /// `forward` for callers that have checked the sizes and the timing. Throws Error if a time-gate
   /// parameter is unusable.
@@ -195,20 +175,7 @@ class Layer {
   /// the computational budget.
   void backward(const Vector<Scalar>& parameters, const Timing& timing, LayerTape<Scalar>& tape,
                 const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& dstate,
-                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
-    check_size(parameters, "parameters");
-    check_size(gradient, "a gradient");
-    timing.check();
-    check_state(dstate, timing.batch, "dstate");
-    check_tape(tape, timing);
-    if (doutputs != nullptr) {
-      detail::require(
-          doutputs->rows() == timing.batch && doutputs->cols() == hidden_ * timing.steps,
-          "doutputs must be [B, H*T] = [", timing.batch, ",", hidden_ * timing.steps, "], got [",
-          doutputs->rows(), ",", doutputs->cols(), "]");
-    }
-    backward_unchecked(parameters, timing, tape, doutputs, budget_gradient, dstate, dx, gradient);
-  }
+                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
 
   /// `backward` for callers that have checked the sizes and the timing.
   void backward_unchecked(const Vector<Scalar>& parameters, const Timing& timing,
@@ -228,23 +195,10 @@ class Layer {
 
   /// One step at time t for a batch: x is [B,I], `state` [B,H] is in and out.
   void step(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x, double t,
-            State<Scalar>& state) const {
-    check_size(parameters, "parameters");
-    detail::require(x.cols() == inputs_, "x must be [B,I] with I ", inputs_, ", got [", x.rows(),
-                    ",", x.cols(), "]");
-    check_state(state, x.rows(), "a state");
-    const Vector<Scalar> k = openness(gate(parameters), Scalar(t - time_origin_));
-    CellTape<Scalar> unused;
-    cell_forward<Scalar>(weights(parameters), x, k.transpose().replicate(x.rows(), 1), state,
-                         unused);
-  }
+            State<Scalar>& state) const;
 
   /// Mends time-gate parameters that an optimiser step from `before` has made unusable.
-  void limit_gate_step(const Vector<Scalar>& before, Vector<Scalar>& parameters) const {
-    Matrix<Scalar> after = gate_parameters(parameters);
-    Gate::limit_step(gate_parameters(before), after, gate_options_);
-    gate_parameters(parameters) = after;
-  }
+  void limit_gate_step(const Vector<Scalar>& before, Vector<Scalar>& parameters) const;
 
  private:
   static constexpr Index gate_parameter_count() {
@@ -273,5 +227,72 @@ class Layer {
   double time_origin_;
   Index wx_ = 0, wh_ = 0, b_ = 0, gate_ = 0;  // where the blocks start
 };
+
+template <TimeGate Gate_>
+Layer<Gate_>::Layer(ParameterLayout& layout, const std::string& prefix, Index inputs, Index hidden,
+                    const GateOptions& gate_options, double time_origin)
+    : inputs_(inputs), hidden_(hidden), gate_options_(gate_options), time_origin_(time_origin) {
+  detail::require(inputs >= 1 && hidden >= 1, "a layer needs at least one input and one neuron, ",
+                  "got ", inputs, " inputs and ", hidden, " neurons");
+  detail::require(std::isfinite(time_origin), "a time origin must be finite, got ", time_origin);
+  Gate(Matrix<Scalar>::Ones(1, gate_parameter_count()), gate_options);  // checks the options
+  wx_ = layout.size();
+  wh_ = wx_ + 4 * hidden * inputs;
+  b_ = wh_ + 4 * hidden * hidden;
+  gate_ = b_ + 4 * hidden;
+  detail::for_each_layer_block(prefix, inputs, hidden, Gate::parameter_names,
+                               [&](const auto&... block) { layout.add(block...); });
+}
+
+template <TimeGate Gate_>
+void Layer<Gate_>::forward(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
+                           const Timing& timing, const State<Scalar>* initial,
+                           State<Scalar>& final_state, Matrix<Scalar>* outputs,
+                           LayerTape<Scalar>& tape, Keep keep, Path path) const {
+  check_size(parameters, "parameters");
+  timing.check();
+  detail::require(x.rows() == timing.batch && x.cols() == inputs_ * timing.steps,
+                  "x must be [B, I*T] = [", timing.batch, ",", inputs_ * timing.steps, "], got [",
+                  x.rows(), ",", x.cols(), "]");
+  if (initial != nullptr) check_state(*initial, timing.batch, "an initial state");
+  forward_unchecked(parameters, x, timing, initial, final_state, outputs, tape, keep, path);
+}
+
+template <TimeGate Gate_>
+void Layer<Gate_>::backward(const Vector<Scalar>& parameters, const Timing& timing,
+                            LayerTape<Scalar>& tape, const Matrix<Scalar>* doutputs,
+                            Scalar budget_gradient, State<Scalar>& dstate, Matrix<Scalar>* dx,
+                            Vector<Scalar>& gradient) const {
+  check_size(parameters, "parameters");
+  check_size(gradient, "a gradient");
+  timing.check();
+  check_state(dstate, timing.batch, "dstate");
+  check_tape(tape, timing);
+  if (doutputs != nullptr) {
+    detail::require(doutputs->rows() == timing.batch && doutputs->cols() == hidden_ * timing.steps,
+                    "doutputs must be [B, H*T] = [", timing.batch, ",", hidden_ * timing.steps,
+                    "], got [", doutputs->rows(), ",", doutputs->cols(), "]");
+  }
+  backward_unchecked(parameters, timing, tape, doutputs, budget_gradient, dstate, dx, gradient);
+}
+
+template <TimeGate Gate_>
+void Layer<Gate_>::step(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x, double t,
+                        State<Scalar>& state) const {
+  check_size(parameters, "parameters");
+  detail::require(x.cols() == inputs_, "x must be [B,I] with I ", inputs_, ", got [", x.rows(), ",",
+                  x.cols(), "]");
+  check_state(state, x.rows(), "a state");
+  const Vector<Scalar> k = openness(gate(parameters), Scalar(t - time_origin_));
+  CellTape<Scalar> unused;
+  cell_forward<Scalar>(weights(parameters), x, k.transpose().replicate(x.rows(), 1), state, unused);
+}
+
+template <TimeGate Gate_>
+void Layer<Gate_>::limit_gate_step(const Vector<Scalar>& before, Vector<Scalar>& parameters) const {
+  Matrix<Scalar> after = gate_parameters(parameters);
+  Gate::limit_step(gate_parameters(before), after, gate_options_);
+  gate_parameters(parameters) = after;
+}
 
 GLSTM_END_NAMESPACE

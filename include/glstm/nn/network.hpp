@@ -59,22 +59,7 @@ class Network {
   Vector<Scalar> parameters;  ///< laid out as layout() says; zero until initialize()
 
   /// Throws Error if a size is not positive or an option is out of range.
-  explicit Network(const Options& options) : options_(options) {
-    detail::require(!options.hidden.empty(), "a network needs at least one layer");
-    detail::require(options.gates.size() == 1 || options.gates.size() == options.hidden.size(),
-                    "there must be gate options for one layer or for all ", options.hidden.size(),
-                    ", got ", options.gates.size());
-    const Index states = detail::for_each_layer(
-        options, [&](std::size_t l, const std::string& name, Index inputs, Index hidden) {
-          const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
-          layers_.emplace_back(layout_, name + ".", inputs, hidden, gate, options.time_origin);
-        });
-    readout_.emplace(layout_, detail::readout_prefix, states, options.outputs);
-    parameters.setZero(layout_.size());
-    // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
-    Rng rng(0);
-    initialize_gates({.start = 0, .end = 1}, rng, parameters);
-  }
+  explicit Network(const Options& options);
 
   const Options& options() const { return options_; }
   const ParameterLayout& layout() const { return layout_; }
@@ -194,12 +179,7 @@ class Network {
 
   /// The loss on a batch, without a gradient.
   Evaluation evaluate(const LabelledBatch<Scalar>& batch, Tape& tape, Path path = Path::scheduled,
-                      const NetworkState<Scalar>* initial = nullptr) const {
-    check(batch);
-    if (initial != nullptr) check_state(*initial, batch.input.batch());
-    forward(batch.input, tape, Keep::nothing, path, initial);
-    return evaluation(batch, mean_counts(batch.input.timing), tape);
-  }
+                      const NetworkState<Scalar>* initial = nullptr) const;
 
   /// Adds the gradient of  task loss + budget_weight * budget  to `gradient`, whose layout is that
   /// of the parameters. The budget acts on time-gate parameters only.
@@ -212,13 +192,7 @@ class Network {
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
                           Vector<Scalar>& gradient, Path path = Path::scheduled,
                           const std::optional<MeanCounts>& whole = {},
-                          const NetworkState<Scalar>* initial = nullptr) const {
-    layout_.check(gradient, "a gradient");
-    check(batch);
-    if (initial != nullptr) check_state(*initial, batch.input.batch());
-    return add_gradient_unchecked(batch, budget_weight, tape, gradient, path,
-                                  whole ? *whole : mean_counts(batch.input.timing), initial);
-  }
+                          const NetworkState<Scalar>* initial = nullptr) const;
 
   /// Like predict, but checks only the time gates. The caller has checked the batch, or the larger
   /// batch that it is a part of.
@@ -249,14 +223,7 @@ class Network {
   }
 
  private:
-  void draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
-    initial.check();
-    for (const Layer<Gate>& layer : layers_) detail::draw_weights(layer, initial, rng, drawn);
-    auto w = block_view(drawn, layout_.find("readout.w"));
-    fill_glorot(w, w.cols(), w.rows(), rng);
-    block_view(drawn, layout_.find("readout.b")).setZero();
-    initialize_gates(initial.gates, rng, drawn);
-  }
+  void draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const;
 
   void initialize_gates(const GateSpread& spread, Rng& rng, Vector<Scalar>& drawn) const {
     for (const Layer<Gate>& layer : layers_) {
@@ -292,20 +259,7 @@ class Network {
   std::size_t first_of(std::size_t l) const { return width() * l; }
 
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
-               const NetworkState<Scalar>* initial) const {
-    GLSTM_ASSERT(parameters.size() == layout_.size() && input.features == options_.inputs);
-    GLSTM_ASSERT(initial == nullptr || initial->size() == layers_.size());
-    tape.layers.resize(layers_.size());
-    tape.final_states.resize(layers_.size());
-    tape.outputs.resize(depth());
-    for (std::size_t l = 0; l < depth(); ++l) {
-      const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
-      directional(l).forward(parameters, x, input.timing,
-                             initial != nullptr ? &(*initial)[l] : nullptr, hands_on_every_step(l),
-                             tape.outputs[l], part_of(tape, l), keep, path);
-    }
-    readout_->forward(parameters, tape.outputs.back(), tape.readout);
-  }
+               const NetworkState<Scalar>* initial) const;
 
   /// From the readout down; dhidden is the gradient of what the layer handed on.
   void backward(const Timing& timing, const MeanCounts& counts, double budget_weight, Tape& tape,
@@ -340,6 +294,72 @@ class Network {
   std::vector<Layer<Gate>> layers_;
   std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
 };
+
+template <TimeGate Gate_>
+Network<Gate_>::Network(const Options& options) : options_(options) {
+  detail::require(!options.hidden.empty(), "a network needs at least one layer");
+  detail::require(options.gates.size() == 1 || options.gates.size() == options.hidden.size(),
+                  "there must be gate options for one layer or for all ", options.hidden.size(),
+                  ", got ", options.gates.size());
+  const Index states = detail::for_each_layer(
+      options, [&](std::size_t l, const std::string& name, Index inputs, Index hidden) {
+        const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
+        layers_.emplace_back(layout_, name + ".", inputs, hidden, gate, options.time_origin);
+      });
+  readout_.emplace(layout_, detail::readout_prefix, states, options.outputs);
+  parameters.setZero(layout_.size());
+  // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
+  Rng rng(0);
+  initialize_gates({.start = 0, .end = 1}, rng, parameters);
+}
+
+template <TimeGate Gate_>
+Evaluation Network<Gate_>::evaluate(const LabelledBatch<Scalar>& batch, Tape& tape, Path path,
+                                    const NetworkState<Scalar>* initial) const {
+  check(batch);
+  if (initial != nullptr) check_state(*initial, batch.input.batch());
+  forward(batch.input, tape, Keep::nothing, path, initial);
+  return evaluation(batch, mean_counts(batch.input.timing), tape);
+}
+
+template <TimeGate Gate_>
+Evaluation Network<Gate_>::add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight,
+                                        Tape& tape, Vector<Scalar>& gradient, Path path,
+                                        const std::optional<MeanCounts>& whole,
+                                        const NetworkState<Scalar>* initial) const {
+  layout_.check(gradient, "a gradient");
+  check(batch);
+  if (initial != nullptr) check_state(*initial, batch.input.batch());
+  return add_gradient_unchecked(batch, budget_weight, tape, gradient, path,
+                                whole ? *whole : mean_counts(batch.input.timing), initial);
+}
+
+template <TimeGate Gate_>
+void Network<Gate_>::draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
+  initial.check();
+  for (const Layer<Gate>& layer : layers_) detail::draw_weights(layer, initial, rng, drawn);
+  auto w = block_view(drawn, layout_.find("readout.w"));
+  fill_glorot(w, w.cols(), w.rows(), rng);
+  block_view(drawn, layout_.find("readout.b")).setZero();
+  initialize_gates(initial.gates, rng, drawn);
+}
+
+template <TimeGate Gate_>
+void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
+                             const NetworkState<Scalar>* initial) const {
+  GLSTM_ASSERT(parameters.size() == layout_.size() && input.features == options_.inputs);
+  GLSTM_ASSERT(initial == nullptr || initial->size() == layers_.size());
+  tape.layers.resize(layers_.size());
+  tape.final_states.resize(layers_.size());
+  tape.outputs.resize(depth());
+  for (std::size_t l = 0; l < depth(); ++l) {
+    const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
+    directional(l).forward(parameters, x, input.timing,
+                           initial != nullptr ? &(*initial)[l] : nullptr, hands_on_every_step(l),
+                           tape.outputs[l], part_of(tape, l), keep, path);
+  }
+  readout_->forward(parameters, tape.outputs.back(), tape.readout);
+}
 
 /// A plain LSTM.
 template <class Scalar>

@@ -117,57 +117,11 @@ class BatchWorkers {
   Evaluation add_gradient(const Network<Gate>& network, const LabelledBatch<Scalar>& batch,
                           double budget_weight, Vector<Scalar>& gradient,
                           NetworkState<Scalar>* carried = nullptr,
-                          const std::optional<BatchShare>& given_share = {}) {
-    network.layout().check(gradient, "a gradient");
-    const Index samples = batch.input.batch();
-    if (samples > 0 || !given_share) {
-      network.check(batch);
-      if (carried != nullptr) network.check_state(*carried, samples);
-    }
-    const BatchShare part = given_share ? *given_share : share(samples);
-    detail::require(part.size() == samples, "the part of a batch must have ", part.size(),
-                    " samples, got ", samples);
-    const MeanCounts whole = counts_of_all(network, batch.input.timing);
-    gradients_.resize(static_cast<std::size_t>(std::max<Index>(1, part.shards)));
-    evaluations_.resize(static_cast<std::size_t>(part.cut.shards));
-    for (Vector<Scalar>& own : gradients_) own.setZero(gradient.size());
-    pool_.run(part.shards, [&](Index shard, Index number) {
-      Worker& worker = workers_[static_cast<std::size_t>(number)];
-      const Samples rows{part.cut.begin(part.first + shard) - part.begin(),
-                         part.cut.size(part.first + shard)};
-      const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
-      if (carried != nullptr) take_rows(*carried, rows, worker.initial);
-      evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
-          shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
-          Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
-      if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
-    });
-    add_in_halves(0, part.shards, [&](Index to, Index from) {
-      gradients_[static_cast<std::size_t>(to)] += gradients_[static_cast<std::size_t>(from)];
-    });
-    group_.sum(std::span<Scalar>(gradients_[0].data(), static_cast<std::size_t>(gradient.size())));
-    gradient += gradients_[0];
-    share_evaluations(group_, evaluations_);
-    EvaluationSum sum;
-    for (const Evaluation& shard : evaluations_) sum.add(shard);
-    return sum.mean();
-  }
+                          const std::optional<BatchShare>& given_share = {});
 
   /// Network::predict, with the work divided between threads, into `predictions` [B,O] or [B, O*T].
   void predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
-               Matrix<Scalar>& predictions) {
-    network.check(input);
-    const ShardCut parts = cut(input.batch());
-    predictions.resize(input.batch(),
-                       network.options().outputs * network.predictions_per_sample(input.timing));
-    pool_.run(parts.shards, [&](Index shard, Index number) {
-      Worker& worker = workers_[static_cast<std::size_t>(number)];
-      const Samples rows{parts.begin(shard), parts.size(shard)};
-      const SequenceBatch<Scalar>& part = rows_of(input, rows, worker.part.input);
-      predictions.middleRows(rows.first, rows.count) =
-          network.predict_unchecked(part, worker.tape, Path::scheduled, nullptr);
-    });
-  }
+               Matrix<Scalar>& predictions);
 
  private:
   struct Worker {
@@ -224,5 +178,62 @@ class BatchWorkers {
   std::vector<Vector<Scalar>> gradients_;  // of this process's shards
   std::vector<Evaluation> evaluations_;    // of all shards
 };
+
+template <TimeGate Gate>
+Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
+                                            const LabelledBatch<Scalar>& batch,
+                                            double budget_weight, Vector<Scalar>& gradient,
+                                            NetworkState<Scalar>* carried,
+                                            const std::optional<BatchShare>& given_share) {
+  network.layout().check(gradient, "a gradient");
+  const Index samples = batch.input.batch();
+  if (samples > 0 || !given_share) {
+    network.check(batch);
+    if (carried != nullptr) network.check_state(*carried, samples);
+  }
+  const BatchShare part = given_share ? *given_share : share(samples);
+  detail::require(part.size() == samples, "the part of a batch must have ", part.size(),
+                  " samples, got ", samples);
+  const MeanCounts whole = counts_of_all(network, batch.input.timing);
+  gradients_.resize(static_cast<std::size_t>(std::max<Index>(1, part.shards)));
+  evaluations_.resize(static_cast<std::size_t>(part.cut.shards));
+  for (Vector<Scalar>& own : gradients_) own.setZero(gradient.size());
+  pool_.run(part.shards, [&](Index shard, Index number) {
+    Worker& worker = workers_[static_cast<std::size_t>(number)];
+    const Samples rows{part.cut.begin(part.first + shard) - part.begin(),
+                       part.cut.size(part.first + shard)};
+    const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
+    if (carried != nullptr) take_rows(*carried, rows, worker.initial);
+    evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
+        shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
+        Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
+    if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
+  });
+  add_in_halves(0, part.shards, [&](Index to, Index from) {
+    gradients_[static_cast<std::size_t>(to)] += gradients_[static_cast<std::size_t>(from)];
+  });
+  group_.sum(std::span<Scalar>(gradients_[0].data(), static_cast<std::size_t>(gradient.size())));
+  gradient += gradients_[0];
+  share_evaluations(group_, evaluations_);
+  EvaluationSum sum;
+  for (const Evaluation& shard : evaluations_) sum.add(shard);
+  return sum.mean();
+}
+
+template <TimeGate Gate>
+void BatchWorkers<Gate>::predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
+                                 Matrix<Scalar>& predictions) {
+  network.check(input);
+  const ShardCut parts = cut(input.batch());
+  predictions.resize(input.batch(),
+                     network.options().outputs * network.predictions_per_sample(input.timing));
+  pool_.run(parts.shards, [&](Index shard, Index number) {
+    Worker& worker = workers_[static_cast<std::size_t>(number)];
+    const Samples rows{parts.begin(shard), parts.size(shard)};
+    const SequenceBatch<Scalar>& part = rows_of(input, rows, worker.part.input);
+    predictions.middleRows(rows.first, rows.count) =
+        network.predict_unchecked(part, worker.tape, Path::scheduled, nullptr);
+  });
+}
 
 GLSTM_END_NAMESPACE

@@ -50,13 +50,7 @@ class Trainer {
   /// Keeps references to the network, the optimiser and the group (null: this process alone).
   /// Throws Error if an option is out of range.
   Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
-          ProcessGroup* group = nullptr)
-      : network_(network),
-        optimizer_(optimizer),
-        options_(std::move(options)),
-        workers_(options_.threads, options_.shards, group) {
-    detail::check(options_);
-  }
+          ProcessGroup* group = nullptr);
 
   /// Adds a callback, which must live as long as the trainer.
   Trainer& add_callback(Callback<Scalar>& callback) {
@@ -108,38 +102,7 @@ class Trainer {
   /// which all were finite; the optimiser's state is not taken back. Throws Error, before the first
   /// step, when a data set is empty or the average has another number of parameters. With a group,
   /// throws Error in all processes when their parameters differ at the start or at a report.
-  EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr) {
-    const Index batch_size = std::min(options_.batch, training.size());
-    detail::require(batch_size >= 1, "there are no samples to train on");
-    detail::require(validation == nullptr || validation->size() >= 1,
-                    "there are no samples to validate on");
-    carried_.reset();
-    observed_.assign(1, OpCounts());
-    share_ = workers_.share(batch_size);
-    std::vector<Index> order;
-    return run(
-        training.size() / batch_size, validation != nullptr ? validation->size() : 0,
-        [&](Index epoch) {
-          Rng rng = detail::sample_rng(options_.seed, epoch);
-          order = rng.permutation(training.size());
-        },
-        [&](Index s) {
-          if (share_.size() == 0) {
-            batch_ = {};
-            return;
-          }
-          const Index first = s * batch_size + share_.begin();
-          training.load(std::span(order).subspan(static_cast<std::size_t>(first),
-                                                 static_cast<std::size_t>(share_.size())),
-                        batch_);
-        },
-        [&](EpochReport& report) {
-          if (validation == nullptr) return;
-          report.validation = with_average([&](const auto& n) {
-            return evaluate(n, *validation, 500, options_.threads, &group());
-          });
-        });
-  }
+  EpochReport fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation = nullptr);
 
   /// Trains on streams by truncated backpropagation through time: one step for each chunk of
   /// `chunk_steps` steps, in order. A chunk starts from the state that the chunk before it left, as
@@ -149,28 +112,7 @@ class Trainer {
   ///
   /// Throws Error where `fit` does, and unless the network reads out every step.
   EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
-                          const StreamSource<Scalar>* validation = nullptr) {
-    detail::require(network_.options().readout == Readout::every_step,
-                    "streams are answered step by step: the network needs Readout::every_step");
-    detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
-    detail::require(training.steps() >= 1, "there are no steps to train on");
-    detail::require(validation == nullptr || validation->steps() >= 1,
-                    "there are no steps to validate with");
-    const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
-    observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
-    return run(
-        chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
-        [&](Index s) {
-          const Index first = s * chunk_steps;
-          load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
-          take_share_of_streams();
-        },
-        [&](EpochReport& report) {
-          if (validation == nullptr) return;
-          report.validation = with_average(
-              [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
-        });
-  }
+                          const StreamSource<Scalar>* validation = nullptr);
 
  private:
   using Loop = detail::TrainingLoop;
@@ -227,8 +169,7 @@ class Trainer {
     return group().any(over);
   }
 
-  /// Tells the callbacks of a step, and gives all processes the seconds of the first. Returns
-  /// whether to stop.
+  /// Tells the callbacks of a step, shares the seconds of process 0, and returns whether to stop.
   bool finish_step(StepReport& step, Loop& loop) {
     step.epoch = loop.epoch;
     step.step_of_epoch = loop.step_of_epoch;
@@ -416,5 +357,74 @@ class Trainer {
   std::vector<OpCounts> observed_;  // of the last steps: one batch, or the chunks of a pass
   Vector<Scalar> gradient_, last_good_, without_noise_;
 };
+
+template <TimeGate Gate>
+Trainer<Gate>::Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
+                       ProcessGroup* group)
+    : network_(network),
+      optimizer_(optimizer),
+      options_(std::move(options)),
+      workers_(options_.threads, options_.shards, group) {
+  detail::check(options_);
+}
+
+template <TimeGate Gate>
+EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation) {
+  const Index batch_size = std::min(options_.batch, training.size());
+  detail::require(batch_size >= 1, "there are no samples to train on");
+  detail::require(validation == nullptr || validation->size() >= 1,
+                  "there are no samples to validate on");
+  carried_.reset();
+  observed_.assign(1, OpCounts());
+  share_ = workers_.share(batch_size);
+  std::vector<Index> order;
+  return run(
+      training.size() / batch_size, validation != nullptr ? validation->size() : 0,
+      [&](Index epoch) {
+        Rng rng = detail::sample_rng(options_.seed, epoch);
+        order = rng.permutation(training.size());
+      },
+      [&](Index s) {
+        if (share_.size() == 0) {
+          batch_ = {};
+          return;
+        }
+        const Index first = s * batch_size + share_.begin();
+        training.load(std::span(order).subspan(static_cast<std::size_t>(first),
+                                               static_cast<std::size_t>(share_.size())),
+                      batch_);
+      },
+      [&](EpochReport& report) {
+        if (validation == nullptr) return;
+        report.validation = with_average([&](const auto& n) {
+          return evaluate(n, *validation, 500, options_.threads, &group());
+        });
+      });
+}
+
+template <TimeGate Gate>
+EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
+                                       const StreamSource<Scalar>* validation) {
+  detail::require(network_.options().readout == Readout::every_step,
+                  "streams are answered step by step: the network needs Readout::every_step");
+  detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
+  detail::require(training.steps() >= 1, "there are no steps to train on");
+  detail::require(validation == nullptr || validation->steps() >= 1,
+                  "there are no steps to validate with");
+  const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
+  observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
+  return run(
+      chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
+      [&](Index s) {
+        const Index first = s * chunk_steps;
+        load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
+        take_share_of_streams();
+      },
+      [&](EpochReport& report) {
+        if (validation == nullptr) return;
+        report.validation = with_average(
+            [&](const auto& n) { return evaluate_streams(n, *validation, chunk_steps); });
+      });
+}
 
 GLSTM_END_NAMESPACE

@@ -1,0 +1,6 @@
+// The part of glstm::compiled that computes in double.
+#include "glstm/compiled.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+GLSTM_COMPILED_SCALAR(template, double)
+GLSTM_END_NAMESPACE

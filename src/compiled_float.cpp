@@ -1,0 +1,6 @@
+// The part of glstm::compiled that computes in float.
+#include "glstm/compiled.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+GLSTM_COMPILED_SCALAR(template, float)
+GLSTM_END_NAMESPACE
