@@ -76,7 +76,7 @@ struct TrainingLoop {
       end_step = options.max_steps;
       return;
     }
-    if (steps % of_epoch != 0) ++epoch;  // an order that was begun is not drawn again
+    if (steps % of_epoch != 0) ++epoch;  // the rest of an epoch that was begun is left out
     const auto add = [](Index a, Index b) {
       return a > std::numeric_limits<Index>::max() - b ? std::numeric_limits<Index>::max() : a + b;
     };
