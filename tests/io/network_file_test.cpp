@@ -134,6 +134,17 @@ TEMPLATE_TEST_CASE("a network comes back from its file bit for bit", "", AlwaysO
 
     const NetworkFileInfo info = inspect_network(path);
     CHECK(info.parameters == network.layout().size());
+    std::vector<std::string> names;
+    const auto visit = [&](const std::string& name, Index rows, Index cols, ParameterRole role) {
+      const ParameterBlock& ours = network.layout().blocks()[names.size()];
+      names.push_back(name);
+      CHECK(name == ours.name);
+      CHECK(rows == ours.rows);
+      CHECK(cols == ours.cols);
+      CHECK(role == ours.role);
+    };
+    detail::for_each_network_block(info, info.gate_parameters, visit);
+    CHECK(names.size() == network.layout().blocks().size());
   }
 }
 
