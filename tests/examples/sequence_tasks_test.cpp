@@ -243,7 +243,7 @@ TEST_CASE("sequence_tasks: comparing trains both for the same time") {
 TEST_CASE("sequence_tasks: comparing for a time gives both as many seconds") {
   const TemporaryFolder folder;
   const Outcome done =
-      call(folder, Words{"compare"} + tiny + Words{"--seconds", "0.3", "--out", folder / "two"});
+      call(folder, Words{"compare"} + tiny + Words{"--seconds", "0.1", "--out", folder / "two"});
   INFO(done.text);
   REQUIRE(done.code == 0);
   for (const char* name : {"g-LSTM", "LSTM"}) {
@@ -291,13 +291,13 @@ TEST_CASE("sequence_tasks: a run may take very many epochs of very few steps") {
   for (const Words& words :
        {Words{"train", "--task", "adding", "--steps", "2", "--hidden", "1", "--training-sequences",
               "1", "--held-out", "1", "--test-sequences", "1", "--reports", "1", "--seconds",
-              "0.005", "--out", run.string()},
+              "0.002", "--out", run.string()},
         Words{"evaluate", run.string()}}) {
     const Outcome done = call(folder, words);
     INFO(done.text);
     CHECK(done.code == 0);
   }
-  CHECK(Json::parse(text_in(run / "metrics.json"))["epochs"] > 20);  // 10 are the default
+  CHECK(Json::parse(text_in(run / "metrics.json"))["epochs"] > 10);  // the default is 10
 }
 
 TEST_CASE("sequence_tasks: odd numbers that training accepts do not spoil the run") {
