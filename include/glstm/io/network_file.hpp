@@ -37,8 +37,8 @@ concept AnyNetwork = std::same_as<T, Network<typename T::Gate>>;
 
 /// How save_network writes a network.
 struct NetworkFileOptions {
-  WeightStorage storage = WeightStorage::full;  ///< how the weight matrices are stored
-  std::map<std::string, std::string> metadata;  ///< free text that goes with the network
+  WeightStorage storage = WeightStorage::full;       ///< how the weight matrices are stored
+  std::map<std::string, std::string> metadata = {};  ///< free text that goes with the network
 };
 
 /// The description of a network that a network file contains.
