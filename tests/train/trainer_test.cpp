@@ -604,6 +604,9 @@ TEST_CASE("weight noise has the standard deviation that was asked for") {
     if (block.role != ParameterRole::time_gate)
       block_view(run.network->parameters, block).setZero();
   }
+  // One weight is not zero, since a trainer refuses a network without any; it is too small to
+  // matter.
+  block_view(run.network->parameters, layout.find("layer0.w_ih"))(0, 0) = 1e-30f;
   // With all weights zero, the gradient of the readout's bias is twice its noise.
   const Vector<float> before = run.network->parameters;
   const Index bias = layout.find("readout.b").offset;
