@@ -209,9 +209,9 @@ struct TrainingProgress {
   double monitored_metric = 0;  ///< of this report
   /// The least so far; infinite when no report could be the best.
   double best_metric = std::numeric_limits<double>::infinity();
-  double seconds = 0;                                 ///< in training steps so far
-  std::optional<BudgetController::State> controller;  ///< where there was one
-  std::optional<EarlyStopState> early_stop;           ///< where Checkpoints was given one
+  double seconds = 0;                                      ///< in training steps so far
+  std::optional<BudgetController::State> controller = {};  ///< where there was one
+  std::optional<EarlyStopState> early_stop = {};           ///< where Checkpoints was given one
 };
 
 namespace detail {
