@@ -17,10 +17,10 @@ struct Timing {
   /// Empty: step n happens at time n. [1,T]: the same times for all samples. [B,T]: one per
   /// sample and step. In the user's unit, finite, non-decreasing along a row; those past the
   /// lengths may be anything.
-  Eigen::MatrixXd timestamps;
+  Eigen::MatrixXd timestamps = {};
 
   /// Empty: every step is valid. Otherwise [B], each in 0..T; after them a sample's state is held.
-  std::vector<Index> lengths;
+  std::vector<Index> lengths = {};
 
   double time(Index sample, Index step) const {
     if (timestamps.size() == 0) return static_cast<double>(step);
