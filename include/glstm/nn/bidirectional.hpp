@@ -35,8 +35,8 @@ void reverse_steps(const ConstMatrixRef<Scalar>& values, Index features, const T
   }
 }
 
-/// The clock of the reversed steps. It starts at a sample's first timestamp and advances by as much
-/// as the original goes back from the sample's last valid step,
+/// The timestamps of the reversed steps. They start at a sample's first timestamp and advance by
+/// the original differences, taken backwards from the sample's last valid step,
 ///
 ///     t'(n) = t(0) + t(L - 1) - t(L - 1 - n)   for a sample of length L
 ///
@@ -90,8 +90,8 @@ struct DirectionMemory {
 /// last valid step to its first, on the clock of reverse_timing. Every direction is a Layer with
 /// windows of its own. The object is a view of these layers, as the tape is of their tapes.
 ///
-/// Either every step is an output, N = T, or the end alone, N = 1: the hidden states after the last
-/// step that each direction reads.
+/// The outputs are the hidden states of every step, N = T, or only the final ones, N = 1: those
+/// after the last step that each direction reads.
 template <TimeGate Gate>
 class DirectionalLayer {
  public:

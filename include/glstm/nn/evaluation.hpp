@@ -9,15 +9,15 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// The loss on a batch, and what computing it took.
+/// The loss on a batch, and the operations that computed it.
 struct Evaluation {
   LossValue task;     ///< the task's loss and the number of correct predictions
   double budget = 0;  ///< mean openness over neurons, samples and valid steps, in [0, 1]
   OpCounts ops;
 };
 
-/// The counts that the means in a loss divide by. The counts of a batch are the sums of the counts
-/// of its parts.
+/// The denominators of the means in a loss. The counts of a batch are the sums of the counts of its
+/// parts.
 struct MeanCounts {
   Index predictions = 0;  ///< the task's loss is a mean over predictions
   Index valid_steps = 0;  ///< the budget is a mean over valid steps

@@ -28,7 +28,8 @@ struct Initialization {
 };
 
 /// Fills a weight matrix [out, in] uniformly in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio
-/// 2010, eq. 16). The fans are given because the rows of an LSTM's matrix are four matrices.
+/// 2010, eq. 16). The caller passes the fans, because the matrix of an LSTM stacks those of four
+/// gates.
 template <class Derived>
 void fill_glorot(Eigen::MatrixBase<Derived>& weights, Index fan_in, Index fan_out, Rng& rng) {
   const double limit = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
@@ -41,7 +42,7 @@ void fill_glorot(Eigen::MatrixBase<Derived>& weights, Index fan_in, Index fan_ou
 
 /// Fills a square matrix with a random orthogonal one (Saxe, McClelland, Ganguli 2014): a Gaussian
 /// matrix, its columns made orthonormal by Gram-Schmidt. Each column is projected twice, which
-/// keeps them orthogonal to rounding; and Eigen's QR would double the time to compile the library.
+/// keeps them orthogonal to rounding. Eigen's QR would double the time to compile the library.
 template <class Derived>
 void fill_orthogonal(Eigen::MatrixBase<Derived>&& weights, Rng& rng) {
   const Index n = weights.rows();

@@ -63,10 +63,10 @@ class Network {
 
   const Options& options() const { return options_; }
   const ParameterLayout& layout() const { return layout_; }
-  /// From the input on; of a bidirectional network each layer's forward direction, then its
-  /// reverse.
+  /// The layers, from the input on. A bidirectional network has two for each of its layers: the
+  /// forward direction, then the reverse one.
   const std::vector<Layer<Gate>>& layers() const { return layers_; }
-  /// Directions of a layer: 2 when the network is bidirectional, else 1.
+  /// The number of directions of a layer: 2 when the network is bidirectional, else 1.
   Index directions() const { return options_.bidirectional ? 2 : 1; }
   /// The direction, 0 forward or 1 reverse, of layer l, counted from the input on.
   const Layer<Gate>& layer(std::size_t l, Index direction) const {
@@ -74,7 +74,7 @@ class Network {
   }
 
   /// The readout's matrix [O,D*H], for H neurons in the last layer and D directions, and its bias
-  /// [O]: views of the parameters, which must be as many as layout() says.
+  /// [O]: views of `parameters`, which must have the size of layout().
   Eigen::Map<const Matrix<Scalar>> readout_weights() const {
     return block_view(parameters, layout_.find("readout.w"));
   }
@@ -82,19 +82,19 @@ class Network {
     return {parameters.data() + layout_.find("readout.b").offset, options_.outputs};
   }
 
-  /// Draws all parameters: input weights and readout by Glorot, recurrent weights orthogonal per
-  /// gate, biases zero but for the forget gate's, time gates as the gate itself prescribes.
-  /// Throws Error, and changes nothing, if the gates' span of time is empty, their share is out of
-  /// range, or longest_memory is neither 0 nor at least 2.
+  /// Draws all parameters. Input weights and readout are Glorot, recurrent weights are orthogonal
+  /// for each gate, biases are zero except where `initial` says otherwise, and Gate::initialize
+  /// draws the time gates. Throws Error, and changes nothing, if the gates' span of time is empty,
+  /// their share is out of range, or longest_memory is neither 0 nor at least 2.
   void initialize(const Initialization& initial, Rng& rng) {
     check_size();
     Vector<Scalar> drawn = parameters;
     draw(initial, rng, drawn);
-    parameters = drawn;  // where it is, for those who hold views
+    parameters = drawn;  // in place: views stay valid
   }
 
   /// Whether any weight is not zero. All weights of a new network are zero until initialize(), or
-  /// until the caller fills in `parameters`; training cannot tell its neurons apart before.
+  /// until the caller fills in `parameters`. Training cannot make neurons differ that start equal.
   bool initialized() const {
     check_size();
     const auto& blocks = layout_.blocks();
@@ -103,8 +103,8 @@ class Network {
     });
   }
 
-  /// Throws Error unless the parameters are as many as layout() says, finite and, those of the time
-  /// gates, usable.
+  /// Throws Error unless `parameters` has the size of layout(), all parameters are finite, and
+  /// those of the time gates are usable.
   void check_parameters() const {
     check_size();
     for (const ParameterBlock& block : layout_.blocks()) {
@@ -116,8 +116,8 @@ class Network {
     for (const Layer<Gate>& layer : layers_) layer.gate(parameters);  // its constructor checks
   }
 
-  /// Throws Error if a batch does not fit the network, or if the parameters are not as many as
-  /// layout() says.
+  /// Throws Error if a batch does not fit the network, or if `parameters` does not have the size of
+  /// layout().
   void check(const SequenceBatch<Scalar>& input) const {
     check_size();
     detail::require(input.features == options_.inputs, "the network takes ", options_.inputs,
@@ -131,7 +131,8 @@ class Network {
                   batch.targets);
   }
 
-  /// Throws Error if `state` is not one of `batch` samples, or the network cannot start from one.
+  /// Throws Error if `state` is not a state of `batch` samples, or if the network is bidirectional
+  /// and therefore cannot start from a state.
   void check_state(const NetworkState<Scalar>& state, Index batch) const {
     detail::require(!options_.bidirectional,
                     "a bidirectional network reads sequences from both ends and cannot go on from "
@@ -158,7 +159,7 @@ class Network {
     return options_.readout == Readout::every_step ? timing.steps : 1;
   }
 
-  /// The counts that the means in the loss on a batch with this timing divide by.
+  /// The denominators of the means in the loss on a batch with this timing.
   MeanCounts mean_counts(const Timing& timing) const {
     return {count_predictions(timing, predictions_per_sample(timing)), timing.valid_steps()};
   }
@@ -167,7 +168,7 @@ class Network {
   /// classification they are logits, which softmax turns into probabilities. The reference is valid
   /// until the tape is used again. `initial` is the state before the first step, null: zero; the
   /// state after the last step is tape.final_states. A bidirectional network starts from zero only.
-  /// Throws Error, as the next two functions do, where check and check_state do, or if a time gate
+  /// This function and the next two throw Error when check or check_state does, or if a time gate
   /// is unusable.
   const Matrix<Scalar>& predict(const SequenceBatch<Scalar>& input, Tape& tape,
                                 Path path = Path::scheduled,
@@ -214,7 +215,7 @@ class Network {
     return result;
   }
 
-  /// Mends time-gate parameters that an optimiser step from `before` has made unusable: scales
+  /// Repairs time-gate parameters that an optimiser step from `before` has made unusable: scales
   /// never reach zero or change sign. Call it after every step.
   void limit_gate_step(const Vector<Scalar>& before) {
     check_size();

@@ -53,8 +53,8 @@ inline std::vector<double> distinct_times(const Timing& timing) {
   return times;
 }
 
-/// What scheduled::forward counts for a batch that starts from zero, with Keep::tape, without its
-/// arithmetic and its memory.
+/// The counts of scheduled::forward with Keep::tape for a batch that starts from zero, found
+/// without running the pass or allocating its tape.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 OpCounts forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
                       const Timing& timing) {
@@ -81,7 +81,7 @@ inline void divide(OpCounts& ops, double sequences) {
   }
 }
 
-/// The summary of a layer but for its windows, per sequence of `timing`, which is on the layer's
+/// The summary of a layer except for its windows, per sequence of `timing`, which is on the layer's
 /// clock.
 template <TimeGate Gate>
 LayerSummary layer_summary(const Network<Gate>& network, std::size_t place, const Timing& timing) {
@@ -150,15 +150,15 @@ inline TableRows window_table(const NetworkSummary& summary) {
 
 }  // namespace detail
 
-/// Summarises `network` for sequences of this timing. The function runs no pass and needs no
-/// values.
+/// Summarises `network` for sequences of this timing. The function runs no forward pass and needs
+/// no input values.
 ///
 /// The work is exactly that of a forward pass over such a batch from a zero state, divided by the
 /// batch. It depends on the batch: where samples have timestamps of their own, a neuron is computed
 /// for all samples when it is open for one, and the tape holds whole packets of samples.
 ///
-/// Throws Error if the timing is invalid or has no valid step, if the parameters are not as many as
-/// the layout says, if a time-gate parameter is unusable, or if a time is too far from the time
+/// Throws Error if the timing is invalid or has no valid step, if the parameters do not have the
+/// size of the layout, if a time-gate parameter is unusable, or if a time is too far from the time
 /// origin.
 template <TimeGate Gate>
 NetworkSummary summary(const Network<Gate>& network, const Timing& timing) {

@@ -16,14 +16,13 @@ GLSTM_BEGIN_NAMESPACE
 /// What an endless stream does after the span of time that its windows were made for.
 enum class AfterSpan {
   hold,             ///< times are used as they are: after its last window a neuron holds its state
-  restart,          ///< time starts again at the end and every end - start later; the state goes on
-  always_open_only  ///< after the end only the neurons that are open throughout the span go on,
+  restart,          ///< at the end, time starts again from the start; the state goes on
+  always_open_only  ///< after the end only neurons that are open throughout the span still update,
                     ///< with the openness that they have at the end; all others hold their state
 };
 
 /// The span of time that the windows of a stream were made for, and what follows it. `start` and
-/// `end` are times like those of the steps, in their unit and not relative to a time origin;
-/// AfterSpan::hold needs neither.
+/// `end` are absolute times in the unit of the steps' times; AfterSpan::hold uses neither.
 struct StreamSpan {
   double start = 0;
   double end = std::numeric_limits<double>::infinity();

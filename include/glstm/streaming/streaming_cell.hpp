@@ -45,8 +45,8 @@ class StreamingCell {
                 "a streaming cell needs at least one input and one neuron");
 
   /// Starts from a zero state. Throws Error if the sizes differ from those given at compile time,
-  /// `parameters` is too short, a time-gate parameter is unusable, or `span` is not finite or empty
-  /// where it matters.
+  /// `parameters` is too short, a time-gate parameter is unusable, or `span` is used and is empty
+  /// or not finite.
   StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
                 const StreamSpan& span = {})
       : inputs_(layer.inputs()),
@@ -70,9 +70,9 @@ class StreamingCell {
 
   /// One step at time t, which is in the unit of the layer's timestamps; x is [I] and no view of
   /// this cell. Times need not be ordered. The layer's time origin is subtracted from t in double,
-  /// and the difference is rounded once. A gated cell leaves everything as it is when t is not a
-  /// number, or infinite where time restarts. Allocates nothing, takes no lock, makes no system
-  /// call.
+  /// and the difference is rounded once. A gated cell changes nothing when t is not a number, or
+  /// when t is infinite and time restarts. The function allocates nothing, takes no lock, and makes
+  /// no system call.
   ///
   /// Where time restarts, a t from the span's end on stands for start + (t - start) mod (end -
   /// start), computed in double.
@@ -97,17 +97,17 @@ class StreamingCell {
   /// open, such a step changes nothing, so that a host can sleep. {infinity, false} when t, or its
   /// difference from the time origin as a Scalar, is not finite.
   ///
-  /// The time is the very first double at which is_open, asked as a step asks it, gives another
-  /// answer for some neuron: no window is missed by the rounding of its edges, and from any t the
-  /// events are passed one by one. This takes for granted that is_open changes once at an edge of a
-  /// window, which rounding could only upset within the last bits. A window, or a gap between two,
-  /// that is itself no longer than rounding can be missed. Where eight such gaps follow each other,
-  /// as between windows that adjoin, a time is returned at which nothing changes; it is never after
-  /// the next event, and always after t.
+  /// The time is exactly the first double at which a step finds another set of neurons open. The
+  /// rounding of a window's edges hides no event, and a caller that starts at any t meets all
+  /// events one by one. This assumes that is_open changes only once at an edge of a window;
+  /// rounding could break this in the last bits only. The function can miss a window, or a gap
+  /// between two, that is no longer than the rounding error. Where eight such gaps follow one
+  /// another, as between adjoining windows, it returns a time at which nothing changes. This time
+  /// is always after t and never after the next event.
   ///
-  /// The result depends neither on the state nor on earlier steps. Allocates nothing. Asks every
-  /// gate about three times, except those for which the last step has found out enough: next_event
-  /// is fast for the time of the last step and times near it.
+  /// The result depends neither on the state nor on earlier steps. The function allocates nothing.
+  /// It asks every gate about three times, except those whose answer is known from the last step,
+  /// so it is fast for times near that step.
   NextEvent next_event(double t) const noexcept {
     if constexpr (gated) {
       return clock_.next_event(t);

@@ -1,4 +1,4 @@
-// A network as a program runs it that must answer in real time: one sample, one step at a time.
+// A network for programs that must answer in real time: one sample, one step at a time.
 #pragma once
 
 #include <algorithm>
@@ -32,8 +32,8 @@ class StreamingNetwork {
   using OutputView = Eigen::Map<const Vector<Scalar>>;
 
   /// Starts from a zero state. All layers follow `span`. Throws Error if the network is
-  /// bidirectional, its parameters do not have its layout or are unusable, or where StreamingCell
-  /// refuses the span.
+  /// bidirectional, its parameters do not fit its layout or are unusable, or StreamingCell refuses
+  /// the span.
   explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {})
       : weights_(block_of(network, "readout.w")), bias_(block_of(network, "readout.b")) {
     cells_.reserve(network.layers().size());

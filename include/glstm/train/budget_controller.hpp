@@ -22,10 +22,10 @@ struct BudgetControllerOptions {
 ///     e = (share - aim) / aim in [-1, 1],   aim = 0.98 target
 ///     I = I + integral_gain e  where |e| <= 1/2,   lambda = I + proportional_gain e
 ///
-/// I and lambda are limited to +-largest_weight. Far from the aim it does not integrate: I would
-/// grow on the way and carry the share past the aim. When the share is below the aim, lambda can
-/// become negative and reward openness. The aim is a little lower than the target, so that the
-/// share ends below the target.
+/// I and lambda are limited to +-largest_weight. Far from the aim the controller does not
+/// integrate, because I would grow on the way and carry the share past the aim. When the share is
+/// below the aim, lambda can become negative and reward openness. The aim is a little lower than
+/// the target, so that the share ends below the target.
 class BudgetController {
  public:
   /// The whole state: with set_state, a resumed training is the same to the bit.

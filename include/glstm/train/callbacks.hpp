@@ -96,7 +96,7 @@ inline double monitored_metric(const EpochReport& report) {
 }
 
 /// Whether a metric is the best so far, where `least` was the least before. An equal one counts as
-/// better: with few held-out sequences, a network still learns when it predicts all of them
+/// better: with few held-out sequences, a network can still learn after it predicts all of them
 /// correctly.
 inline bool is_best(double metric, double least) {
   return metric <= least && metric < std::numeric_limits<double>::infinity();
@@ -154,8 +154,8 @@ class ProgressBar final : public Callback<Scalar> {
 template <class Scalar>
 class CsvLog final : public Callback<Scalar> {
  public:
-  /// Starts a new file with a header or, with `append`, adds lines to the file that there is.
-  /// Throws Error if the file cannot be written.
+  /// Starts a new file with a header or, with `append`, adds lines to an existing file. Throws
+  /// Error if the file cannot be written.
   explicit CsvLog(const std::filesystem::path& path, bool append = false)
       : path_(path), out_(path, append ? std::ios::app : std::ios::trunc) {
     out_.imbue(std::locale::classic());
@@ -247,8 +247,8 @@ class EarlyStop final : public Callback<Scalar> {
 };
 
 /// Keeps the parameters, or their average where there is one, of the report with the least
-/// monitored_metric; of equal ones the later. Only reports for which `eligible` returns true count;
-/// empty: all.
+/// monitored_metric; if several are equal, of the latest. Only reports for which `eligible` returns
+/// true count; an empty function makes all count.
 template <class Scalar>
 class KeepBest final : public Callback<Scalar> {
  public:

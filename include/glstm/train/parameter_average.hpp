@@ -13,7 +13,7 @@ GLSTM_BEGIN_NAMESPACE
 ///
 ///     a = d a + (1 - d) p,   d = min(decay, (1 + step) / (10 + step))
 ///
-/// The smaller d of early steps makes the average forget their parameters sooner, which are far
+/// Early steps have a smaller d, so that the average soon forgets their parameters, which are far
 /// from the final ones. value() is the whole state: with set_value, a resumed training is the same
 /// to the bit.
 template <class Scalar>

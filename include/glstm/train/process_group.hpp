@@ -25,8 +25,9 @@ class ProcessGroup {
   virtual Index rank() const { return 0; }  ///< of this process: 0 ... size() - 1
   virtual Index size() const { return 1; }
 
-  /// Replaces the values by their sums over all processes, which must give equally many values. The
-  /// order of the additions is that of `add_in_halves`, so all processes get the same bits.
+  /// Replaces the values by their sums over all processes. All processes must pass equally many
+  /// values. The order of the additions is that of `add_in_halves`, so all processes get the same
+  /// bits.
   virtual void sum(std::span<float>) {}
   virtual void sum(std::span<double>) {}
 

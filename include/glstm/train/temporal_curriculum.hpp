@@ -25,8 +25,8 @@ struct TemporalCurriculumOptions {
 ///
 ///     first_width (last_width / first_width)^(p^3),   p = fraction of the steps to last_step done
 ///
-/// and from last_step on it is open_width. So widths grow slowly at first, while a step is cheap
-/// and the network has most to learn anew. Widths that training has made larger stay. If the
+/// and from last_step on it is open_width. Widths therefore grow slowly at first, while a step is
+/// cheap and the network has most to relearn. Widths above the bound stay as they are. If the
 /// open_width of Gaussian gates is at least 1e4 times the time span (2e8 times in double), k is
 /// exactly 1, and without_gates(network) is the same function.
 template <class Scalar>

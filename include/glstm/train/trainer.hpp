@@ -32,9 +32,9 @@ GLSTM_BEGIN_NAMESPACE
 
 /// Trains a network by gradient descent.
 ///
-/// The optimiser counts the steps. Epochs are numbered on from its count, and the order of samples
-/// depends on the seed and the epoch's number alone: two calls of `fit` for 3 epochs each do what
-/// one call for 6 epochs does. `resume` continues a training from a checkpoint, bit for bit.
+/// The optimiser counts the steps. The trainer numbers epochs by this count, and the order of
+/// samples depends only on the seed and the epoch's number: two calls of `fit` for 3 epochs each do
+/// what one call for 6 epochs does. `resume` continues a training from a checkpoint, bit for bit.
 ///
 /// With a group, its processes train one network together (data parallelism): each holds the whole
 /// network, computes its part of every batch, and takes the same step. BatchWorkers says when the
@@ -65,8 +65,8 @@ class Trainer {
     return *this;
   }
 
-  /// Applies `rule`, for instance a temporal curriculum, after every optimiser step, once all
-  /// widths are usable. Rules are applied in the order in which they were given.
+  /// Applies `rule`, for instance a temporal curriculum, after every optimiser step and after
+  /// Network::limit_gate_step. Rules are applied in the order in which they were given.
   Trainer& after_step(ParameterRule<Scalar> rule) {
     after_step_.push_back(std::move(rule));
     return *this;
@@ -80,9 +80,9 @@ class Trainer {
 
   /// Lets the next call of `fit` or `fit_streams` continue a training from a checkpoint, instead of
   /// starting epochs of its own. It begins with the step that follows those of the optimiser, and
-  /// ends where the whole training would have ended: `epochs`, `max_steps` and `max_seconds` count
-  /// what came before, of which `seconds` were spent in training steps. Give network, optimiser,
-  /// average, controller and callbacks the state of the checkpoint first.
+  /// ends where the whole training would have ended: `epochs`, `max_steps` and `max_seconds`
+  /// include what came before, of which `seconds` were spent in training steps. Give network,
+  /// optimiser, average, controller and callbacks the state of the checkpoint first.
   ///
   /// Throws Error unless `seconds` is finite and not negative.
   Trainer& resume(double seconds = 0) {

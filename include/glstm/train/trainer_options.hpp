@@ -1,4 +1,4 @@
-// What a trainer can be told, and how that limits its loop.
+// The options of a trainer, and how they limit its loop.
 #pragma once
 
 #include <algorithm>
