@@ -59,7 +59,9 @@ what is not updated is not computed, forward or backward. It needs Eigen
 alone; files and data sets (glstm::io) need the recommended libraries, training
 by several processes (glstm::mpi) the suggested one.")
   set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)
+  if(NOT GLSTM_INSTALL_COMPILED)
+    set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)
+  endif()
   set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4)")
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "nlohmann-json3-dev, zlib1g-dev, libpng-dev")

@@ -31,7 +31,7 @@ function(inline_header header result)
 endfunction()
 
 inline_header(glstm/glstm.hpp text)
-string(REGEX MATCH "#[ \t]*include[ \t]*[<\"]glstm[^\n]*" left "${text}")
+string(REGEX MATCH "#[ \t]*include[ \t]*[<\"]glstm/[^\n]*" left "${text}")
 if(left)
   message(FATAL_ERROR "Headers of glstm are included as #include \"glstm/...\", not as ${left}")
 endif()

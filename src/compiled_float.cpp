@@ -1,4 +1,5 @@
 // The part of glstm::compiled that computes in float.
+#define GLSTM_DEFINE_COMPILED
 #include "glstm/compiled.hpp"
 
 GLSTM_BEGIN_NAMESPACE

@@ -154,7 +154,7 @@ class TrainingRun {
 
   void fit() {
     Trainer<Gate> trainer(network_, optimizer_, trainer_options(), &group_);
-    trainer.resume(progress_.seconds);
+    trainer.resume(progress_.seconds, progress_.first_step);
     if (settings_.target_share) trainer.control(controller_);
     if (*settings_.average > 0) trainer.average(average_);
     add_window_rules(trainer);

@@ -58,4 +58,9 @@ GLSTM_COMPILED_SCALAR(extern template, float)
 GLSTM_COMPILED_SCALAR(extern template, double)
 GLSTM_END_NAMESPACE
 
+#ifndef GLSTM_DEFINE_COMPILED  // the library's own sources go on to define them
+#undef GLSTM_COMPILED_GATE
+#undef GLSTM_COMPILED_SCALAR
+#endif
+
 #endif

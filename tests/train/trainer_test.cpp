@@ -337,6 +337,30 @@ TEST_CASE("training resumes from the optimiser's step to the same bits") {
   CHECK(parts.fit(task).step == 0);  // nothing left to do
 }
 
+TEST_CASE("a second fit resumes to the same bits, also after an epoch that the first one began") {
+  const AddingTask<float> task = small_task();
+  const auto first = [&](GRun& run) {  // ends in the middle of its second epoch
+    run.options.epochs = 2;
+    run.options.max_steps = 9;
+    CHECK(run.fit(task).step == 9);
+    run.options.max_steps = std::numeric_limits<Index>::max();
+  };
+  GRun whole, parts;
+  first(whole);
+  first(parts);
+  CHECK(whole.fit(task).step == 9 + 12);
+  Witness stop;
+  stop.last_step = 17;
+  const EpochReport report = parts.fit(task, {&stop});
+  CHECK(report.step == 17);
+  CHECK(report.first_step == 9);
+  Trainer<GaussianGate<float>> trainer(*parts.network, parts.optimizer, parts.options);
+  CHECK(trainer.resume(0, report.first_step).fit(task).step == 9 + 12);
+  CHECK(bits_of(parts.network->parameters) == bits_of(whole.network->parameters));
+  check_mentions(error_of([&] { trainer.resume(0, 22).fit(task); }), {"21", "22"});
+  CHECK_THROWS_AS(trainer.resume(0, -1), Error);
+}
+
 TEST_CASE("max_seconds ends training after the step that used it up") {
   GRun run;
   run.options.epochs = 100;

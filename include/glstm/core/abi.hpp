@@ -1,8 +1,9 @@
 // The namespace that holds everything of glstm, and what the compiler and Eigen must offer.
 //
-// Eigen aligns and packs memory by what the compiler may use of the processor. Objects of two
-// translation units that were compiled with different -march therefore do not fit together. Two
-// inline namespaces carry what they must agree on, so that such a program does not link:
+// Eigen aligns and packs memory by what the compiler may use of the processor. Two translation
+// units that were compiled for vector registers of different widths therefore disagree about
+// objects of Eigen and glstm. Two inline namespaces carry what they must agree on (and FMA, which
+// changes the rounding), so that a program whose units share such an object does not link:
 // glstm::Network<...> is glstm::v0_packet32_fma::align32::Network<...> in one and
 // glstm::v0_packet16::align16::Network<...> in the other.
 #pragma once

@@ -28,8 +28,5 @@ using MatrixRef = Eigen::Ref<Matrix<Scalar>>;
 /// A read-only vector argument.
 template <class Scalar>
 using ConstVectorRef = Eigen::Ref<const Vector<Scalar>>;
-/// Likewise, to be written to.
-template <class Scalar>
-using VectorRef = Eigen::Ref<Vector<Scalar>>;
 
 GLSTM_END_NAMESPACE

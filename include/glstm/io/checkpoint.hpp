@@ -212,6 +212,7 @@ struct TrainingProgress {
   double seconds = 0;                                      ///< in training steps so far
   std::optional<BudgetController::State> controller = {};  ///< where there was one
   std::optional<EarlyStopState> early_stop = {};           ///< where Checkpoints was given one
+  Index first_step = 0;  ///< EpochReport::first_step, for Trainer::resume
 };
 
 namespace detail {
@@ -236,14 +237,22 @@ inline TrainingProgress training_progress(const CheckpointMetadata& metadata,
   const auto number = [&](const char* key) {
     return detail::metadata_number<double>(metadata, key, source);
   };
-  TrainingProgress progress{
-      number("epoch"), number("watched_error"), number("least_error"), number("seconds"), {}, {}};
+  TrainingProgress progress{number("epoch"),
+                            number("watched_error"),
+                            number("least_error"),
+                            number("seconds"),
+                            {},
+                            {},
+                            0};
   if (metadata.contains("budget_integral")) {
     progress.controller = {number("budget_integral"), number("budget_excess")};
   }
   if (metadata.contains("early_stop_best")) {
     progress.early_stop = {number("early_stop_best"),
                            detail::metadata_number<Index>(metadata, "early_stop_since", source)};
+  }
+  if (metadata.contains("first_step")) {
+    progress.first_step = detail::metadata_number<Index>(metadata, "first_step", source);
   }
   return progress;
 }
@@ -299,6 +308,7 @@ class Checkpoints final : public Callback<Scalar> {
     metadata["watched_error"] = exact_text(metric);
     metadata["least_error"] = exact_text(best_metric);
     metadata["seconds"] = exact_text(report.seconds);
+    if (report.first_step != 0) metadata["first_step"] = std::to_string(report.first_step);
     if (now.controller != nullptr) {
       metadata["budget_integral"] = exact_text(now.controller->state().integral);
       metadata["budget_excess"] = exact_text(now.controller->state().excess);

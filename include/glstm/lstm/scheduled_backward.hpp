@@ -32,7 +32,11 @@ class BackwardPass {
         dx_(dx),
         gradients_(gradients),
         work_(workspace),
-        done_(timing.steps) {}
+        done_(timing.steps) {
+    GLSTM_ASSERT(dstate.h.size() == tape.batch * tape.hidden && dstate.c.size() == dstate.h.size());
+    GLSTM_ASSERT(doutputs == nullptr || (doutputs->rows() == tape.batch &&
+                                         doutputs->cols() == tape.hidden * timing.steps));
+  }
 
   /// Only `gate` depends on the kind of time gate: all kinds share the code of the phases. Adds
   /// `budget_gradient` to the gradient of every open neuron's openness.

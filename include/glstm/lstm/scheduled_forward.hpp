@@ -30,7 +30,12 @@ class ForwardPass {
         state_(state),
         outputs_(outputs),
         keep_(keep),
-        tape_(tape) {}
+        tape_(tape) {
+    GLSTM_ASSERT(x.rows() == timing.batch && x.cols() == tape.inputs * timing.steps);
+    GLSTM_ASSERT(tape.zero_initial_state ||
+                 (state.h.rows() == timing.batch && state.h.cols() == tape.hidden &&
+                  state.c.rows() == timing.batch && state.c.cols() == tape.hidden));
+  }
 
   /// Only `gate` depends on the kind of time gate: all kinds share the code of the phases.
   template <TimeGate Gate>

@@ -59,8 +59,8 @@ struct Tape {
 
 /// Whether `frozen` of all neurons is summed anew before segment s. Otherwise the rounding errors
 /// of additions and subtractions would pile up in neurons that are open for long beside neurons
-/// that open and close many times. Gates with one window have at most 2 H segments, and never get
-/// here.
+/// that open and close many times. Gates with one window have at most 2 H segments: unless
+/// samples have timestamps of their own, only segment 0 is one of these, where all sums are new.
 template <class Scalar>
 bool sums_anew(const Tape<Scalar>& tape, std::size_t s) {
   return s % static_cast<std::size_t>(8 * tape.hidden) == 0;

@@ -40,6 +40,7 @@ struct StepReport {
 struct EpochReport {
   double epochs = 0;         ///< passes over the data so far: step / steps per epoch
   Index step = 0;            ///< the optimiser's steps so far
+  Index first_step = 0;      ///< how many they were when this call of fit began
   double seconds = 0;        ///< as in StepReport
   double budget_weight = 0;  ///< lambda of the next step
   Loss loss_kind = Loss::mean_squared_error;

@@ -34,14 +34,14 @@ GLSTM_BEGIN_NAMESPACE
 ///
 /// The optimiser counts the steps. The trainer numbers epochs by this count, and the order of
 /// samples depends only on the seed and the epoch's number: two calls of `fit` for 3 epochs each do
-/// what one call for 6 epochs does. `resume` continues a training from a checkpoint, bit for bit.
+/// what one call for 6 epochs does. `resume` continues a call of `fit` from a checkpoint, bit for
+/// bit.
 ///
 /// With a group, its processes train one network together (data parallelism): each holds the whole
 /// network, computes its part of every batch, and takes the same step. BatchWorkers says when the
 /// result does not depend on their number. All processes need the same data, parameters, optimiser
-/// state and rules, and the same options except `threads`. Callbacks may differ: for instance, only
-/// one process writes files. A callback in any process can stop all. The reports of all processes
-/// give the seconds of process 0.
+/// state and rules, and the same options except `threads`. Callbacks may differ, and one in any
+/// process can stop all. The reports of all processes give the seconds of process 0.
 template <TimeGate Gate>
 class Trainer {
  public:
@@ -52,7 +52,7 @@ class Trainer {
   Trainer(Network<Gate>& network, Optimizer<Scalar>& optimizer, TrainerOptions options,
           ProcessGroup* group = nullptr);
 
-  /// Adds a callback, which must live as long as the trainer.
+  /// Adds a callback, which must outlive the trainer.
   Trainer& add_callback(Callback<Scalar>& callback) {
     callbacks_.push_back(&callback);
     return *this;
@@ -78,18 +78,17 @@ class Trainer {
     return *this;
   }
 
-  /// Lets the next call of `fit` or `fit_streams` continue a training from a checkpoint, instead of
-  /// starting epochs of its own. It begins with the step that follows those of the optimiser, and
-  /// ends where the whole training would have ended: `epochs`, `max_steps` and `max_seconds`
-  /// include what came before, of which `seconds` were spent in training steps. Give network,
-  /// optimiser, average, controller and callbacks the state of the checkpoint first.
-  ///
-  /// Throws Error unless `seconds` is finite and not negative.
-  Trainer& resume(double seconds = 0) {
-    detail::require(std::isfinite(seconds) && seconds >= 0,
-                    "the seconds before a resumption must be finite and not negative, got ",
-                    seconds);
-    seconds_before_ = seconds;
+  /// Lets the next call of `fit` or `fit_streams` continue an earlier call from a checkpoint. It
+  /// ends where the earlier call would have ended: `epochs`, `max_steps` and `max_seconds` include
+  /// what came before. The earlier call began after `first_step` steps of the optimiser and has
+  /// spent `seconds` in training steps; EpochReport tells both. Give network, optimiser, average,
+  /// controller and callbacks the state of the checkpoint first. Throws Error unless both are
+  /// finite and not negative.
+  Trainer& resume(double seconds = 0, Index first_step = 0) {
+    detail::require(std::isfinite(seconds) && seconds >= 0 && first_step >= 0,
+                    "expected seconds and steps that are not negative, got ", seconds, " and ",
+                    first_step);
+    resumption_ = {seconds, first_step};
     return *this;
   }
 
@@ -108,7 +107,7 @@ class Trainer {
   /// `chunk_steps` steps, in order. A chunk starts from the state that the chunk before it left, as
   /// a constant. An epoch is one pass over the streams and starts from the zero state. All streams
   /// form one batch; options.batch is ignored. After `resume` in the middle of a pass, the next
-  /// chunk starts from the zero state.
+  /// chunk starts from the zero state, and a BudgetController observes what is left of the pass.
   ///
   /// Throws Error where `fit` does, and unless the network reads out every step.
   EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
@@ -119,29 +118,34 @@ class Trainer {
 
   /// The loop of fit and fit_streams. begin_epoch(epoch) is called before the steps of an epoch,
   /// load(step of the epoch) writes batch_, validate(report) completes a report, from `validated`
-  /// samples or steps.
+  /// samples or steps; -1: there is no validation.
   template <class Begin, class Load, class Validate>
   EpochReport run(Index steps_per_epoch, Index validated, Begin&& begin_epoch, Load&& load,
                   Validate&& validate) {
-    using Clock = std::chrono::steady_clock;
-    const std::optional<double> before = std::exchange(seconds_before_, std::nullopt);
-    require_same_training(steps_per_epoch, validated, before.has_value());
+    const Index steps = optimizer_.state().steps;
+    const bool resumed = resumption_.has_value();
+    const auto [seconds, first_step] = resumption_.value_or(std::pair(0.0, steps));
+    require_same_training(steps_per_epoch, validated, resumed ? first_step : -1);
+    detail::require(validated != 0, "there are no samples to validate on");
+    detail::require(first_step <= steps, "the optimiser has taken ", steps,
+                    " steps, fewer than the ", first_step, " before the training to resume");
     detail::require(network_.initialized(),
-                    "a network with zero weights cannot be trained: call "
-                    "Network::initialize first, or load weights");
+                    "the weights of the network are all zero: call "
+                    "Network::initialize before training, or load weights");
     last_good_ = network_.parameters;
-    Loop loop(options_, optimizer_.state().steps, steps_per_epoch, before.has_value());
-    loop.seconds = group().from_first(before.value_or(0));
-    EpochReport report;
+    resumption_.reset();
+    Loop loop(options_, steps, steps_per_epoch, first_step);
+    loop.seconds = group().from_first(seconds);
+    EpochReport report{.first_step = first_step};
     EvaluationSum sum;  // since the last report
-    bool stop = is_over(loop, before.has_value());
+    bool stop = is_over(loop, resumed);
     for (; loop.epoch < loop.end_epoch && !stop; ++loop.epoch, loop.step_of_epoch = 0) {
       begin_epoch(loop.epoch);
       while (loop.step_of_epoch < steps_per_epoch && !stop) {
-        const auto begin = Clock::now();
+        const auto begin = std::chrono::steady_clock::now();
         load(loop.step_of_epoch);
         StepReport step = train_step();
-        loop.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+        loop.seconds += detail::seconds_since(begin);
         ++loop.step_of_epoch;
         sum.add(step.batch);
         stop = finish_step(step, loop);
@@ -211,7 +215,7 @@ class Trainer {
 
   /// Throws Error, in all processes, unless they are about to train the same. Throws Error also
   /// unless the average is one of this network.
-  void require_same_training(Index steps_per_epoch, Index validated, bool resumed) {
+  void require_same_training(Index steps_per_epoch, Index validated, Index resumed_from) {
     if (average_ != nullptr && average_->value().size() > 0) {
       network_.layout().check(average_->value(), "an average");
     }
@@ -231,7 +235,7 @@ class Trainer {
                                          options_.max_seconds,
                                          controller_ != nullptr ? budget_weight() : 0,
                                          average_ != nullptr ? 1.0 : 0.0,
-                                         resumed ? 1.0 : 0.0};
+                                         static_cast<double>(resumed_from)};
     detail::require_same(group(), detail::checksum(options.data(), sizeof(options)), "options");
     require_same_state();
   }
@@ -349,7 +353,7 @@ class Trainer {
   BudgetController* controller_ = nullptr;
   ParameterAverage<Scalar>* average_ = nullptr;
   std::vector<ParameterRule<Scalar>> after_step_;
-  std::optional<double> seconds_before_;  // where the next call of fit resumes a training
+  std::optional<std::pair<double, Index>> resumption_;  ///< seconds before, and first step
   BatchWorkers<Gate> workers_;
   BatchShare share_;  // this process's part of a step's batch
   LabelledBatch<Scalar> batch_, streams_;
@@ -372,14 +376,12 @@ template <TimeGate Gate>
 EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Scalar>* validation) {
   const Index batch_size = std::min(options_.batch, training.size());
   detail::require(batch_size >= 1, "there are no samples to train on");
-  detail::require(validation == nullptr || validation->size() >= 1,
-                  "there are no samples to validate on");
   carried_.reset();
   observed_.assign(1, OpCounts());
   share_ = workers_.share(batch_size);
   std::vector<Index> order;
   return run(
-      training.size() / batch_size, validation != nullptr ? validation->size() : 0,
+      training.size() / batch_size, validation != nullptr ? validation->size() : -1,
       [&](Index epoch) {
         Rng rng = detail::sample_rng(options_.seed, epoch);
         order = rng.permutation(training.size());
@@ -409,12 +411,10 @@ EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Ind
                   "streams are answered step by step: the network needs Readout::every_step");
   detail::require(chunk_steps >= 1, "a chunk needs at least one step, got ", chunk_steps);
   detail::require(training.steps() >= 1, "there are no steps to train on");
-  detail::require(validation == nullptr || validation->steps() >= 1,
-                  "there are no steps to validate with");
   const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
   observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
   return run(
-      chunks, validation != nullptr ? validation->steps() : 0, [&](Index) { carried_.reset(); },
+      chunks, validation != nullptr ? validation->steps() : -1, [&](Index) { carried_.reset(); },
       [&](Index s) {
         const Index first = s * chunk_steps;
         load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -19,7 +20,7 @@ template <class Scalar>
 using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)>;
 
 /// How a Trainer trains. `epochs`, `max_steps` and `max_seconds` limit each call of Trainer::fit by
-/// itself; after Trainer::resume they limit the whole training, with what came before.
+/// itself; after Trainer::resume they limit the whole call that is resumed, with what came before.
 struct TrainerOptions {
   Index batch = 100;            ///< samples
   Index epochs = 1;             ///< passes over the data
@@ -57,6 +58,10 @@ inline void check(const TrainerOptions& options) {
           "budget_weight must be finite and not negative, got ", options.budget_weight);
 }
 
+inline double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 /// Where a call of Trainer::fit is, and where it ends.
 struct TrainingLoop {
   Index steps_per_epoch = 1, reports_per_epoch = 1;
@@ -64,24 +69,20 @@ struct TrainingLoop {
   Index end_epoch = 0, end_step = 0;   ///< the limits; steps are the optimiser's
   double seconds = 0;                  ///< in training steps, those before a resumption included
 
-  /// `steps` is the number of steps that the optimiser has taken. With `resumed`, the loop is in
-  /// the middle of a training that took them; else it starts with an epoch of its own.
-  TrainingLoop(const TrainerOptions& options, Index steps, Index of_epoch, bool resumed)
+  /// `steps` is the number of steps that the optimiser has taken, `first_step` how many they were
+  /// when this call of `fit`, or the one that it resumes, began.
+  TrainingLoop(const TrainerOptions& options, Index steps, Index of_epoch, Index first_step)
       : steps_per_epoch(of_epoch),
-        reports_per_epoch(std::min(options.reports_per_epoch, of_epoch)),
-        epoch(steps / of_epoch) {
-    if (resumed) {
-      step_of_epoch = steps % of_epoch;
-      end_epoch = options.epochs;
-      end_step = options.max_steps;
-      return;
-    }
-    if (steps % of_epoch != 0) ++epoch;  // the rest of an epoch that was begun is left out
+        reports_per_epoch(std::min(options.reports_per_epoch, of_epoch)) {
+    // The rest of an epoch that an earlier call began is left out.
+    const Index first_epoch = first_step / of_epoch + (first_step % of_epoch != 0 ? 1 : 0);
+    epoch = first_epoch + (steps - first_step) / of_epoch;
+    step_of_epoch = (steps - first_step) % of_epoch;
     const auto add = [](Index a, Index b) {
       return a > std::numeric_limits<Index>::max() - b ? std::numeric_limits<Index>::max() : a + b;
     };
-    end_epoch = add(epoch, options.epochs);
-    end_step = add(steps, options.max_steps);
+    end_epoch = add(first_epoch, options.epochs);
+    end_step = add(first_step, options.max_steps);
   }
 
   /// Whether a report is due after step_of_epoch steps of an epoch.
