@@ -32,7 +32,7 @@ struct StepReport {
   double seconds = 0;        ///< spent in training steps so far, those before a resumption included
   double gradient_norm = 0;  ///< before clipping
   Loss loss_kind = Loss::mean_squared_error;
-  Evaluation batch;
+  Evaluation batch = {};
 };
 
 /// What a trainer reports after every epoch, or part of one. Losses and accuracies are means over
@@ -44,8 +44,8 @@ struct EpochReport {
   double seconds = 0;        ///< as in StepReport
   double budget_weight = 0;  ///< lambda of the next step
   Loss loss_kind = Loss::mean_squared_error;
-  Evaluation training;  ///< over the batches since the last report, each as it was trained on
-  std::optional<Evaluation> validation;  ///< at this moment; empty without a validation set
+  Evaluation training = {};  ///< over the batches since the last report, each as it was trained on
+  std::optional<Evaluation> validation = {};  ///< at this moment; empty without a validation set
 
   /// The evaluation that counts: of the validation set, or of training where there is none.
   const Evaluation& monitored() const { return validation ? *validation : training; }
