@@ -742,7 +742,7 @@ TEST_CASE("a network without weights cannot be trained") {
   GRun run;
   const Vector<float> weights = run.network->parameters;
   run.network->parameters = Network<GaussianGate<float>>(run.network->options()).parameters;
-  check_mentions(error_of([&] { run.fit(small_task()); }), {"zero weights", "initialize"});
+  check_mentions(error_of([&] { run.fit(small_task()); }), {"all zero", "initialize"});
   CHECK(run.optimizer.state().steps == 0);
   run.network->parameters = weights;
   CHECK_NOTHROW(run.fit(small_task()));
