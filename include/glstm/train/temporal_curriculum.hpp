@@ -87,6 +87,7 @@ class TemporalCurriculum {
   std::vector<ParameterBlock> widths_;
 };
 
+/// The scalar of a curriculum is that of its network.
 template <TimeGate Gate>
 TemporalCurriculum(const Network<Gate>&, const TemporalCurriculumOptions&)
     -> TemporalCurriculum<typename Gate::Scalar>;
