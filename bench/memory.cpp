@@ -34,8 +34,8 @@ void measure(const std::string& name, const std::function<void()>& work) {
   if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
     throw Error("cannot measure the memory of " + name);
   }
-  benchmark::AddCustomContext("memory/" + name,
-                              number(static_cast<double>(usage.ru_maxrss) / 1024, 1));
+  benchmark::AddCustomContext(
+      "memory/" + name, glstm::detail::fixed_text(static_cast<double>(usage.ru_maxrss) / 1024, 1));
 }
 
 }  // namespace

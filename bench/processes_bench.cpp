@@ -16,7 +16,7 @@
 #include "median.hpp"
 
 using namespace glstm;
-using bench::median, bench::number;
+using bench::median;
 
 namespace {
 
@@ -93,9 +93,10 @@ void measure(const char* name, MpiGroup& group, Index sequence, double open_shar
   }
   if (group.rank() > 0) return;
   const auto [least, most] = std::minmax_element(together.begin(), together.end());
-  std::cout << "| " << name << " | " << number(median(alone_rates), 0) << " | "
-            << number(median(together), 2) << " | " << number(*least, 2) << "-" << number(*most, 2)
-            << " | " << number(median(at_once), 2) << " |\n";
+  std::cout << "| " << name << " | " << glstm::detail::fixed_text(median(alone_rates), 0) << " | "
+            << glstm::detail::fixed_text(median(together), 2) << " | "
+            << glstm::detail::fixed_text(*least, 2) << "-" << glstm::detail::fixed_text(*most, 2)
+            << " | " << glstm::detail::fixed_text(median(at_once), 2) << " |\n";
 }
 
 /// Microseconds of adding up so many numbers over all processes.
@@ -128,7 +129,8 @@ int main(int argc, char** argv) {
   if (group.rank() == 0) std::cout << "\n| all-reduce of floats | microseconds |\n|---|---|\n";
   for (const int count : {1, 1'000, 50'000, 1'000'000, 10'000'000}) {
     const double time = sum_time(group, static_cast<std::size_t>(count));
-    if (group.rank() == 0) std::cout << "| " << count << " | " << number(time, 2) << " |\n";
+    if (group.rank() == 0)
+      std::cout << "| " << count << " | " << glstm::detail::fixed_text(time, 2) << " |\n";
   }
   return 0;
 }

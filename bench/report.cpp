@@ -40,7 +40,8 @@ void print_sequences(const Results& results, const std::string& topic, std::ostr
     row.push_back(
         ours == nullptr || !peak
             ? ""
-            : number(100 * ours->counters.at("flops").get<double>() / ours->median() / *peak, 1));
+            : glstm::detail::fixed_text(
+                  100 * ours->counters.at("flops").get<double>() / ours->median() / *peak, 1));
     table.add(row);
   }
   if (table.empty()) return;
@@ -130,7 +131,7 @@ void print_limits(const Results& results, std::ostream& out) {
     if (m.counters.contains("flops")) {
       const double rate = m.counters.at("flops").get<double>() / m.median();
       table.add({m.workload, short_number(rate), "GFLOP/s",
-                 results.peak() ? number(100 * rate / *results.peak(), 1) : ""});
+                 results.peak() ? glstm::detail::fixed_text(100 * rate / *results.peak(), 1) : ""});
     } else if (m.counters.contains("bytes")) {
       table.add({m.workload, short_number(m.counters.at("bytes").get<double>() / m.median()),
                  "GB/s", ""});
@@ -153,7 +154,8 @@ void print_memory(const Results& results, std::ostream& out) {
   for (const auto& [key, value] : context.items()) {
     if (key.rfind(prefix, 0) != 0 || key == prefix + "nothing") continue;
     const double peak = std::stod(value.get<std::string>());
-    table.add({key.substr(prefix.size()), number(peak, 0), number(peak - base, 0)});
+    table.add({key.substr(prefix.size()), glstm::detail::fixed_text(peak, 0),
+               glstm::detail::fixed_text(peak - base, 0)});
   }
   out << "## Peak resident memory at the first workload\n\n"
          "The tape, the data and the memory of the library itself.\n\n";

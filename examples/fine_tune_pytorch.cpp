@@ -12,12 +12,9 @@
 #include <filesystem>
 #include <iostream>
 
-#include "glstm/data/adding_task.hpp"
 #include "glstm/exchange/pytorch.hpp"
+#include "glstm/glstm.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/nn/convert.hpp"
-#include "glstm/train/trainer.hpp"
-#include "glstm/train/windows_within.hpp"
 #include "new_file.hpp"
 
 namespace {

@@ -17,12 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "glstm/core/random.hpp"
-#include "glstm/data/csv_sequences.hpp"
-#include "glstm/data/subset.hpp"
+#include "glstm/glstm.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/train/trainer.hpp"
-#include "glstm/train/windows_within.hpp"
 #include "new_file.hpp"
 
 namespace {

@@ -9,10 +9,9 @@
 #include <filesystem>
 #include <iostream>
 
-#include "glstm/data/adding_task.hpp"
 #include "glstm/distributed/mpi_group.hpp"
+#include "glstm/glstm.hpp"
 #include "glstm/io/network_file.hpp"
-#include "glstm/train/trainer.hpp"
 #include "new_file.hpp"
 
 namespace {

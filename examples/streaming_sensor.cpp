@@ -15,8 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "glstm/streaming/streaming_network.hpp"
-#include "glstm/train/trainer.hpp"
+#include "glstm/glstm.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <ostream>
 #include <type_traits>
 
-#include "fixed_text.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/exchange/header.hpp"
 #include "glstm/exchange/keras.hpp"
 #include "glstm/exchange/onnx.hpp"
@@ -62,7 +62,7 @@ template <TimeGate Gate>
 std::string result_of(const Network<Gate>& network, const Task& task) {
   const Evaluation mean = test_network(network, *task.test).mean;
   if (task.loss == Loss::mean_squared_error) return detail::text_of("error ", mean.task.loss);
-  return "accuracy " + fixed(100 * accuracy(mean.task, task.loss), 2) + " %";
+  return "accuracy " + glstm::detail::fixed_text(100 * accuracy(mean.task, task.loss), 2) + " %";
 }
 
 template <TimeGate Gate>

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "drawing.hpp"
-#include "fixed_text.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "pictures.hpp"
 #include "recorded_run.hpp"
@@ -77,7 +77,7 @@ std::string table(const Runs& runs, const std::vector<TableColumn>& columns) {
         << run.settings.seed;
     for (const TableColumn& column : columns) {
       const double value = run.metrics ? column.value(run) : std::nan("");
-      out << "<td>" << (std::isnan(value) ? "-" : fixed(value, column.digits));
+      out << "<td>" << (std::isnan(value) ? "-" : glstm::detail::fixed_text(value, column.digits));
     }
     out << "</tr>\n";
   }
@@ -117,8 +117,9 @@ std::string summary(const std::string& task, const Runs& runs,
       for (const double value : values) sum += value;
       out << csv_field(task) << ',' << csv_field(group) << ',' << csv_field(column.name) << ','
           << values.size() << ','
-          << fixed(sum / static_cast<double>(values.size()), column.digits + 1) << ','
-          << fixed(*least, column.digits) << ',' << fixed(*largest, column.digits) << '\n';
+          << glstm::detail::fixed_text(sum / static_cast<double>(values.size()), column.digits + 1)
+          << ',' << glstm::detail::fixed_text(*least, column.digits) << ','
+          << glstm::detail::fixed_text(*largest, column.digits) << '\n';
     }
   }
   return out.str();

@@ -5,8 +5,8 @@
 #include <ostream>
 #include <string>
 
-#include "fixed_text.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 #include "table_columns.hpp"
 
 namespace sequence_tasks {
@@ -18,8 +18,9 @@ using Json = nlohmann::ordered_json;
 std::string score(const Json& result) {
   if (result.is_null()) return "-";
   const Json& accuracy = result.at("accuracy");
-  return accuracy.is_null() ? fixed(result.at("loss").get<double>(), 5)
-                            : fixed(100 * accuracy.get<double>(), 2).append(" %");
+  return accuracy.is_null()
+             ? glstm::detail::fixed_text(result.at("loss").get<double>(), 5)
+             : glstm::detail::fixed_text(100 * accuracy.get<double>(), 2).append(" %");
 }
 
 /// Prints a label and one value per run, all right-aligned.
@@ -41,7 +42,8 @@ class Lines {
 
   void print_metric(const ShownMetric& metric, const std::vector<Json>& runs) const {
     print(metric.label, runs, [&](const Json& run) {
-      return fixed(metric.scale * run.at(metric.key).get<double>(), metric.digits);
+      return glstm::detail::fixed_text(metric.scale * run.at(metric.key).get<double>(),
+                                       metric.digits);
     });
   }
 

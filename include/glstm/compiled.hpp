@@ -25,6 +25,7 @@
 // EXTERN is `extern template` to declare, `template` to define.
 #define GLSTM_COMPILED_GATE(EXTERN, GATE, SCALAR)                                                \
   EXTERN class Layer<GATE<SCALAR>>;                                                              \
+  EXTERN class detail::DirectionalLayer<GATE<SCALAR>>;                                           \
   EXTERN class Network<GATE<SCALAR>>;                                                            \
   EXTERN class BatchWorkers<GATE<SCALAR>>;                                                       \
   EXTERN class Trainer<GATE<SCALAR>>;                                                            \
@@ -37,20 +38,29 @@
   EXTERN NetworkSummary summary(const Network<GATE<SCALAR>>&, const Timing&);                    \
   EXTERN NetworkSummary summary(const Network<GATE<SCALAR>>&, Index, Index);
 
-#define GLSTM_COMPILED_SCALAR(EXTERN, SCALAR)                 \
-  GLSTM_COMPILED_GATE(EXTERN, AlwaysOpen, SCALAR)             \
-  GLSTM_COMPILED_GATE(EXTERN, GaussianGate, SCALAR)           \
-  GLSTM_COMPILED_GATE(EXTERN, PhasedGate, SCALAR)             \
-  EXTERN class RuleOptimizer<SCALAR, SgdRule>;                \
-  EXTERN class RuleOptimizer<SCALAR, RmsPropRule>;            \
-  EXTERN class RuleOptimizer<SCALAR, AdamRule<AdamOptions>>;  \
-  EXTERN class RuleOptimizer<SCALAR, AdamRule<AdamWOptions>>; \
-  EXTERN class ProgressBar<SCALAR>;                           \
-  EXTERN class CsvLog<SCALAR>;                                \
-  EXTERN class EarlyStop<SCALAR>;                             \
-  EXTERN class KeepBest<SCALAR>;                              \
-  EXTERN class AddingTask<SCALAR>;                            \
-  EXTERN class FrequencyTask<SCALAR>;                         \
+#define GLSTM_COMPILED_SCALAR(EXTERN, SCALAR)                             \
+  GLSTM_COMPILED_GATE(EXTERN, AlwaysOpen, SCALAR)                         \
+  GLSTM_COMPILED_GATE(EXTERN, GaussianGate, SCALAR)                       \
+  GLSTM_COMPILED_GATE(EXTERN, PhasedGate, SCALAR)                         \
+  EXTERN struct kernels::ColumnProduct<SCALAR, kernels::AdjacentColumns>; \
+  EXTERN struct kernels::ColumnProduct<SCALAR, kernels::ListedColumns>;   \
+  EXTERN struct kernels::GateDots<SCALAR, kernels::AdjacentColumns>;      \
+  EXTERN struct kernels::GateDots<SCALAR, kernels::ListedColumns>;        \
+  EXTERN struct kernels::ForwardStep<SCALAR>;                             \
+  EXTERN struct kernels::BackwardStep<SCALAR>;                            \
+  EXTERN class scheduled::ForwardPass<SCALAR>;                            \
+  EXTERN class scheduled::BackwardPass<SCALAR>;                           \
+  EXTERN class Dense<SCALAR>;                                             \
+  EXTERN class RuleOptimizer<SCALAR, SgdRule>;                            \
+  EXTERN class RuleOptimizer<SCALAR, RmsPropRule>;                        \
+  EXTERN class RuleOptimizer<SCALAR, AdamRule<AdamOptions>>;              \
+  EXTERN class RuleOptimizer<SCALAR, AdamRule<AdamWOptions>>;             \
+  EXTERN class ProgressBar<SCALAR>;                                       \
+  EXTERN class CsvLog<SCALAR>;                                            \
+  EXTERN class EarlyStop<SCALAR>;                                         \
+  EXTERN class KeepBest<SCALAR>;                                          \
+  EXTERN class AddingTask<SCALAR>;                                        \
+  EXTERN class FrequencyTask<SCALAR>;                                     \
   EXTERN class ImageSequences<SCALAR>;
 
 GLSTM_BEGIN_NAMESPACE

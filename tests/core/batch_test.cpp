@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace batch_test {
+
 using namespace glstm;
 
 namespace {
@@ -95,3 +97,5 @@ TEST_CASE("a batch whose parts do not fit each other is an error") {
   input.timing.timestamps.setConstant(1, 3, std::nan(""));
   check_mentions(error_of([&] { input.check(); }), {"timestamp of step 0"});
 }
+
+}  // namespace batch_test

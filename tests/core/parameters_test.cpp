@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace parameters_test {
+
 using namespace glstm;
 
 TEST_CASE("blocks of parameters lie one after the other, and are found by name and by position") {
@@ -21,3 +23,5 @@ TEST_CASE("blocks of parameters lie one after the other, and are found by name a
   check_mentions(error_of([&] { layout.block_of(16); }), {"no parameter block", "16 of 16"});
   check_mentions(error_of([&] { layout.block_of(-1); }), {"no parameter block", "-1 of 16"});
 }
+
+}  // namespace parameters_test

@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace parse_number_test {
+
 using glstm::detail::parse_number;
 
 TEST_CASE("a number is parsed when it is the whole text") {
@@ -28,3 +30,5 @@ TEST_CASE("anything else is no number") {
     CHECK_FALSE(parse_number<int>(text).has_value());
   }
 }
+
+}  // namespace parse_number_test

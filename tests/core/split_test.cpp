@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace split_test {
+
 using glstm::detail::split;
 using Fields = std::vector<std::string_view>;
 
@@ -15,3 +17,5 @@ TEST_CASE("text is split at every separator") {
   split("new", ',', fields);
   CHECK(fields == Fields{"new"});
 }
+
+}  // namespace split_test

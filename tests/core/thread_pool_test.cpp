@@ -12,6 +12,8 @@
 #include "catch.hpp"
 #include "resource_limit.hpp"
 
+namespace thread_pool_test {
+
 using namespace glstm;
 
 namespace {
@@ -183,3 +185,5 @@ TEST_CASE("tasks treat denormals as the caller does, whatever was when the pool 
   CHECK_FALSE(denormals_are_flushed());
 }
 #endif
+
+}  // namespace thread_pool_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "load_samples.hpp"
 
+namespace adding_task_test {
+
 using glstm::AddingTask;
 using glstm::Index;
 using glstm::LabelledBatch;
@@ -144,3 +146,5 @@ TEST_CASE("the adding task refuses what it cannot be") {
     CHECK(batch.input.values == before);
   }
 }
+
+}  // namespace adding_task_test

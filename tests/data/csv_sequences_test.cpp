@@ -12,6 +12,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace csv_sequences_test {
+
 using glstm::CsvColumns;
 using glstm::CsvSequences;
 using glstm::Index;
@@ -329,3 +331,5 @@ TEST_CASE("a CSV file is read, or an error names it") {
   std::ofstream(path, std::ios::binary) << replaced(labelled, "12.25", "?");
   check_mentions(error(path), {path.string() + ":7: ", "\"?\""});
 }
+
+}  // namespace csv_sequences_test

@@ -10,6 +10,8 @@
 #include "catch.hpp"
 #include "load_samples.hpp"
 
+namespace frequency_task_test {
+
 using glstm::FrequencyTask;
 using glstm::Index;
 using glstm::LabelledBatch;
@@ -225,3 +227,5 @@ TEST_CASE("the frequency task refuses what it cannot be") {
     CHECK(batch.input.values == before);
   }
 }
+
+}  // namespace frequency_task_test

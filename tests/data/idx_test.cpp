@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace idx_test {
+
 using glstm::Index;
 using glstm::parse_idx;
 
@@ -89,3 +91,5 @@ TEST_CASE("a damaged IDX file is an error that names it") {
                    {"some/file", "fits an Index", "[65536,65536,65536,65536]"});
   }
 }
+
+}  // namespace idx_test

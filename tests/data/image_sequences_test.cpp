@@ -9,6 +9,8 @@
 
 #include "catch.hpp"
 
+namespace image_sequences_test {
+
 using glstm::IdxArray;
 using glstm::ImageSequences;
 using glstm::Index;
@@ -246,3 +248,5 @@ TEST_CASE("images and labels that do not belong together are an error that names
   }
   SECTION("no classes") { check_mentions(error_for(images, labels, 0), {"1 class", "got 0"}); }
 }
+
+}  // namespace image_sequences_test

@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "glstm/data/adding_task.hpp"
 
+namespace subset_test {
+
 using glstm::AddingTask;
 using glstm::Index;
 using glstm::LabelledBatch;
@@ -113,3 +115,5 @@ TEST_CASE("a sample that a subset does not have is an error and leaves the batch
     CHECK(batch.targets.labels == std::vector<int>{3});
   }
 }
+
+}  // namespace subset_test

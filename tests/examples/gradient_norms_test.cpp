@@ -8,6 +8,8 @@
 
 #include "catch.hpp"
 
+namespace gradient_norms_test {
+
 using namespace glstm;
 
 namespace {
@@ -91,3 +93,5 @@ TEST_CASE("the last gradient norm is the readout's, and one step back is the lay
   }
   CHECK(found.at(0) == Approx(std::sqrt(sum)).epsilon(0.01));
 }
+
+}  // namespace gradient_norms_test

@@ -10,6 +10,8 @@
 #include "sequence_tasks/run_folder.hpp"
 #include "temporary_folder.hpp"
 
+namespace run_folder_test {
+
 namespace {
 
 using namespace sequence_tasks;
@@ -243,3 +245,5 @@ TEST_CASE("a damaged table of a run is an error that names it and the line") {
     CHECK(read_run(run.folder.path).gradients.rows() == (size < 30 ? 0 : 1));
   }
 }
+
+}  // namespace run_folder_test

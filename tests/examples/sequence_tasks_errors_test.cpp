@@ -8,6 +8,8 @@
 #include "calling.hpp"
 #include "catch.hpp"
 
+namespace sequence_tasks_errors_test {
+
 namespace {
 
 /// A call that the program must refuse, and what its error must mention.
@@ -185,3 +187,5 @@ TEST_CASE("sequence_tasks: bad data are refused") {
            {"/dev/zero", "no regular file"}},
       });
 }
+
+}  // namespace sequence_tasks_errors_test

@@ -14,6 +14,8 @@
 #include "glstm/io/network_file.hpp"
 #include "glstm/io/safetensors.hpp"
 
+namespace sequence_tasks_export_test {
+
 TEST_CASE("sequence_tasks: export writes the best network for other programs") {
   const TemporaryFolder folder;
   const fs::path gated = folder / "gated", widened = folder / "widened", out = folder / "network";
@@ -90,3 +92,5 @@ TEST_CASE("sequence_tasks: export tests rounded weights, or leaves the older fil
   write_file(folder / "mine.csv", csv.str());
   check_mentions(call(folder, words).text, {"as trained", "as stored"});
 }
+
+}  // namespace sequence_tasks_export_test

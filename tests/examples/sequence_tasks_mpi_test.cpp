@@ -10,6 +10,8 @@
 #include "calling.hpp"
 #include "catch.hpp"
 
+namespace sequence_tasks_mpi_test {
+
 namespace {
 
 /// The command for so many processes: more than there are cores, by anybody.
@@ -124,3 +126,5 @@ TEST_CASE("sequence_tasks: compare and what one process does in several") {
   CHECK(evaluated.code == 0);
   CHECK(count_of("test squared error", evaluated.text) == 1);
 }
+
+}  // namespace sequence_tasks_mpi_test

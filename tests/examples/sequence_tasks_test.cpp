@@ -18,6 +18,8 @@
 #include "calling.hpp"
 #include "catch.hpp"
 
+namespace sequence_tasks_test {
+
 namespace {
 
 const std::string reproduce = GLSTM_REPRODUCE;
@@ -403,3 +405,5 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     CHECK(fs::exists(folder / "results" / file));
   }
 }
+
+}  // namespace sequence_tasks_test

@@ -14,6 +14,8 @@
 #include "io/random_network.hpp"
 #include "temporary_folder.hpp"
 
+namespace header_test {
+
 using namespace glstm;
 
 namespace {
@@ -149,3 +151,5 @@ TEST_CASE("namespaces that a program cannot use are refused") {
     CHECK_NOTHROW(to_header(network, {.name_space = name}));
   }
 }
+
+}  // namespace header_test

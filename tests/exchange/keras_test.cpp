@@ -11,6 +11,8 @@
 #include "exchange/lstm_weights_checks.hpp"
 #include "io/changed_tensors.hpp"
 
+namespace keras_test {
+
 namespace fs = std::filesystem;
 using namespace glstm;
 
@@ -143,3 +145,5 @@ TEST_CASE("a file of Keras' weights is read as it was written, or an error names
         return load_keras<Lstm<float>>(path, {.readout = Readout::every_step});
       });
 }
+
+}  // namespace keras_test

@@ -12,6 +12,8 @@
 #include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
+namespace lstm_weights_test {
+
 using namespace glstm;
 
 TEMPLATE_TEST_CASE("the plain LSTM of a finished curriculum goes out through all formats", "",
@@ -49,3 +51,5 @@ TEST_CASE("an imported LSTM becomes a g-LSTM that is nearly the same function") 
   CHECK(difference(imported, gated) < 1e-2);
   CHECK(difference(imported, gated) > 0);
 }
+
+}  // namespace lstm_weights_test

@@ -17,6 +17,8 @@
 #include "io/random_network.hpp"
 #include "temporary_folder.hpp"
 
+namespace onnx_test {
+
 using namespace glstm;
 
 namespace {
@@ -381,3 +383,5 @@ TEST_CASE("save_onnx writes what to_onnx says, or nothing") {
   }
   CHECK(folder.files() == 1);
 }
+
+}  // namespace onnx_test

@@ -12,6 +12,8 @@
 #include "exchange/pytorch_case.hpp"
 #include "io/changed_tensors.hpp"
 
+namespace pytorch_test {
+
 namespace fs = std::filesystem;
 using namespace glstm;
 
@@ -204,3 +206,5 @@ TEST_CASE("what an nn.LSTM cannot be is not exported") {
   spoiled.parameters.conservativeResize(3);
   check_mentions(error_of([&] { to_pytorch(spoiled); }), {"parameters", "got 3"});
 }
+
+}  // namespace pytorch_test

@@ -15,6 +15,8 @@
 #include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
+namespace rtneural_test {
+
 namespace fs = std::filesystem;
 using namespace glstm;
 
@@ -244,3 +246,5 @@ TEST_CASE("what RTNeural cannot be is not exported, and the older file stays") {
                  {path.string(), "\"layer0.w_ih\"", "finite", "nan"});
   CHECK(same_bits(load_rtneural<Lstm<float>>(path).parameters, small_lstm().parameters));
 }
+
+}  // namespace rtneural_test

@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace text_template_test {
+
 using glstm::detail::fill_template;
 
 TEST_CASE("a text template is filled, and values are left as they are") {
@@ -20,3 +22,5 @@ TEST_CASE("placeholders and values of a text template must match") {
   check_mentions(error_of([] { fill_template("@a@ and @", {{"a", "1"}}); }), {"end of a"});
   check_mentions(error_of([] { fill_template("@a", {{"a", "1"}}); }), {"end of a"});
 }
+
+}  // namespace text_template_test

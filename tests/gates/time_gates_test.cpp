@@ -11,6 +11,8 @@
 #include "catch.hpp"
 #include "glstm/testing/gradient_check.hpp"
 
+namespace time_gates_test {
+
 using namespace glstm;
 
 namespace {
@@ -440,3 +442,5 @@ TEST_CASE("unusable gate parameters and options are errors that name them") {
   check_mentions(error_of([] { PhasedGate<double>(Matrix<double>::Ones(2, 2)); }),
                  {"[H,3]", "[2,2]"});
 }
+
+}  // namespace time_gates_test

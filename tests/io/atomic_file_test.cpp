@@ -21,6 +21,8 @@
 #include "resource_limit.hpp"
 #include "temporary_folder.hpp"
 
+namespace atomic_file_test {
+
 namespace fs = std::filesystem;
 using glstm::write_file_atomically;
 
@@ -169,3 +171,5 @@ TEST_CASE("write_file_atomically respects protection and special files") {
 }
 
 #endif
+
+}  // namespace atomic_file_test

@@ -18,6 +18,8 @@
 #include "glstm/train/trainer.hpp"
 #include "temporary_folder.hpp"
 
+namespace checkpoint_test {
+
 namespace fs = std::filesystem;
 using glstm::Checkpoints;
 using glstm::Index;
@@ -649,3 +651,5 @@ TEST_CASE("what could not be loaded is not saved, and the old checkpoint stays")
   CHECK(folder.files() == 1);
   check_mentions(error_of([&] { Checkpoints<float>{path}; }), {path.string()});
 }
+
+}  // namespace checkpoint_test

@@ -15,6 +15,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace cifar10_test {
+
 namespace fs = std::filesystem;
 using glstm::ImageSequences;
 using glstm::Index;
@@ -372,3 +374,5 @@ TEST_CASE("labels of CIFAR-10 may be nested as deep as their file lets them") {
       error_of([&] { glstm::detail::read_cifar10_labels(folder / "labels.json", read); }),
       {"found array at position 49999"});
 }
+
+}  // namespace cifar10_test

@@ -14,6 +14,8 @@
 #include "glstm/io/file_bytes.hpp"
 #include "temporary_folder.hpp"
 
+namespace image_dataset_test {
+
 namespace fs = std::filesystem;
 using glstm::Index;
 using glstm::Split;
@@ -214,3 +216,5 @@ TEST_CASE("a folder that is not a data set is an error that names it") {
     CHECK(glstm::load_image_sequences<float>(folder.path(), Split::train, 11).size() == 11);
   }
 }
+
+}  // namespace image_dataset_test

@@ -20,6 +20,8 @@
 #include "io/same_network.hpp"
 #include "temporary_folder.hpp"
 
+namespace network_file_test {
+
 namespace fs = std::filesystem;
 using namespace glstm;
 
@@ -104,12 +106,18 @@ class Throttle : public AlwaysOpen<float> {
 
 }  // namespace
 
+}  // namespace network_file_test
+
 template <>
-struct glstm::GateTraits<Throttle> : glstm::GateTraitsDefaults<Throttle> {
+struct glstm::GateTraits<network_file_test::Throttle>
+    : glstm::GateTraitsDefaults<network_file_test::Throttle> {
   static constexpr const char* file_name = "throttle";
-  static constexpr std::array<std::pair<const char*, double ThrottleOptions::*>, 1> file_options{
-      {{"rate", &ThrottleOptions::rate}}};
+  static constexpr std::array<std::pair<const char*, double network_file_test::ThrottleOptions::*>,
+                              1>
+      file_options{{{"rate", &network_file_test::ThrottleOptions::rate}}};
 };
+
+namespace network_file_test {
 
 TEMPLATE_TEST_CASE("a network comes back from its file bit for bit", "", AlwaysOpen<float>,
                    AlwaysOpen<double>, GaussianGate<float>, GaussianGate<double>, PhasedGate<float>,
@@ -614,3 +622,5 @@ TEST_CASE("a truncated, damaged or missing network file is refused or a whole ne
   CHECK(loaded > 0);  // a weight that is another number, say
   CHECK(refused > 0);
 }
+
+}  // namespace network_file_test

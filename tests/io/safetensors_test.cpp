@@ -15,6 +15,8 @@
 #include "glstm/core/random.hpp"
 #include "temporary_folder.hpp"
 
+namespace safetensors_test {
+
 namespace fs = std::filesystem;
 using glstm::format_safetensors;
 using glstm::Index;
@@ -473,3 +475,5 @@ TEST_CASE("what the format cannot hold is not written") {
   }
   check_same(load_safetensors(path), awkward_file());
 }
+
+}  // namespace safetensors_test

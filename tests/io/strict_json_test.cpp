@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "resource_limit.hpp"
 
+namespace strict_json_test {
+
 using glstm::detail::parse_json_object;
 
 namespace {
@@ -79,3 +81,5 @@ TEST_CASE("JSON that memory cannot hold is an error that names its source") {
 }
 
 #endif
+
+}  // namespace strict_json_test

@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "glstm/core/random.hpp"
 
+namespace weight_storage_test {
+
 using glstm::Index;
 using glstm::Matrix;
 using glstm::detail::Int8Rows;
@@ -44,3 +46,5 @@ TEST_CASE("weights as float16 are rounded to the nearest, and not to infinity") 
   check_mentions(error_of([] { to_float16(-1e5f); }), {"float16", "65504", "-100000"});
   check_mentions(error_of([] { to_float16(std::nan("")); }), {"float16", "nan"});
 }
+
+}  // namespace weight_storage_test

@@ -8,6 +8,8 @@
 #include "glstm/gates/phased_gate.hpp"
 #include "glstm/lstm/layer.hpp"
 
+namespace frozen_drift_test {
+
 using namespace glstm;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("what frozen neurons add is summed anew in both passes") {
   const Vector<double> expected = reference.gradient();
   CHECK(largest_magnitude(scheduled.gradient() - expected) < 1e-12 * largest_magnitude(expected));
 }
+
+}  // namespace frozen_drift_test

@@ -12,6 +12,8 @@
 #include "catch.hpp"
 #include "conformance.hpp"
 
+namespace golden_test {
+
 namespace fs = std::filesystem;
 using glstm::check_conformance;
 using glstm::Conformance;
@@ -250,3 +252,5 @@ TEST_CASE("a golden file that cannot be used is an error that names what is wron
     check_mentions(error_after("gaussian_stack", surplus), {"some/file", "\"grad.w_xh\""});
   }
 }
+
+}  // namespace golden_test

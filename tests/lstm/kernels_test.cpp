@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "glstm/core/random.hpp"
 
+namespace kernels_test {
+
 using namespace glstm;
 using kernels::packet_size;
 
@@ -279,3 +281,5 @@ TEMPLATE_TEST_CASE("transpose makes rows of columns", "", float, double) {
     CHECK((out.bottomRows(packet).array() == TestType(7)).all());  // untouched
   }
 }
+
+}  // namespace kernels_test

@@ -7,6 +7,8 @@
 #include "glstm/lstm/layer.hpp"
 #include "layer_problem.hpp"
 
+namespace layer_contract_test {
+
 using namespace glstm;
 using namespace layer_problem;
 
@@ -318,3 +320,5 @@ TEST_CASE("the work of two neurons that take turns is counted exactly") {
   CHECK(ops.macs == 3.0 * (5 * 4 * (1 + 1) + 4));
   CHECK(ops.tape_bytes == 5.0 * 8 * (8 * (6 + 1) + 16));
 }
+
+}  // namespace layer_contract_test

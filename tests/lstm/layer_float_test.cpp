@@ -3,6 +3,8 @@
 #include "glstm/lstm/layer.hpp"
 #include "layer_problem.hpp"
 
+namespace layer_float_test {
+
 using namespace glstm;
 using namespace layer_problem;
 
@@ -36,3 +38,5 @@ TEST_CASE("the scheduled path in float agrees with the reference in double") {
     check_counts(rounded, result.ops);
   }
 }
+
+}  // namespace layer_float_test

@@ -7,6 +7,8 @@
 #include "glstm/testing/gradient_check.hpp"
 #include "layer_problem.hpp"
 
+namespace layer_gradient_test {
+
 using namespace glstm;
 using namespace layer_problem;
 
@@ -124,3 +126,5 @@ TEST_CASE("every gradient agrees with the complex step to rounding") {
   }
   check_all_gradients(problem, expected, 1e-12);
 }
+
+}  // namespace layer_gradient_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "layer_problem.hpp"
 
+namespace layer_test {
+
 using namespace glstm;
 using namespace layer_problem;
 
@@ -250,3 +252,5 @@ TEMPLATE_TEST_CASE("shifting the timestamps and the origin changes nothing", "",
     CHECK(same_bits(run(late, Path::reference), run(early, Path::reference)));
   }
 }
+
+}  // namespace layer_test

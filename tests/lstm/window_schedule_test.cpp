@@ -10,6 +10,8 @@
 #include "glstm/gates/gaussian_gate.hpp"
 #include "glstm/gates/phased_gate.hpp"
 
+namespace window_schedule_test {
+
 using namespace glstm;
 
 namespace {
@@ -293,3 +295,5 @@ TEST_CASE("a step that is open by rounding alone, beyond its window, is found") 
   CHECK(steps[0].begin == 0);
   CHECK(!gate.is_open(0, times(0, steps[0].end)));
 }
+
+}  // namespace window_schedule_test

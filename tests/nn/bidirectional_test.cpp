@@ -8,6 +8,8 @@
 #include "glstm/nn/network.hpp"
 #include "glstm/testing/gradient_check.hpp"
 
+namespace bidirectional_test {
+
 using namespace glstm;
 
 #define GATES AlwaysOpen<double>, GaussianGate<double>, PhasedGate<double>
@@ -190,3 +192,5 @@ TEST_CASE("reversing steps twice gives the batch back") {
   CHECK(reversed.time(1, 0) == timing.time(1, 0));
   CHECK(reversed.time(1, 3) == Approx(timing.time(1, 3)));
 }
+
+}  // namespace bidirectional_test

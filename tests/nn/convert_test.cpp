@@ -11,6 +11,8 @@
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace convert_test {
+
 using namespace glstm;
 
 namespace {
@@ -129,3 +131,5 @@ TEST_CASE("an LSTM with added gates is fine-tuned towards a budget") {
   CHECK(tuned.ops.update_share() < 0.52);
   CHECK(tuned.task.loss < learned);
 }
+
+}  // namespace convert_test

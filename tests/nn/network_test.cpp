@@ -9,6 +9,8 @@
 #include "glstm/nn/convert.hpp"
 #include "glstm/testing/gradient_check.hpp"
 
+namespace network_test {
+
 using namespace glstm;
 
 namespace {
@@ -521,3 +523,5 @@ TEST_CASE("the check of parameters names the block that is unusable") {
   check_mentions(error_with("readout.b", std::nan("")), {"\"readout.b\"", "finite"});
   check_mentions(error_with("layer0.sigma", 0), {"sigma"});
 }
+
+}  // namespace network_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "lstm/layer_problem.hpp"
 
+namespace summary_test {
+
 using namespace glstm;
 using Kind = SummaryWarning::Kind;
 
@@ -411,3 +413,5 @@ TEST_CASE("a summary of what cannot be run is an error") {
   network.parameters.conservativeResize(3);
   check_mentions(error_of([&] { summary(network, 5); }), {"parameters", "got 3"});
 }
+
+}  // namespace summary_test

@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace clipping_test {
+
 using namespace glstm;
 
 TEMPLATE_TEST_CASE("a long gradient is scaled to the maximal norm", "[clipping]", float, double) {
@@ -75,3 +77,5 @@ TEMPLATE_TEST_CASE("a maximal norm must be positive", "[clipping]", float, doubl
                  {"max_norm", "nan"});
   CHECK(gradient == Vector<TestType>::Constant(2, TestType(2)));
 }
+
+}  // namespace clipping_test

@@ -10,6 +10,8 @@
 #include "glstm/core/random.hpp"
 #include "glstm/optim/schedules.hpp"
 
+namespace optimizer_test {
+
 using namespace glstm;
 
 namespace {
@@ -454,3 +456,5 @@ TEMPLATE_TEST_CASE("a refused step or state changes nothing", "[optimizer]", flo
   CHECK(optimizer.state().steps == before.steps);
   CHECK(optimizer.state().moments == before.moments);
 }
+
+}  // namespace optimizer_test

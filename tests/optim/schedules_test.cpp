@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 
+namespace schedules_test {
+
 using namespace glstm;
 
 TEST_CASE("a constant schedule", "[schedules]") {
@@ -59,3 +61,5 @@ TEST_CASE("warm-up, then a cosine", "[schedules]") {
   check_mentions(error_of([] { warmup_cosine(0, 0); }), {"total_steps 0"});
   check_mentions(error_of([] { warmup_cosine(10, 2, 1.5); }), {"final_factor", "1.5"});
 }
+
+}  // namespace schedules_test

@@ -13,6 +13,8 @@
 #include "catch.hpp"
 #include "stream_problem.hpp"
 
+namespace streaming_cell_test {
+
 using namespace glstm;
 using namespace stream_problem;
 
@@ -387,3 +389,5 @@ TEST_CASE("what a streaming cell does not take") {
   layer.gate_parameters(parameters)(3, 1) = 0;
   check_mentions(error_of([&] { StreamingCell<Gate>(layer, parameters); }), {"sigma", "3"});
 }
+
+}  // namespace streaming_cell_test

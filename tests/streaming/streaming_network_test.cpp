@@ -15,6 +15,8 @@
 #include "catch.hpp"
 #include "expected_stream.hpp"
 
+namespace streaming_network_test {
+
 using namespace glstm;
 using namespace stream_problem;
 
@@ -309,3 +311,5 @@ TEST_CASE("networks that cannot be streamed") {
   network.parameters.conservativeResize(network.parameters.size() - 1);
   check_mentions(error_of([&] { stream_of(network); }), {"parameters"});
 }
+
+}  // namespace streaming_network_test

@@ -12,6 +12,8 @@
 #include "expected_stream.hpp"
 #include "glstm/streaming/streaming_cell.hpp"
 
+namespace streaming_span_test {
+
 using namespace glstm;
 using namespace stream_problem;
 
@@ -407,3 +409,5 @@ TEMPLATE_TEST_CASE("events do not depend on what was stepped", "", GaussianGate<
     }
   });
 }
+
+}  // namespace streaming_span_test

@@ -8,6 +8,8 @@
 #include "glstm/data/adding_task.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace budget_controller_test {
+
 using namespace glstm;
 
 TEST_CASE("the weight of the budget follows its equations") {
@@ -184,3 +186,5 @@ TEST_CASE("a controller takes the place of the weight in the options") {
   CHECK(train(7, &fixed) == train(0.5, nullptr));
   CHECK(train(7, &fixed) != train(7, nullptr));
 }
+
+}  // namespace budget_controller_test

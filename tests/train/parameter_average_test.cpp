@@ -14,6 +14,8 @@
 #include "glstm/train/trainer.hpp"
 #include "temporary_folder.hpp"
 
+namespace parameter_average_test {
+
 using namespace glstm;
 
 namespace {
@@ -298,3 +300,5 @@ TEST_CASE("an average that does not fit is not saved") {
   check_mentions(message(spoiled), {"some.safetensors", "\"average\"", "finite"});
   CHECK(folder.files() == 0);
 }
+
+}  // namespace parameter_average_test

@@ -17,6 +17,8 @@
 #include "glstm/train/trainer.hpp"
 #include "thread_group.hpp"
 
+namespace process_group_test {
+
 using namespace glstm;
 
 namespace {
@@ -311,3 +313,5 @@ TEST_CASE("a listener in one process stops all, and the first one's clock is tha
   CHECK(reports[0].seconds == reports[1].seconds);
   CHECK(reports[0].seconds > 100);
 }
+
+}  // namespace process_group_test

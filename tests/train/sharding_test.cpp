@@ -14,6 +14,8 @@
 #include "glstm/data/adding_task.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace sharding_test {
+
 using namespace glstm;
 
 namespace {
@@ -382,3 +384,5 @@ TEST_CASE("threads do not hide a number that is none, and leave the last good pa
   CHECK(left[0] == left[1]);
   CHECK(left[0] != bits_of(adding_network()->parameters));
 }
+
+}  // namespace sharding_test

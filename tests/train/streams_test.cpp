@@ -11,6 +11,8 @@
 #include "catch.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace streams_test {
+
 using namespace glstm;
 
 #define GATES AlwaysOpen<double>, GaussianGate<double>, PhasedGate<double>
@@ -248,3 +250,5 @@ TEST_CASE("the share of updates that a controller keeps is that of whole streams
   CHECK(before > 0.15);
   CHECK(share() == Approx(0.1).epsilon(0.1));
 }
+
+}  // namespace streams_test

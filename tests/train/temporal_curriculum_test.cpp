@@ -11,6 +11,8 @@
 #include "glstm/nn/convert.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace temporal_curriculum_test {
+
 using namespace glstm;
 
 namespace {
@@ -45,10 +47,15 @@ class LongPeriods : public PhasedGate<float> {
 
 }  // namespace
 
+}  // namespace temporal_curriculum_test
+
 template <>
-struct glstm::GateTraits<LongPeriods> : glstm::GateTraitsDefaults<LongPeriods> {
+struct glstm::GateTraits<temporal_curriculum_test::LongPeriods>
+    : glstm::GateTraitsDefaults<temporal_curriculum_test::LongPeriods> {
   static constexpr Index width_column = 0;
 };
+
+namespace temporal_curriculum_test {
 
 TEST_CASE("the least width grows as the curriculum says") {
   const GLstm<double> network = two_layers<double>();
@@ -276,3 +283,5 @@ TEMPLATE_TEST_CASE("without its gates a network has the same weights", "", (Gaus
   }
   CHECK(plain.layout().blocks().size() == kept);
 }
+
+}  // namespace temporal_curriculum_test

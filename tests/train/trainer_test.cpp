@@ -20,6 +20,8 @@
 #include "glstm/data/adding_task.hpp"
 #include "temporary_folder.hpp"
 
+namespace trainer_test {
+
 using namespace glstm;
 
 namespace {
@@ -1025,3 +1027,5 @@ TEST_CASE("training steps flush denormals to zero if they are told to") {
   }
 }
 #endif
+
+}  // namespace trainer_test

@@ -9,6 +9,8 @@
 #include "glstm/data/adding_task.hpp"
 #include "glstm/train/trainer.hpp"
 
+namespace windows_within_test {
+
 using namespace glstm;
 
 namespace {
@@ -105,3 +107,5 @@ TEST_CASE("in training no window leaves the span, as some do without the rule") 
     CHECK(farthest.beyond > 1);
   }
 }
+
+}  // namespace windows_within_test

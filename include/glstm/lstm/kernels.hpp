@@ -141,7 +141,7 @@ EIGEN_ALWAYS_INLINE void for_row_tiles(Index lanes, const Work& work, Index row 
   for (; row + N * packet_size<Scalar> <= lanes; row += N * packet_size<Scalar>) {
     work.template run_rows<N>(row);
   }
-  if constexpr (N > 1) for_row_tiles<Scalar, N - 1>(lanes, work, row);
+  if constexpr (N > 1) for_row_tiles<Scalar, N / 2>(lanes, work, row);
 }
 
 /// Covers `neurons` with as many at a time as fill a tile of N packets: calls
@@ -171,19 +171,7 @@ struct ColumnProduct {
   Scalar* out;  ///< [out_stride, 4 neurons], accumulated into
   Index out_stride;
 
-  void run() const {
-    for (Index first = 0; first < count; first += depth) {  // a part of the block that stays in L1
-      ColumnProduct part = *this;
-      part.count = std::min(depth, count - first);
-      part.weights.data += first * weights.next;
-      if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
-        part.block += first * stride;
-      } else {
-        part.columns += first;
-      }
-      detail::for_row_tiles<Scalar>(lanes, part);
-    }
-  }
+  void run() const;
 
   template <int N>
   EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
@@ -211,6 +199,21 @@ struct ColumnProduct {
   }
 };
 
+template <class Scalar, class Columns>
+void ColumnProduct<Scalar, Columns>::run() const {
+  for (Index first = 0; first < count; first += depth) {  // a part of the block that stays in L1
+    ColumnProduct part = *this;
+    part.count = std::min(depth, count - first);
+    part.weights.data += first * weights.next;
+    if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
+      part.block += first * stride;
+    } else {
+      part.columns += first;
+    }
+    detail::for_row_tiles<Scalar>(lanes, part);
+  }
+}
+
 /// out[k * next + g * gate] += the dot product of column g of `left` with block column columns[k].
 template <class Scalar, class Columns>
 struct GateDots {
@@ -224,25 +227,28 @@ struct GateDots {
   Scalar* out;
   Index next = 4, gate = 1;
 
-  void run() const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    for (Index k = 0; k < count; ++k) {
-      const Scalar* right = block + columns[k] * stride;
-      GateSums<Scalar, 1> sums;
-      for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
-        const Scalar* l = left + row;
-        sums.add_product(right + row, pload<P>(l), pload<P>(l + left_stride),
-                         pload<P>(l + 2 * left_stride), pload<P>(l + 3 * left_stride));
-      }
-      Scalar* dots = out + k * next;
-      dots[0] += predux(sums.i);
-      dots[gate] += predux(sums.f);
-      dots[2 * gate] += predux(sums.g);
-      dots[3 * gate] += predux(sums.o);
-    }
-  }
+  void run() const;
 };
+
+template <class Scalar, class Columns>
+void GateDots<Scalar, Columns>::run() const {
+  using namespace detail;
+  using P = Packet<Scalar>;
+  for (Index k = 0; k < count; ++k) {
+    const Scalar* right = block + columns[k] * stride;
+    GateSums<Scalar, 1> sums;
+    for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
+      const Scalar* l = left + row;
+      sums.add_product(right + row, pload<P>(l), pload<P>(l + left_stride),
+                       pload<P>(l + 2 * left_stride), pload<P>(l + 3 * left_stride));
+    }
+    Scalar* dots = out + k * next;
+    dots[0] += predux(sums.i);
+    dots[gate] += predux(sums.f);
+    dots[2 * gate] += predux(sums.g);
+    dots[3 * gate] += predux(sums.o);
+  }
+}
 
 #if EIGEN_COMP_GNUC_STRICT
 #pragma GCC diagnostic push

@@ -30,10 +30,7 @@ struct ForwardStep {
   Scalar *h_next, *c_next;    ///< out
   Scalar* gates;              ///< out [stride, 4 open] i, f, g, o of each slot; null: not kept
 
-  void run() const {
-    GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
-    detail::for_row_tiles<Scalar>(lanes, *this);
-  }
+  void run() const;
 
   template <int N>
   EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
@@ -110,6 +107,12 @@ struct ForwardStep {
   }
 };
 
+template <class Scalar>
+void ForwardStep<Scalar>::run() const {
+  GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
+  detail::for_row_tiles<Scalar>(lanes, *this);
+}
+
 /// One step backward of the open neurons, up to dz: the element-wise part of the LSTM's gradient.
 template <class Scalar>
 struct BackwardStep {
@@ -126,54 +129,57 @@ struct BackwardStep {
   Scalar* dk;  ///< out, shaped as k: the gradient of the openness, summed over samples that share
                ///< it; null: not wanted
 
-  void run() const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    const P one = pset1<P>(Scalar(1));
-    for (Index slot = 0; slot < open; ++slot) {
-      const Index column = slot * stride;
-      P dk_sum = pset1<P>(Scalar(0));
-      for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
-        const Scalar* gate_in = gates + 4 * column + row;
-        const P i = pload<P>(gate_in), f = pload<P>(gate_in + stride);
-        const P g = pload<P>(gate_in + 2 * stride), o = pload<P>(gate_in + 3 * stride);
-        const P c_old = pload<P>(c_prev + column + row);
-        const P dh_in = pload<P>(dh + column + row), dc_in = pload<P>(dc + column + row);
-        const P gate = k_per_sample ? pload<P>(k + column + row) : pset1<P>(k[slot]);
-
-        const P c_proposed = pmadd(f, c_old, pmul(i, g));
-        const P t = tanh_packet(c_proposed);
-        if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
-          const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
-          const P c_change = psub(c_proposed, c_old);
-          const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
-          if (k_per_sample) pstore(dk + column + row, dk_here);
-          dk_sum = padd(dk_sum, dk_here);
-        }
-        const P dh_proposed = pmul(gate, dh_in);
-        const P gate_dc = pmul(gate, dc_in);
-        // h~ = o tanh(c~)
-        const P dc_proposed = pmadd(pmul(dh_proposed, o), psub(one, pmul(t, t)), gate_dc);
-        // c~ = f c_prev + i g;  i, f, o = sigmoid(z);  g = tanh(z)
-        const P dz_i = pmul(pmul(dc_proposed, g), pmul(i, psub(one, i)));
-        const P dz_f = pmul(pmul(dc_proposed, c_old), pmul(f, psub(one, f)));
-        const P dz_g = pmul(pmul(dc_proposed, i), psub(one, pmul(g, g)));
-        const P dz_o = pmul(pmul(dh_proposed, t), pmul(o, psub(one, o)));
-        pstore(dh + column + row, psub(dh_in, dh_proposed));
-        pstore(dc + column + row, pmadd(dc_proposed, f, psub(dc_in, gate_dc)));
-
-        Scalar* out = dz + 4 * slot * dz_stride + row;
-        Scalar* sum = sum_dz + 4 * neurons[slot] * stride + row;
-        const P all[4] = {dz_i, dz_f, dz_g, dz_o};
-        for (int q = 0; q < 4; ++q) {
-          pstore(out + q * dz_stride, all[q]);
-          pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));
-        }
-      }
-      if (dk != nullptr && !k_per_sample) dk[slot] = predux(dk_sum);
-    }
-  }
+  void run() const;
 };
+
+template <class Scalar>
+void BackwardStep<Scalar>::run() const {
+  using namespace detail;
+  using P = Packet<Scalar>;
+  const P one = pset1<P>(Scalar(1));
+  for (Index slot = 0; slot < open; ++slot) {
+    const Index column = slot * stride;
+    P dk_sum = pset1<P>(Scalar(0));
+    for (Index row = 0; row < lanes; row += packet_size<Scalar>) {
+      const Scalar* gate_in = gates + 4 * column + row;
+      const P i = pload<P>(gate_in), f = pload<P>(gate_in + stride);
+      const P g = pload<P>(gate_in + 2 * stride), o = pload<P>(gate_in + 3 * stride);
+      const P c_old = pload<P>(c_prev + column + row);
+      const P dh_in = pload<P>(dh + column + row), dc_in = pload<P>(dc + column + row);
+      const P gate = k_per_sample ? pload<P>(k + column + row) : pset1<P>(k[slot]);
+
+      const P c_proposed = pmadd(f, c_old, pmul(i, g));
+      const P t = tanh_packet(c_proposed);
+      if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
+        const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
+        const P c_change = psub(c_proposed, c_old);
+        const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
+        if (k_per_sample) pstore(dk + column + row, dk_here);
+        dk_sum = padd(dk_sum, dk_here);
+      }
+      const P dh_proposed = pmul(gate, dh_in);
+      const P gate_dc = pmul(gate, dc_in);
+      // h~ = o tanh(c~)
+      const P dc_proposed = pmadd(pmul(dh_proposed, o), psub(one, pmul(t, t)), gate_dc);
+      // c~ = f c_prev + i g;  i, f, o = sigmoid(z);  g = tanh(z)
+      const P dz_i = pmul(pmul(dc_proposed, g), pmul(i, psub(one, i)));
+      const P dz_f = pmul(pmul(dc_proposed, c_old), pmul(f, psub(one, f)));
+      const P dz_g = pmul(pmul(dc_proposed, i), psub(one, pmul(g, g)));
+      const P dz_o = pmul(pmul(dh_proposed, t), pmul(o, psub(one, o)));
+      pstore(dh + column + row, psub(dh_in, dh_proposed));
+      pstore(dc + column + row, pmadd(dc_proposed, f, psub(dc_in, gate_dc)));
+
+      Scalar* out = dz + 4 * slot * dz_stride + row;
+      Scalar* sum = sum_dz + 4 * neurons[slot] * stride + row;
+      const P all[4] = {dz_i, dz_f, dz_g, dz_o};
+      for (int q = 0; q < 4; ++q) {
+        pstore(out + q * dz_stride, all[q]);
+        pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));
+      }
+    }
+    if (dk != nullptr && !k_per_sample) dk[slot] = predux(dk_sum);
+  }
+}
 
 }  // namespace kernels
 GLSTM_END_NAMESPACE

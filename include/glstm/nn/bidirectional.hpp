@@ -114,27 +114,7 @@ class DirectionalLayer {
   ///     tape                 out; backward needs it written with Keep::tape
   void forward(const Vector<Scalar>& parameters, const ConstMatrixRef<Scalar>& x,
                const Timing& timing, const State<Scalar>* initial, bool every_step,
-               Matrix<Scalar>& outputs, const Tape& tape, Keep keep, Path path) const {
-    if (directions_.size() == 1) {
-      run(0, parameters, x, timing, initial, every_step ? &outputs : nullptr, tape, keep, path);
-      if (!every_step) outputs = tape.final_states[0].h;
-      return;
-    }
-    GLSTM_ASSERT(initial == nullptr);
-    DirectionMemory<Scalar>& memory = tape.memory;
-    memory.reversed_timing = reverse_timing(timing);
-    reverse_steps<Scalar>(x, directions_[1].inputs(), timing, memory.reversed);
-    run(0, parameters, x, timing, nullptr, every_step ? &memory.directions[0] : nullptr, tape, keep,
-        path);
-    run(1, parameters, memory.reversed, memory.reversed_timing, nullptr,
-        every_step ? &memory.directions[1] : nullptr, tape, keep, path);
-    if (every_step) {
-      reverse_steps<Scalar>(memory.directions[1], hidden(), timing, memory.reversed);
-      join_directions(memory.directions[0], memory.reversed, timing.steps, outputs);
-    } else {
-      join_directions(tape.final_states[0].h, tape.final_states[1].h, 1, outputs);
-    }
-  }
+               Matrix<Scalar>& outputs, const Tape& tape, Keep keep, Path path) const;
 
   /// The gradient of `forward` with the same parameters and timing.
   ///
@@ -143,29 +123,7 @@ class DirectionalLayer {
   ///     gradient              accumulates, laid out as the parameters
   void backward(const Vector<Scalar>& parameters, const Timing& timing, bool every_step,
                 const Matrix<Scalar>& doutputs, const Tape& tape, Scalar budget_gradient,
-                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
-    DirectionMemory<Scalar>& memory = tape.memory;
-    if (directions_.size() == 1) {
-      run_back(0, parameters, timing, every_step, doutputs, tape, budget_gradient, dx, gradient);
-      return;
-    }
-    Matrix<Scalar>& own = memory.directions[0];  // the gradient of one direction's outputs
-    if (every_step) {
-      take_direction(doutputs, timing.steps, 1, memory.reversed);
-      reverse_steps<Scalar>(memory.reversed, hidden(), timing, own);
-    } else {
-      take_direction(doutputs, 1, 1, own);
-    }
-    run_back(1, parameters, memory.reversed_timing, every_step, own, tape, budget_gradient,
-             dx != nullptr ? &memory.reversed : nullptr, gradient);
-    if (dx != nullptr) {
-      reverse_steps<Scalar>(memory.reversed, directions_[1].inputs(), timing, *dx);
-    }
-    take_direction(doutputs, every_step ? timing.steps : 1, 0, own);
-    run_back(0, parameters, timing, every_step, own, tape, budget_gradient,
-             dx != nullptr ? &memory.directions[1] : nullptr, gradient);
-    if (dx != nullptr) *dx += memory.directions[1];
-  }
+                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
 
  private:
   Index hidden() const { return directions_[0].hidden(); }
@@ -183,16 +141,78 @@ class DirectionalLayer {
   /// `doutputs` [B, H*N] and dx are in the order in which the direction reads.
   void run_back(std::size_t direction, const Vector<Scalar>& parameters, const Timing& timing,
                 bool every_step, const Matrix<Scalar>& doutputs, const Tape& tape,
-                Scalar budget_gradient, Matrix<Scalar>* dx, Vector<Scalar>& gradient) const {
-    State<Scalar> dstate = State<Scalar>::zeros(timing.batch, hidden());
-    if (!every_step) dstate.h = doutputs;
-    directions_[direction].backward_unchecked(parameters, timing, tape.layers[direction],
-                                              every_step ? &doutputs : nullptr, budget_gradient,
-                                              dstate, dx, gradient);
-  }
+                Scalar budget_gradient, Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
 
   std::span<const Layer<Gate>> directions_;
 };
+
+template <TimeGate Gate>
+void DirectionalLayer<Gate>::forward(const Vector<Scalar>& parameters,
+                                     const ConstMatrixRef<Scalar>& x, const Timing& timing,
+                                     const State<Scalar>* initial, bool every_step,
+                                     Matrix<Scalar>& outputs, const Tape& tape, Keep keep,
+                                     Path path) const {
+  if (directions_.size() == 1) {
+    run(0, parameters, x, timing, initial, every_step ? &outputs : nullptr, tape, keep, path);
+    if (!every_step) outputs = tape.final_states[0].h;
+    return;
+  }
+  GLSTM_ASSERT(initial == nullptr);
+  DirectionMemory<Scalar>& memory = tape.memory;
+  memory.reversed_timing = reverse_timing(timing);
+  reverse_steps<Scalar>(x, directions_[1].inputs(), timing, memory.reversed);
+  run(0, parameters, x, timing, nullptr, every_step ? &memory.directions[0] : nullptr, tape, keep,
+      path);
+  run(1, parameters, memory.reversed, memory.reversed_timing, nullptr,
+      every_step ? &memory.directions[1] : nullptr, tape, keep, path);
+  if (every_step) {
+    reverse_steps<Scalar>(memory.directions[1], hidden(), timing, memory.reversed);
+    join_directions(memory.directions[0], memory.reversed, timing.steps, outputs);
+  } else {
+    join_directions(tape.final_states[0].h, tape.final_states[1].h, 1, outputs);
+  }
+}
+
+template <TimeGate Gate>
+void DirectionalLayer<Gate>::backward(const Vector<Scalar>& parameters, const Timing& timing,
+                                      bool every_step, const Matrix<Scalar>& doutputs,
+                                      const Tape& tape, Scalar budget_gradient, Matrix<Scalar>* dx,
+                                      Vector<Scalar>& gradient) const {
+  DirectionMemory<Scalar>& memory = tape.memory;
+  if (directions_.size() == 1) {
+    run_back(0, parameters, timing, every_step, doutputs, tape, budget_gradient, dx, gradient);
+    return;
+  }
+  Matrix<Scalar>& own = memory.directions[0];  // the gradient of one direction's outputs
+  if (every_step) {
+    take_direction(doutputs, timing.steps, 1, memory.reversed);
+    reverse_steps<Scalar>(memory.reversed, hidden(), timing, own);
+  } else {
+    take_direction(doutputs, 1, 1, own);
+  }
+  run_back(1, parameters, memory.reversed_timing, every_step, own, tape, budget_gradient,
+           dx != nullptr ? &memory.reversed : nullptr, gradient);
+  if (dx != nullptr) {
+    reverse_steps<Scalar>(memory.reversed, directions_[1].inputs(), timing, *dx);
+  }
+  take_direction(doutputs, every_step ? timing.steps : 1, 0, own);
+  run_back(0, parameters, timing, every_step, own, tape, budget_gradient,
+           dx != nullptr ? &memory.directions[1] : nullptr, gradient);
+  if (dx != nullptr) *dx += memory.directions[1];
+}
+
+template <TimeGate Gate>
+void DirectionalLayer<Gate>::run_back(std::size_t direction, const Vector<Scalar>& parameters,
+                                      const Timing& timing, bool every_step,
+                                      const Matrix<Scalar>& doutputs, const Tape& tape,
+                                      Scalar budget_gradient, Matrix<Scalar>* dx,
+                                      Vector<Scalar>& gradient) const {
+  State<Scalar> dstate = State<Scalar>::zeros(timing.batch, hidden());
+  if (!every_step) dstate.h = doutputs;
+  directions_[direction].backward_unchecked(parameters, timing, tape.layers[direction],
+                                            every_step ? &doutputs : nullptr, budget_gradient,
+                                            dstate, dx, gradient);
+}
 
 }  // namespace detail
 GLSTM_END_NAMESPACE

@@ -48,22 +48,7 @@ class StreamingCell {
   /// `parameters` is too short, a time-gate parameter is unusable, or `span` is used and is empty
   /// or not finite.
   StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
-                const StreamSpan& span = {})
-      : inputs_(layer.inputs()),
-        hidden_(layer.hidden()),
-        clock_(checked_gate(layer, parameters), layer.time_origin(), span) {
-    check_size("inputs", Inputs, inputs_);
-    check_size("neurons", Hidden, hidden_);
-    pack(layer.weights(parameters));
-    h_.setZero(blocks() * packet);
-    c_.setZero(blocks() * packet);
-    h_prev_.setZero(2 * blocks() * packet);
-    if constexpr (sorted) {
-      h_out_.setZero(neurons());
-      c_out_.setZero(neurons());
-    }
-    reset();
-  }
+                const StreamSpan& span = {});
 
   Index inputs() const noexcept { return Inputs == Eigen::Dynamic ? inputs_ : Index(Inputs); }
   Index neurons() const noexcept { return Hidden == Eigen::Dynamic ? hidden_ : Index(Hidden); }
@@ -76,13 +61,7 @@ class StreamingCell {
   ///
   /// Where time restarts, a t from the span's end on stands for start + (t - start) mod (end -
   /// start), computed in double.
-  void step(const Scalar* x, double t) noexcept {
-    if constexpr (gated) {
-      step_open(x, t);
-    } else {
-      step_all(x);
-    }
-  }
+  void step(const Scalar* x, double t) noexcept;
 
   /// The state [H], in the layer's order of neurons. The views stay where they are from step to
   /// step, until the cell is moved from or assigned to.
@@ -108,34 +87,13 @@ class StreamingCell {
   /// The result depends neither on the state nor on earlier steps. The function allocates nothing.
   /// It asks every gate about three times, except those whose answer is known from the last step,
   /// so it is fast for times near that step.
-  NextEvent next_event(double t) const noexcept {
-    if constexpr (gated) {
-      return clock_.next_event(t);
-    } else {
-      return {std::numeric_limits<double>::infinity(), true};
-    }
-  }
+  NextEvent next_event(double t) const noexcept;
 
   /// Replaces the state; h and c are [H]. Throws Error, before anything changes, if they are not.
-  void set_state(const ConstVectorRef<Scalar>& h, const ConstVectorRef<Scalar>& c) {
-    const Index H = neurons();
-    glstm::detail::require(h.size() == H && c.size() == H, "a state must be two vectors of ", H,
-                           " neurons, got ", h.size(), " and ", c.size());
-    for (Index slot = 0; slot < H; ++slot) {
-      const Index j = clock_.neuron(slot);
-      const Scalar new_h = h(j), new_c = c(j);  // may be views of this cell
-      h_(slot) = new_h;
-      c_(slot) = new_c;
-    }
-    state_changed();
-  }
+  void set_state(const ConstVectorRef<Scalar>& h, const ConstVectorRef<Scalar>& c);
 
   /// Back to the zero state.
-  void reset() noexcept {
-    h_.setZero();
-    c_.setZero();
-    state_changed();
-  }
+  void reset() noexcept;
 
  private:
   using P = kernels::Packet<Scalar>;
@@ -163,21 +121,7 @@ class StreamingCell {
   Index blocks() const { return (neurons() + packet - 1) / packet; }
   Index panel_size() const { return (inputs() + neurons()) * column; }
 
-  void pack(const LstmWeights<Scalar>& weights) {
-    const Index H = neurons(), I = inputs();
-    panels_.setZero(blocks() * panel_size());
-    bias_.setZero(blocks() * column);
-    for (Index slot = 0; slot < H; ++slot) {
-      const Index block = slot / packet, lane = slot % packet;
-      for (Index q = 0; q < 4; ++q) {
-        const Index row = q * H + clock_.neuron(slot);
-        Scalar* panel = panels_.data() + block * panel_size() + q * packet + lane;
-        for (Index k = 0; k < I; ++k) panel[k * column] = weights.Wx(row, k);
-        for (Index k = 0; k < H; ++k) panel[(I + k) * column] = weights.Wh(row, clock_.neuron(k));
-        bias_(block * column + q * packet + lane) = weights.b(row);
-      }
-    }
-  }
+  void pack(const LstmWeights<Scalar>& weights);
 
   /// Whether a step with this many blocks and open neurons takes its blocks from the last to the
   /// first. Where the weights exceed the nearest cache, every other step does: what the step before
@@ -210,87 +154,15 @@ class StreamingCell {
   }
 
   /// A step of gates that are always open.
-  void step_all(const Scalar* x) {
-    const Index count = blocks();
-    const Scalar* h_prev = h_prev_.data() + (odd_step_ ? count * packet : 0);
-    Scalar* h_next = h_prev_.data() + (odd_step_ ? 0 : count * packet);
-    const bool backwards = runs_backwards(count, neurons());
-    for (Index n = 0; n < count; ++n) {
-      run_whole_block(backwards ? count - 1 - n : n, x, h_prev, h_next);
-    }
-    odd_step_ = !odd_step_;
-  }
+  void step_all(const Scalar* x);
 
   EIGEN_ALWAYS_INLINE void run_whole_block(Index block, const Scalar* x, const Scalar* h_prev,
-                                           Scalar* h_next) {
-    const Index H = neurons();
-    const Scalar* panel = panels_.data() + block * panel_size();
-    Sums even = Sums::load(bias_.data() + block * column), odd = Sums::zero();
-    add_inputs(x, panel, even, odd);
-    panel += inputs() * column;
-    Index k = 0;
-    for (; k + 2 <= H; k += 2, panel += 2 * column) {
-      odd.add_product(h_prev[k], panel);
-      even.add_product(h_prev[k + 1], panel + column);
-    }
-    if (k < H) odd.add_product(h_prev[k], panel);
-    even.add(odd);
-    P c_proposed, h_proposed;
-    propose(even, Eigen::internal::pload<P>(c_.data() + block * packet), c_proposed, h_proposed);
-    Eigen::internal::pstore(c_.data() + block * packet, c_proposed);
-    Eigen::internal::pstore(h_.data() + block * packet, h_proposed);
-    Eigen::internal::pstore(h_next + block * packet, h_proposed);
-  }
+                                           Scalar* h_next);
 
   /// A step of the open neurons.
-  void step_open(const Scalar* x, double t) {
-    bool changed = false;
-    const bool any_open = clock_.advance(t, [&](Index slot, bool open) {
-      changed = true;
-      move_neuron(slot, open);
-    });
-    if (changed) gather_open_neurons();
-    if (!any_open) return;
-    const auto& open = clock_.open();
-    const Index count = open.block_count();
-    const bool backwards = runs_backwards(count, open.count());
-    for (Index n = 0; n < count; ++n) {
-      run_open_block(open.blocks()[backwards ? count - 1 - n : n], x);
-    }
-    odd_step_ = !odd_step_;
-    for (Index s = 0; s < open.count(); ++s) {
-      const Index slot = open.slots()[s];
-      h_prev_(s) = h_(slot);
-      copy_out(slot);
-    }
-  }
+  void step_open(const Scalar* x, double t);
 
-  EIGEN_ALWAYS_INLINE void run_open_block(Index block, const Scalar* x) {
-    using namespace kernels::detail;
-    const Scalar* panel = panels_.data() + block * panel_size();
-    Sums even = Sums::load(constants_.data() + block * column);
-    Sums odd = Sums::load(rest_.data() + block * column);
-    add_inputs(x, panel, even, odd);
-    panel += inputs() * column;
-    const Scalar* h_prev = h_prev_.data();
-    const Index* slots = clock_.open().slots();
-    const Index count = clock_.open().count();
-    Index s = 0;
-    for (; s + 2 <= count; s += 2) {
-      odd.add_product(h_prev[s], panel + slots[s] * column);
-      even.add_product(h_prev[s + 1], panel + slots[s + 1] * column);
-    }
-    if (s < count) odd.add_product(h_prev[s], panel + slots[s] * column);
-    even.add(odd);
-    const P c_old = pload<P>(c_.data() + block * packet);
-    const P h_old = pload<P>(h_.data() + block * packet);
-    P c_proposed, h_proposed;
-    propose(even, c_old, c_proposed, h_proposed);
-    // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
-    const P k = pload<P>(clock_.openness() + block * packet);
-    pstore(c_.data() + block * packet, pmadd(k, psub(c_proposed, c_old), c_old));
-    pstore(h_.data() + block * packet, pmadd(k, psub(h_proposed, h_old), h_old));
-  }
+  EIGEN_ALWAYS_INLINE void run_open_block(Index block, const Scalar* x);
 
   /// The neuron in `slot` opens or closes. While it is closed, what it adds to the others is part
   /// of the constants.
@@ -304,26 +176,7 @@ class StreamingCell {
   /// constants + rest += h times the weights of the neuron in `slot`, for all blocks. The rest
   /// keeps what the rounding of the sum loses (Knuth's two-sum). So a neuron that opens takes away
   /// what it added when it closed, and the constants do not drift.
-  void add_to_constants(Index slot, Scalar h) {
-    using namespace kernels::detail;
-    const P factor = pset1<P>(h);
-    const Scalar* weights = panels_.data() + (inputs() + slot) * column;
-    for (Index block = 0; block < blocks(); ++block, weights += panel_size()) {
-      for (Index at = 0; at < column; at += packet) {
-        Scalar* sum = constants_.data() + block * column + at;
-        Scalar* rest = rest_.data() + block * column + at;
-        const P a = pload<P>(sum);
-        P b = pmul(factor, pload<P>(weights + at));
-        // The product is rounded here, once: fused into each sum below it would be another in each.
-        EIGEN_OPTIMIZATION_BARRIER(b)
-        const P s = padd(a, b);
-        const P b_taken = psub(s, a);
-        const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
-        pstore(sum, s);
-        pstore(rest, padd(pload<P>(rest), lost));
-      }
-    }
-  }
+  void add_to_constants(Index slot, Scalar h);
 
   void gather_open_neurons() {
     const auto& open = clock_.open();
@@ -344,21 +197,7 @@ class StreamingCell {
   }
 
   /// Brings everything that depends on h up to date. The open neurons depend on time alone.
-  void state_changed() {
-    if constexpr (gated) {
-      clear_constants();
-      frozen_count_ = 0;
-      for (Index slot = 0; slot < neurons(); ++slot) {
-        copy_out(slot);
-        if (clock_.open().is_open(slot) || h_(slot) == Scalar(0)) continue;
-        ++frozen_count_;
-        add_to_constants(slot, h_(slot));
-      }
-      gather_open_neurons();
-    } else {
-      h_prev_ << h_, h_;
-    }
-  }
+  void state_changed();
 
   // A slot is a place in the clock's order of neurons; "padded" means up to whole blocks.
   Index inputs_, hidden_;
@@ -373,6 +212,207 @@ class StreamingCell {
   Vector<Scalar> constants_, rest_;  // [blocks][4][packet] bias and closed neurons; rounding
   Index frozen_count_ = 0;           // closed slots whose h is not 0
 };
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+StreamingCell<Gate_, Inputs, Hidden>::StreamingCell(const Layer<Gate>& layer,
+                                                    const Vector<Scalar>& parameters,
+                                                    const StreamSpan& span)
+    : inputs_(layer.inputs()),
+      hidden_(layer.hidden()),
+      clock_(checked_gate(layer, parameters), layer.time_origin(), span) {
+  check_size("inputs", Inputs, inputs_);
+  check_size("neurons", Hidden, hidden_);
+  pack(layer.weights(parameters));
+  h_.setZero(blocks() * packet);
+  c_.setZero(blocks() * packet);
+  h_prev_.setZero(2 * blocks() * packet);
+  if constexpr (sorted) {
+    h_out_.setZero(neurons());
+    c_out_.setZero(neurons());
+  }
+  reset();
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::step(const Scalar* x, double t) noexcept {
+  if constexpr (gated) {
+    step_open(x, t);
+  } else {
+    step_all(x);
+  }
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+NextEvent StreamingCell<Gate_, Inputs, Hidden>::next_event(double t) const noexcept {
+  if constexpr (gated) {
+    return clock_.next_event(t);
+  } else {
+    return {std::numeric_limits<double>::infinity(), true};
+  }
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::set_state(const ConstVectorRef<Scalar>& h,
+                                                     const ConstVectorRef<Scalar>& c) {
+  const Index H = neurons();
+  glstm::detail::require(h.size() == H && c.size() == H, "a state must be two vectors of ", H,
+                         " neurons, got ", h.size(), " and ", c.size());
+  for (Index slot = 0; slot < H; ++slot) {
+    const Index j = clock_.neuron(slot);
+    const Scalar new_h = h(j), new_c = c(j);  // may be views of this cell
+    h_(slot) = new_h;
+    c_(slot) = new_c;
+  }
+  state_changed();
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::reset() noexcept {
+  h_.setZero();
+  c_.setZero();
+  state_changed();
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::pack(const LstmWeights<Scalar>& weights) {
+  const Index H = neurons(), I = inputs();
+  panels_.setZero(blocks() * panel_size());
+  bias_.setZero(blocks() * column);
+  for (Index slot = 0; slot < H; ++slot) {
+    const Index block = slot / packet, lane = slot % packet;
+    for (Index q = 0; q < 4; ++q) {
+      const Index row = q * H + clock_.neuron(slot);
+      Scalar* panel = panels_.data() + block * panel_size() + q * packet + lane;
+      for (Index k = 0; k < I; ++k) panel[k * column] = weights.Wx(row, k);
+      for (Index k = 0; k < H; ++k) panel[(I + k) * column] = weights.Wh(row, clock_.neuron(k));
+      bias_(block * column + q * packet + lane) = weights.b(row);
+    }
+  }
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::step_all(const Scalar* x) {
+  const Index count = blocks();
+  const Scalar* h_prev = h_prev_.data() + (odd_step_ ? count * packet : 0);
+  Scalar* h_next = h_prev_.data() + (odd_step_ ? 0 : count * packet);
+  const bool backwards = runs_backwards(count, neurons());
+  for (Index n = 0; n < count; ++n) {
+    run_whole_block(backwards ? count - 1 - n : n, x, h_prev, h_next);
+  }
+  odd_step_ = !odd_step_;
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::run_whole_block(Index block, const Scalar* x,
+                                                           const Scalar* h_prev, Scalar* h_next) {
+  const Index H = neurons();
+  const Scalar* panel = panels_.data() + block * panel_size();
+  Sums even = Sums::load(bias_.data() + block * column), odd = Sums::zero();
+  add_inputs(x, panel, even, odd);
+  panel += inputs() * column;
+  Index k = 0;
+  for (; k + 2 <= H; k += 2, panel += 2 * column) {
+    odd.add_product(h_prev[k], panel);
+    even.add_product(h_prev[k + 1], panel + column);
+  }
+  if (k < H) odd.add_product(h_prev[k], panel);
+  even.add(odd);
+  P c_proposed, h_proposed;
+  propose(even, Eigen::internal::pload<P>(c_.data() + block * packet), c_proposed, h_proposed);
+  Eigen::internal::pstore(c_.data() + block * packet, c_proposed);
+  Eigen::internal::pstore(h_.data() + block * packet, h_proposed);
+  Eigen::internal::pstore(h_next + block * packet, h_proposed);
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::step_open(const Scalar* x, double t) {
+  bool changed = false;
+  const bool any_open = clock_.advance(t, [&](Index slot, bool open) {
+    changed = true;
+    move_neuron(slot, open);
+  });
+  if (changed) gather_open_neurons();
+  if (!any_open) return;
+  const auto& open = clock_.open();
+  const Index count = open.block_count();
+  const bool backwards = runs_backwards(count, open.count());
+  for (Index n = 0; n < count; ++n) {
+    run_open_block(open.blocks()[backwards ? count - 1 - n : n], x);
+  }
+  odd_step_ = !odd_step_;
+  for (Index s = 0; s < open.count(); ++s) {
+    const Index slot = open.slots()[s];
+    h_prev_(s) = h_(slot);
+    copy_out(slot);
+  }
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::run_open_block(Index block, const Scalar* x) {
+  using namespace kernels::detail;
+  const Scalar* panel = panels_.data() + block * panel_size();
+  Sums even = Sums::load(constants_.data() + block * column);
+  Sums odd = Sums::load(rest_.data() + block * column);
+  add_inputs(x, panel, even, odd);
+  panel += inputs() * column;
+  const Scalar* h_prev = h_prev_.data();
+  const Index* slots = clock_.open().slots();
+  const Index count = clock_.open().count();
+  Index s = 0;
+  for (; s + 2 <= count; s += 2) {
+    odd.add_product(h_prev[s], panel + slots[s] * column);
+    even.add_product(h_prev[s + 1], panel + slots[s + 1] * column);
+  }
+  if (s < count) odd.add_product(h_prev[s], panel + slots[s] * column);
+  even.add(odd);
+  const P c_old = pload<P>(c_.data() + block * packet);
+  const P h_old = pload<P>(h_.data() + block * packet);
+  P c_proposed, h_proposed;
+  propose(even, c_old, c_proposed, h_proposed);
+  // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
+  const P k = pload<P>(clock_.openness() + block * packet);
+  pstore(c_.data() + block * packet, pmadd(k, psub(c_proposed, c_old), c_old));
+  pstore(h_.data() + block * packet, pmadd(k, psub(h_proposed, h_old), h_old));
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::add_to_constants(Index slot, Scalar h) {
+  using namespace kernels::detail;
+  const P factor = pset1<P>(h);
+  const Scalar* weights = panels_.data() + (inputs() + slot) * column;
+  for (Index block = 0; block < blocks(); ++block, weights += panel_size()) {
+    for (Index at = 0; at < column; at += packet) {
+      Scalar* sum = constants_.data() + block * column + at;
+      Scalar* rest = rest_.data() + block * column + at;
+      const P a = pload<P>(sum);
+      P b = pmul(factor, pload<P>(weights + at));
+      // The product is rounded here, once: fused into each sum below it would be another in each.
+      EIGEN_OPTIMIZATION_BARRIER(b)
+      const P s = padd(a, b);
+      const P b_taken = psub(s, a);
+      const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
+      pstore(sum, s);
+      pstore(rest, padd(pload<P>(rest), lost));
+    }
+  }
+}
+
+template <TimeGate Gate_, int Inputs, int Hidden>
+void StreamingCell<Gate_, Inputs, Hidden>::state_changed() {
+  if constexpr (gated) {
+    clear_constants();
+    frozen_count_ = 0;
+    for (Index slot = 0; slot < neurons(); ++slot) {
+      copy_out(slot);
+      if (clock_.open().is_open(slot) || h_(slot) == Scalar(0)) continue;
+      ++frozen_count_;
+      add_to_constants(slot, h_(slot));
+    }
+    gather_open_neurons();
+  } else {
+    h_prev_ << h_, h_;
+  }
+}
 
 /// A StreamingCell of a plain LSTM.
 template <class Scalar, int Inputs = Eigen::Dynamic, int Hidden = Eigen::Dynamic>

@@ -27,35 +27,21 @@ class StreamingNetwork {
  public:
   using Gate = Gate_;
   using Cell = StreamingCell<Gate>;
-  using Scalar = typename Cell::Scalar;
+  using Scalar = typename Gate::Scalar;
   using StateView = typename Cell::StateView;
   using OutputView = Eigen::Map<const Vector<Scalar>>;
 
   /// Starts from a zero state. All layers follow `span`. Throws Error if the network is
   /// bidirectional, its parameters do not fit its layout or are unusable, or StreamingCell refuses
   /// the span.
-  explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {})
-      : weights_(block_of(network, "readout.w")), bias_(block_of(network, "readout.b")) {
-    cells_.reserve(network.layers().size());
-    for (const Layer<Gate>& layer : network.layers()) {
-      cells_.emplace_back(layer, network.parameters, span);
-    }
-    output_.resize(bias_.size());
-    read_out();
-  }
+  explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {});
 
   Index inputs() const noexcept { return cells_.front().inputs(); }
   Index outputs() const noexcept { return output_.size(); }
   Index layers() const noexcept { return static_cast<Index>(cells_.size()); }
 
   /// One step at time t, see StreamingCell::step; x is [I] and no view of this network.
-  void step(const Scalar* x, double t) noexcept {
-    for (Cell& layer : cells_) {
-      layer.step(x, t);
-      x = layer.hidden().data();
-    }
-    if (cells_.back().open_count() > 0) read_out();
-  }
+  void step(const Scalar* x, double t) noexcept;
 
   /// The readout of the last layer's hidden state, [O]. Like the views of the state it stays where
   /// it is from step to step, until the network is moved from or assigned to.
@@ -73,48 +59,17 @@ class StreamingNetwork {
   }
 
   /// StreamingCell::next_event for the neurons of all layers.
-  NextEvent next_event(double t) const noexcept {
-    NextEvent next{std::numeric_limits<double>::infinity(), false};
-    for (const Cell& layer : cells_) {
-      const NextEvent event = layer.next_event(t);
-      next.time = std::min(next.time, event.time);
-      next.open = next.open || event.open;
-    }
-    return next;
-  }
+  NextEvent next_event(double t) const noexcept;
 
   /// The state of one sample, as Network::predict takes and gives it; allocates.
-  NetworkState<Scalar> state() const {
-    NetworkState<Scalar> state;
-    for (const Cell& layer : cells_) {
-      state.push_back({layer.hidden().transpose(), layer.cell().transpose()});
-    }
-    return state;
-  }
+  NetworkState<Scalar> state() const;
 
   /// Replaces the state by that of one sample. Throws Error, before anything changes, if it does
   /// not fit.
-  void set_state(const NetworkState<Scalar>& state) {
-    detail::require(state.size() == cells_.size(), "the state of a network must have ",
-                    cells_.size(), " layers, got ", state.size());
-    for (std::size_t l = 0; l < cells_.size(); ++l) {
-      const Matrix<Scalar>&h = state[l].h, &c = state[l].c;
-      const Index H = cells_[l].neurons();
-      detail::require(h.rows() == 1 && h.cols() == H && c.rows() == 1 && c.cols() == H,
-                      "the state of layer ", l, " must be [1,H] = [1,", H, "], got h [", h.rows(),
-                      ",", h.cols(), "] and c [", c.rows(), ",", c.cols(), "]");
-    }
-    for (std::size_t l = 0; l < cells_.size(); ++l) {
-      cells_[l].set_state(vector_of(state[l].h), vector_of(state[l].c));
-    }
-    read_out();
-  }
+  void set_state(const NetworkState<Scalar>& state);
 
   /// Back to the zero state.
-  void reset() noexcept {
-    for (Cell& layer : cells_) layer.reset();
-    read_out();
-  }
+  void reset() noexcept;
 
  private:
   static Eigen::Map<const Matrix<Scalar>> block_of(const Network<Gate>& network,
@@ -132,14 +87,80 @@ class StreamingNetwork {
 
   const Cell& layer_at(Index l) const { return cells_[static_cast<std::size_t>(l)]; }
 
-  void read_out() {
-    output_ = bias_;
-    output_.noalias() += weights_ * cells_.back().hidden();
-  }
+  void read_out();
 
   std::vector<Cell> cells_;
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights_;  // [O,H]
   Vector<Scalar> bias_, output_;                                                    // [O]
 };
+
+template <TimeGate Gate_>
+StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span)
+    : weights_(block_of(network, "readout.w")), bias_(block_of(network, "readout.b")) {
+  cells_.reserve(network.layers().size());
+  for (const Layer<Gate>& layer : network.layers()) {
+    cells_.emplace_back(layer, network.parameters, span);
+  }
+  output_.resize(bias_.size());
+  read_out();
+}
+
+template <TimeGate Gate_>
+void StreamingNetwork<Gate_>::step(const Scalar* x, double t) noexcept {
+  for (Cell& layer : cells_) {
+    layer.step(x, t);
+    x = layer.hidden().data();
+  }
+  if (cells_.back().open_count() > 0) read_out();
+}
+
+template <TimeGate Gate_>
+NextEvent StreamingNetwork<Gate_>::next_event(double t) const noexcept {
+  NextEvent next{std::numeric_limits<double>::infinity(), false};
+  for (const Cell& layer : cells_) {
+    const NextEvent event = layer.next_event(t);
+    next.time = std::min(next.time, event.time);
+    next.open = next.open || event.open;
+  }
+  return next;
+}
+
+template <TimeGate Gate_>
+NetworkState<typename Gate_::Scalar> StreamingNetwork<Gate_>::state() const {
+  NetworkState<Scalar> state;
+  for (const Cell& layer : cells_) {
+    state.push_back({layer.hidden().transpose(), layer.cell().transpose()});
+  }
+  return state;
+}
+
+template <TimeGate Gate_>
+void StreamingNetwork<Gate_>::set_state(const NetworkState<Scalar>& state) {
+  detail::require(state.size() == cells_.size(), "the state of a network must have ", cells_.size(),
+                  " layers, got ", state.size());
+  for (std::size_t l = 0; l < cells_.size(); ++l) {
+    const Matrix<Scalar>&h = state[l].h, &c = state[l].c;
+    const Index H = cells_[l].neurons();
+    detail::require(h.rows() == 1 && h.cols() == H && c.rows() == 1 && c.cols() == H,
+                    "the state of layer ", l, " must be [1,H] = [1,", H, "], got h [", h.rows(),
+                    ",", h.cols(), "] and c [", c.rows(), ",", c.cols(), "]");
+  }
+  for (std::size_t l = 0; l < cells_.size(); ++l) {
+    cells_[l].set_state(vector_of(state[l].h), vector_of(state[l].c));
+  }
+  read_out();
+}
+
+template <TimeGate Gate_>
+void StreamingNetwork<Gate_>::reset() noexcept {
+  for (Cell& layer : cells_) layer.reset();
+  read_out();
+}
+
+template <TimeGate Gate_>
+void StreamingNetwork<Gate_>::read_out() {
+  output_ = bias_;
+  output_.noalias() += weights_ * cells_.back().hidden();
+}
 
 GLSTM_END_NAMESPACE
