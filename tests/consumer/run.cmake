@@ -154,7 +154,7 @@ elseif(CASE STREQUAL "add_subdirectory")
   use(add_subdirectory -DGLSTM_CHECKOUT=${CHECKOUT})
   # The project around it has no tests, targets, settings or installed files that it did not ask for.
   expect("the targets" "${configured}"
-         "glstm has the targets glstm(;glstm_io)?;glstm_compiled and the folders \\(\\)")
+         "glstm has the targets glstm(;glstm_io)?;glstm_compiled_float;glstm_compiled_double;glstm_compiled and the folders \\(\\)")
   run(${CMAKE_CTEST_COMMAND} --test-dir build -N)
   expect("tests" "${output}" "Total Tests: 0")
   file(STRINGS ${folder}/build/CMakeCache.txt settings
