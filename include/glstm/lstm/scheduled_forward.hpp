@@ -6,10 +6,10 @@
 
 #include "glstm/core/timing.hpp"
 #include "glstm/gates/time_gate.hpp"
+#include "glstm/kernels/step_kernels.hpp"
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/scheduled_gates.hpp"
 #include "glstm/lstm/scheduled_tape.hpp"
-#include "glstm/lstm/step_kernels.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace scheduled {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "glstm/core/timing.hpp"
+#include "glstm/kernels/products.hpp"
 #include "glstm/lstm/cell.hpp"
-#include "glstm/lstm/kernels.hpp"
 #include "glstm/lstm/op_counts.hpp"
 #include "glstm/lstm/window_schedule.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "glstm/core/types.hpp"
 #include "glstm/gates/time_gate.hpp"
-#include "glstm/lstm/packet_math.hpp"
+#include "glstm/kernels/packet_math.hpp"
 #include "glstm/streaming/open_neurons.hpp"
 #include "glstm/streaming/stream_span.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "glstm/core/types.hpp"
-#include "glstm/lstm/packet_math.hpp"
+#include "glstm/kernels/packet_math.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace detail {

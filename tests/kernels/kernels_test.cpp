@@ -1,4 +1,4 @@
-#include "glstm/lstm/kernels.hpp"
+#include "glstm/kernels/products.hpp"
 
 #include <algorithm>
 #include <cmath>

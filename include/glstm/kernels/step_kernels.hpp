@@ -1,4 +1,4 @@
-// One step of the open neurons, forward and backward: the products of kernels.hpp fused with the
+// One step of the open neurons, forward and backward: the products of products.hpp fused with the
 // element-wise part of an LSTM.
 #pragma once
 
@@ -8,8 +8,8 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/lstm/kernels.hpp"
-#include "glstm/lstm/packet_math.hpp"
+#include "glstm/kernels/packet_math.hpp"
+#include "glstm/kernels/products.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace kernels {

@@ -18,7 +18,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
-#include "glstm/lstm/packet_math.hpp"
+#include "glstm/kernels/packet_math.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace kernels {
