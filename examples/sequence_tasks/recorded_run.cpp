@@ -59,6 +59,14 @@ double RecordedRun::result() const {
   return (found.at("accuracy").is_null() ? found.at("loss") : found.at("accuracy")).get<double>();
 }
 
+Table read_log(const RunFolder& folder) {
+  return read_table(
+      folder.log(),
+      {"epoch", "step", "seconds", "training_loss", "training_accuracy", "validation_loss",
+       "validation_accuracy", "update_share", "mac_share", "budget", "budget_weight"},
+      "");
+}
+
 RecordedRun read_run(const fs::path& path) {
   const RunFolder folder{path};
   RecordedRun run;
@@ -66,11 +74,7 @@ RecordedRun read_run(const fs::path& path) {
   run.settings = read_settings(folder);
   run.name = folder.name();
   run.group = std::regex_replace(run.name, std::regex("-s[0-9]+$"), "");
-  run.log = read_table(
-      folder.log(),
-      {"epoch", "step", "seconds", "training_loss", "training_accuracy", "validation_loss",
-       "validation_accuracy", "update_share", "mac_share", "budget", "budget_weight"},
-      "");
+  run.log = read_log(folder);
   run.windows = read_table(folder.windows(),
                            {"when", "layer", "neuron", "mu", "sigma", "open", "close"}, "when");
   run.gradients = read_table(folder.gradients(), {"when", "step", "norm"}, "when");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "run_folder.hpp"
 #include "settings.hpp"
 
 namespace sequence_tasks {
@@ -28,6 +29,9 @@ struct Table {
 /// damaged.
 Table read_table(const std::filesystem::path& file, const std::vector<std::string>& expected,
                  const std::string& words);
+
+/// Reads the log of a run, as read_table does.
+Table read_log(const RunFolder& folder);
 
 struct RecordedRun {
   std::filesystem::path path;

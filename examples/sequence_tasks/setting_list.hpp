@@ -39,9 +39,10 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
   visit("steps", s.steps, between(2, 1e6), "The length of the sequences of the adding task");
   visit("sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
         "How the waves of the frequency task are sampled");
-  visit("clock", s.clock, one_of({"shared", "own"}),
+  visit("clock", s.clock, one_of({"auto", "shared", "own", "relative"}),
         "shared: all sequences of a CSV file use the same clock. own: the time of each sequence "
-        "starts at 0 in its first row");
+        "starts at 0 in its first row. relative: time is the fraction of each sequence's duration. "
+        "auto: shared if sequences overlap in time, own if they follow one another");
   visit("shift", s.shift, between(0, 16),
         "Also train on images that are shifted by up to this many pixels: (2 shift + 1)^2 times as "
         "many images");
@@ -91,15 +92,18 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
 template <class AnySettings, class Visit>
 void for_each_training_setting(AnySettings& s, Visit visit) {
   visit("epochs", s.epochs, between(1e-9, 1e12),
-        "The number of passes over the training data; by default 10");
+        "The number of passes over the training data; by default 10, and for a CSV file as many as "
+        "make 1500 training steps");
   visit("seconds", s.seconds, between(0, 1e7),
         "Train for about this many seconds instead of --epochs. A short trial finds the number of "
         "steps, so two runs with the same seed may differ");
-  visit("reports", s.reports, between(1, 1e4),
-        "How often per epoch to log, to validate and to save; by default once, or more often so "
-        "that a run has 10 reports");
+  visit("reports", s.reports, between(1e-6, 1e4),
+        "How often per epoch to log, to validate and to save, such as 0.1 for every ten epochs. By "
+        "default once, more often so that a run has 10 reports, or less often so that it has 100");
   visit("batch", s.batch, between(1, 65536),
-        "The number of sequences per training step; the default depends on the task and the model");
+        "The number of sequences per training step; the default depends on the task and the model, "
+        "and "
+        "is at most a tenth of the sequences of a CSV file");
   visit("learning-rate", s.learning_rate, between(0, 1e3),
         "The learning rate of Adam; the default depends on the task and the model");
   visit("gate-learning-rate", s.gate_learning_rate, between(0, 1e30),
@@ -139,9 +143,12 @@ template <class AnySettings, class Visit>
 void for_each_computation_setting(AnySettings& s, Visit visit) {
   visit("budget", s.budget, between(0, 1e9), "lambda, the weight of the mean openness in the loss");
   visit("target-share", s.target_share, between(1e-6, 1),
-        "The fraction of neuron updates to reach; a controller adjusts lambda during training");
-  visit("budget-integral", s.budget_integral, between(0, 1e9),
-        "The integral gain of that controller");
+        "The fraction of neuron updates to reach; a controller adjusts lambda during training. A "
+        "share that is at most 2 % of its value above the target counts as met");
+  visit(
+      "budget-integral", s.budget_integral, between(0, 1e9),
+      "The integral gain of that controller; by default 0.05, and more in trainings of fewer than "
+      "6000 steps");
   visit("budget-proportional", s.budget_proportional, between(0, 1e9),
         "The proportional gain of that controller");
   visit("budget-limit", s.budget_limit, between(1e-9, 1e9),

@@ -25,7 +25,7 @@ struct Settings {
   std::string task = "mnist";
   std::string data;  ///< folder or file; empty: the default of the task
   Index steps = 1000;
-  std::string sampling = "asynchronous", clock = "shared";
+  std::string sampling = "asynchronous", clock = "auto";
   Index shift = 0;
   std::optional<Index> training_sequences, held_out, test_sequences;
   std::uint64_t data_seed = 1;
@@ -40,9 +40,8 @@ struct Settings {
   std::string start;  ///< checkpoint; empty: random parameters
 
   // training
-  std::optional<double> epochs;
+  std::optional<double> epochs, reports;
   double seconds = 0;
-  std::optional<Index> reports;
   Index max_steps = 0;  ///< resolved from epochs or seconds
   std::optional<Index> batch;
   Index threads = 1, shards = 0;
@@ -54,8 +53,8 @@ struct Settings {
 
   // computation
   double budget = 0;
-  std::optional<double> target_share;
-  double budget_integral = 0.05, budget_proportional = 50, budget_limit = 100;
+  std::optional<double> target_share, budget_integral;
+  double budget_proportional = 50, budget_limit = 100;
   std::vector<double> widen;
   double widest = 10;
 };

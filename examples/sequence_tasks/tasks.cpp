@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "csv_task.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/data/adding_task.hpp"
-#include "glstm/data/csv_sequences.hpp"
 #include "glstm/data/frequency_task.hpp"
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/data/subset.hpp"
@@ -22,16 +22,6 @@ namespace {
 
 using namespace glstm;
 namespace fs = std::filesystem;
-
-/// Returns the number of sequences that the option `what` asks for, or `fallback`. Throws Error if
-/// there are fewer than that.
-Index count_of(const std::optional<Index>& wanted, Index fallback, Index available,
-               const char* what) {
-  const Index count = wanted.value_or(fallback);
-  detail::require(count >= 1 && count <= available, what, ": expected 1 to ", available,
-                  " sequences, got ", count);
-  return count;
-}
 
 std::shared_ptr<const Data> part(const std::shared_ptr<const Data>& data, Index first,
                                  Index count) {
@@ -79,66 +69,6 @@ void use_generated(const Settings& settings, Task& task, Make make) {
   task.training = make(settings.training_sequences.value_or(20'000), seed);
   task.held_out = make(settings.held_out.value_or(2'000), seed + 1);
   task.test = make(settings.test_sequences.value_or(5'000), seed + 2);
-}
-
-/// Checks the sequences of a CSV file and describes them in `task`.
-void describe_csv(const CsvSequences<float>& sequences, const std::string& source, Task& task) {
-  using detail::require;
-  const bool labels = sequences.classes() > 0;
-  require(sequences.classes() <= 10'000, source, ": expected labels below 10000, got ",
-          sequences.classes() - 1);
-  task.from_file = true;
-  task.inputs = sequences.features();
-  task.outputs = labels ? sequences.classes() : sequences.targets();
-  task.loss = labels ? Loss::softmax_cross_entropy : Loss::mean_squared_error;
-  task.longest = sequences.longest();
-  task.begin = sequences.first_time();
-  task.end = sequences.last_time();
-  require(task.duration() <= 1e30, source, ": expected timestamps that span at most 1e30, got ",
-          task.duration());
-  std::string features;
-  for (const std::string& name : sequences.feature_names()) features += " " + name;
-  task.details = detail::text_of(sequences.size(), " sequences of up to ", sequences.longest(),
-                                 " steps, ", sequences.has_timestamps() ? "with" : "without",
-                                 " timestamps; features:", features, "; ", task.outputs,
-                                 labels ? " classes" : " targets");
-  require(!labels || task.outputs >= 2, source,
-          ": expected labels of at least two classes, got only 0");
-  require(sequences.size() >= 3, source,
-          ": expected at least 3 sequences, one each for training, validation and test, got ",
-          sequences.size());
-}
-
-/// Splits sequences at random into training, held-out and test sequences.
-void split_csv(std::shared_ptr<const Data> sequences, const Settings& settings, Task& task) {
-  const Index size = sequences->size(), tenth = std::max<Index>(1, size / 10);
-  const Index tests = count_of(settings.test_sequences, tenth, size - 2, "--test-sequences");
-  const Index held_out =
-      count_of(settings.held_out, std::min<Index>(5000, tenth), size - 1 - tests, "--held-out");
-  const Index rest = size - tests - held_out;
-  const Index used = count_of(settings.training_sequences, rest, rest, "--training-sequences");
-  Rng rng(settings.data_seed);
-  const std::vector<Index> order = rng.permutation(size);
-  const auto pick = [&](Index first, Index count) {
-    return std::make_shared<Subset<float>>(
-        sequences, std::vector<Index>(order.begin() + first, order.begin() + first + count));
-  };
-  task.training = pick(tests + held_out, used);
-  task.held_out = pick(tests, held_out);
-  task.test = pick(0, tests);
-}
-
-void use_csv(const fs::path& file, const Settings& settings, Task& task) {
-  detail::require(!settings.data.empty(), "--data: expected the CSV file, got none");
-  const auto sequences = std::make_shared<CsvSequences<float>>(read_csv_sequences<float>(file));
-  if (settings.clock == "own") {
-    detail::require(sequences->has_timestamps(), file.string(),
-                    ": expected a column \"timestamp\" for --clock own, got none");
-    sequences->count_time_from_first_steps();
-  }
-  task.title = file.filename().string();
-  describe_csv(*sequences, file.string(), task);
-  split_csv(sequences, settings, task);
 }
 
 void use_adding(const Settings& settings, Task& task) {
@@ -235,6 +165,24 @@ nlohmann::ordered_json data_facts(const Task& task) {
           {"checksum", task.from_file ? nlohmann::ordered_json(checksum) : nullptr}};
 }
 
+namespace {
+
+/// The sequences of a training step, at most a tenth of a small file.
+Index default_batch(const Settings& settings, const Task& task) {
+  const Index most = settings.task == "adding" ? 16 : settings.model == "lstm" ? 32 : 100;
+  if (settings.task != "csv") return most;
+  return std::min(most, std::max<Index>(8, task.training->size() / 10));
+}
+
+/// Ten passes over the data, and over a small file as many as make 1,500 steps.
+double default_epochs(const Settings& settings, const Task& task) {
+  if (settings.task != "csv") return 10;
+  const double steps = std::floor(static_cast<double>(task.training->size() / *settings.batch));
+  return std::clamp(std::ceil(1500 / steps), 10.0, 1000.0);
+}
+
+}  // namespace
+
 void complete(const Task& task, Settings& settings) {
   const bool lstm = settings.model == "lstm", adding = settings.task == "adding";
   const bool gates_learn = settings.model == "glstm" || settings.model == "phased";
@@ -246,9 +194,9 @@ void complete(const Task& task, Settings& settings) {
   set(settings.training_sequences, task.training->size() / shifts);
   set(settings.held_out, task.held_out->size());
   set(settings.test_sequences, task.test->size());
-  set(settings.epochs, 10);
-  set(settings.batch, adding ? 16 : lstm ? 32 : 100);
+  set(settings.batch, default_batch(settings, task));
   settings.batch = std::min(*settings.batch, task.training->size());
+  set(settings.epochs, default_epochs(settings, task));
   set(settings.learning_rate, adding && !lstm ? 1e-2 : 2e-2);
   // One parameter of a phased gate, r_on, is a fraction, which needs a small rate.
   set(settings.gate_learning_rate, settings.model == "phased" ? 2e-3 : 2.5e-4 * duration);

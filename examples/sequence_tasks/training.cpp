@@ -22,6 +22,7 @@
 #include "models.hpp"
 #include "run_checkpoints.hpp"
 #include "step_counts.hpp"
+#include "training_notes.hpp"
 #include "windows_table.hpp"
 
 namespace sequence_tasks {
@@ -42,6 +43,12 @@ double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& g
   return settings.seconds / seconds;
 }
 
+/// Reports per epoch: once, or so often that a short run has 10 and a long one 100.
+double default_reports(double epochs) {
+  if (epochs >= 10) return std::min(1.0, 100 / epochs);
+  return std::clamp(std::round(10 / epochs), 1.0, 10'000.0);
+}
+
 /// Returns the complete settings and the data of a new run. Throws glstm::Error for all settings
 /// that are wrong, before anything is written.
 std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
@@ -55,7 +62,10 @@ std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   with_network(settings, task, [&](auto network) { initialize(settings, task, network); });
   if (settings.seconds > 0) set_steps(settings, task, steps_in_time(settings, task, group));
   if (!settings.reports) {
-    settings.reports = std::clamp<Index>(std::llround(10 / *settings.epochs), 1, 10'000);
+    settings.reports = default_reports(*settings.epochs);
+  }
+  if (settings.target_share && !settings.budget_integral) {
+    settings.budget_integral = integral_gain_for(settings.max_steps);
   }
   check(settings);
   check_curriculum(settings, task);
@@ -140,7 +150,7 @@ class TrainingRun {
         out_(out),
         optimizer_(make_optimizer(settings, network_.layout())),
         controller_({.target_share = settings.target_share.value_or(1),
-                     .integral_gain = settings.budget_integral,
+                     .integral_gain = settings.budget_integral.value_or(0),
                      .proportional_gain = settings.budget_proportional,
                      .largest_weight = settings.budget_limit}),
         average_(*settings.average) {
@@ -183,6 +193,10 @@ class TrainingRun {
                     {"best_epoch", best.epochs},       {"best_is_eligible", eligible},
                     {"training_seconds", last.seconds}};
     metrics["validation"] = json_of(validation, task_);
+    const std::vector<std::string> notes =
+        training_notes(read_log(folder_), settings_, task_.has_labels(), best.epochs);
+    metrics["notes"] = notes;
+    for (const std::string& note : notes) out_ << note << "\n";
     return measure(network_, settings_, task_, folder_, std::move(metrics));
   }
 
@@ -239,7 +253,7 @@ class TrainingRun {
 
   /// Tells whether a report may become the best one: its network meets --target-share and --widen.
   bool is_eligible(const EpochReport& report) const {
-    return report.validation->ops.update_share() <= settings_.target_share.value_or(1) &&
+    return meets_target(settings_, report.validation->ops.update_share()) &&
            report.step >= open_from_;
   }
 

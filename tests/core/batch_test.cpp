@@ -98,4 +98,23 @@ TEST_CASE("a batch whose parts do not fit each other is an error") {
   check_mentions(error_of([&] { input.check(); }), {"timestamp of step 0"});
 }
 
+TEST_CASE("the first number of a batch that is not finite is named") {
+  using detail::first_number_not_finite;
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  LabelledBatch<double> batch;
+  batch.resize(2, 3, 2);
+  batch.input.values.setZero();
+  batch.input.timing.lengths = {3, 2};
+  batch.targets.values.setZero(2, 6);
+  CHECK(first_number_not_finite(batch, 3) == "");
+  batch.input.values(1, 5) = batch.targets.values(1, 4) = nan;  // padding may be anything
+  CHECK(first_number_not_finite(batch, 3) == "");
+  CHECK(first_number_not_finite(batch, 1) == "target 4 of sample 1 is not a number");
+  batch.targets.values(1, 3) = std::numeric_limits<double>::infinity();
+  CHECK(first_number_not_finite(batch, 3) == "target 1 of step 1 of sample 1 is infinite");
+  CHECK(first_number_not_finite(batch, 3, {4, 9}) == "target 1 of step 1 of sample 9 is infinite");
+  batch.input.values(0, 4) = nan;
+  CHECK(first_number_not_finite(batch, 3) == "feature 0 of step 2 of sample 0 is not a number");
+}
+
 }  // namespace batch_test

@@ -183,10 +183,55 @@ TEST_CASE("sequence_tasks: a user's CSV file trains") {
   const Outcome done =
       call(folder, {"train", "--task", "csv", "--data", folder / "mine.csv", "--hidden", "6",
                     "--epochs", "40", "--batch", "8", "--held-out", "20", "--open-share", "0.5",
-                    "--clock", own_clock ? "own" : "shared", "--out", folder / "run"});
+                    "--out", folder / "run"});
   INFO(done.text);
   REQUIRE(done.code == 0);
+  CHECK(done.text.find(own_clock ? "clock: own (they follow one another: only 0 of 60"
+                                 : "clock: shared (59 of 60") != std::string::npos);
+  CHECK(done.text.find("2 classes: 0, 1") != std::string::npos);
   CHECK(Json::parse(text_in(folder / "run/metrics.json"))["test"]["accuracy"] == 1);
+}
+
+TEST_CASE(
+    "sequence_tasks: a small CSV file is trained on for long enough, and far times do no harm") {
+  const TemporaryFolder folder;
+  std::ostringstream csv;
+  csv << "sequence;timestamp;x;label\n";
+  for (int s = 0; s < 60; ++s) {
+    for (int n = 0; n < 10; ++n) {
+      const bool wrong = s == 7 && n == 9;  // a timestamp that is far off
+      csv << s << ";" << (wrong ? 1'000'000 : n) << ";" << (s % 2 == 0 ? "0,5" : "-0,5") << ";"
+          << (s % 2 == 0 ? "up" : "down") << "\n";
+    }
+  }
+  write_file(folder / "mine.csv", csv.str());
+  const Outcome done = call(folder, {"train", "--task", "csv", "--data", folder / "mine.csv",
+                                     "--hidden", "6", "--seconds", "0", "--out", folder / "run"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  CHECK(done.text.find("2 classes: down, up") != std::string::npos);
+  CHECK(done.text.find("windows: from time 0 to 9, which 95 % of the sequences do not exceed") !=
+        std::string::npos);
+  const Json metrics = Json::parse(text_in(folder / "run/metrics.json"));
+  CHECK(metrics["test"]["accuracy"] == 1);
+  CHECK(metrics["steps"] >= 1500);
+  CHECK(metrics["notes"].empty());
+  const std::string log = text_in(folder / "run/log.csv");
+  const auto reports = std::count(log.begin(), log.end(), '\n') - 1;
+  CHECK(reports >= 99);
+  CHECK(reports <= 101);
+}
+
+TEST_CASE("sequence_tasks: a training that is too short, or cut short, says so") {
+  const TemporaryFolder folder;
+  const Outcome done =
+      call(folder, Words{"train"} + tiny + Words{"--epochs", "1", "--out", folder / "run"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json metrics = Json::parse(text_in(folder / "run/metrics.json"));
+  REQUIRE(metrics["steps"] < 200);
+  CHECK(done.text.find("The training has only ") != std::string::npos);
+  CHECK(metrics["notes"].size() >= 1);
 }
 
 TEST_CASE("sequence_tasks: a run with all the defaults can be used like any other") {

@@ -266,6 +266,9 @@ TEST_CASE("timings that do not fit are errors") {
   check_mentions(error_of([&] { timing.check(); }), {"timestamps", "step 2"});
   timing.timestamps << 0, std::nan(""), 1;
   check_mentions(error_of([&] { timing.check(); }), {"timestamp", "not finite"});
+  timing.timestamps.resize(2, 3);
+  timing.timestamps << 0, 1, 2, 0, 4, 3;
+  check_mentions(error_of([&] { timing.check(); }), {"step 2 of sample 1", "3 after 4"});
   timing.timestamps.resize(0, 0);
   timing.lengths = {1};
   check_mentions(error_of([&] { timing.check(); }), {"lengths", "got 1"});

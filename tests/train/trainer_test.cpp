@@ -182,7 +182,7 @@ TEST_CASE("an epoch can be reported in parts") {
   GRun whole, parts;
   const Index reports = GENERATE(2, 4, 6, 100);  // of 6 steps
   whole.options.epochs = parts.options.epochs = 2;
-  parts.options.reports_per_epoch = reports;
+  parts.options.reports_per_epoch = static_cast<double>(reports);
   Witness witness;
   whole.fit(task);
   const EpochReport last = parts.fit(task, {&witness}, &task);
@@ -204,6 +204,23 @@ TEST_CASE("an epoch can be reported in parts") {
   }
   CHECK(witness.epochs[per_epoch - 1].step == 6);
   CHECK(last.step == 12);
+}
+
+TEST_CASE("several epochs can have one report") {
+  const AddingTask<float> task = small_task();
+  const auto steps_of_reports = [&](double reports, Index epochs) {
+    GRun run;
+    run.options.epochs = epochs;
+    run.options.reports_per_epoch = reports;
+    Witness witness;
+    run.fit(task, {&witness});
+    std::vector<Index> steps;
+    for (const EpochReport& report : witness.epochs) steps.push_back(report.step);
+    return steps;
+  };
+  CHECK(steps_of_reports(0.5, 5) == std::vector<Index>{12, 24, 30});  // 6 steps an epoch
+  CHECK(steps_of_reports(0.01, 3) == std::vector<Index>{18});
+  CHECK(steps_of_reports(1.5, 2) == std::vector<Index>{4, 8, 12});
 }
 
 TEST_CASE("a listener can stop training after a step or an epoch") {
@@ -687,14 +704,34 @@ TEST_CASE("data that are not numbers stop training with the last good parameters
   Run<AlwaysOpen<float>> plain;  // a neuron that is closed at step 0 would not see the number
   GRun run;
   const std::string message = error_of([&] { run.fit(SpoiledTask(bad_step, value, in_targets)); });
-  check_mentions(message, {"step " + std::to_string(bad_step), "not a number"});
+  check_mentions(message,
+                 {"step " + std::to_string(bad_step), in_targets ? "target 0" : "feature ",
+                  std::isnan(value) ? "is not a number" : "is infinite", "last good parameters"});
   CHECK(run.network->parameters.allFinite());
   CHECK(bits_of(run.network->parameters) == bits_of(healthy.network->parameters));
 
   const std::string of_plain =
       error_of([&] { plain.fit(SpoiledTask(bad_step, value, in_targets)); });
-  check_mentions(of_plain, {"step " + std::to_string(bad_step), "block"});
+  check_mentions(of_plain, {"step " + std::to_string(bad_step), " of sample "});
   CHECK(plain.network->parameters.allFinite());
+}
+
+TEST_CASE("the number in the data that is none is named by its sample in the data set") {
+  struct Spoiled final : Dataset<float> {
+    AddingTask<float> task{20, 40, 3};
+    Index size() const override { return task.size(); }
+    void load(std::span<const Index> samples, LabelledBatch<float>& batch) const override {
+      task.load(samples, batch);
+      for (std::size_t b = 0; b < samples.size(); ++b) {
+        if (samples[b] == 17) batch.input.values(static_cast<Index>(b), 2 * 7 + 1) = std::nanf("");
+      }
+    }
+  };
+  const std::string expected = "feature 1 of step 7 of sample 17 is not a number";
+  Run<AlwaysOpen<float>> run;
+  check_mentions(error_of([&] { run.fit(Spoiled()); }), {"in the training data, " + expected});
+  check_mentions(error_of([&] { evaluate(*run.network, Spoiled(), 8); }),
+                 {"in the data to evaluate, " + expected});
 }
 
 TEST_CASE("a step to infinity stops training and is undone") {
@@ -703,7 +740,7 @@ TEST_CASE("a step to infinity stops training and is undone") {
   Witness witness;
   Vector<float> good;
   const std::string message = error_of([&] { run.fit(small_task(), {&witness}); });
-  check_mentions(message, {"step 2", "parameters", "block layer0.w_ih"});
+  check_mentions(message, {"step 2", "parameters", "block layer0.w_ih", "smaller learning rate"});
   CHECK(run.network->parameters.allFinite());
 
   GRun two_steps(1e38);

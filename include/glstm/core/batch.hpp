@@ -2,6 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "glstm/core/error.hpp"
@@ -167,4 +170,35 @@ void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
   out.targets.labels.assign(begin, begin + (labels.empty() ? 0 : count * B));
 }
 
+namespace detail {
+
+/// Names the first number in the valid steps of a batch, or in its targets, that is not finite:
+/// "feature 1 of step 7 of sample 17 is not a number". Returns "" when all are finite.
+/// `predictions` is 1 where the last step is read out, else T. Sample b of the batch is sample
+/// samples[b] of the user's data; none: b.
+template <class Scalar>
+std::string first_number_not_finite(const LabelledBatch<Scalar>& batch, Index predictions,
+                                    const std::vector<Index>& samples = {}) {
+  std::string found;
+  const auto look = [&](const char* what, const Matrix<Scalar>& values, Index width, bool by_step) {
+    const Timing& timing = batch.input.timing;
+    for (Index b = 0; b < values.rows() && found.empty(); ++b) {
+      const Index valid = by_step ? width * timing.length(b) : width;
+      for (Index column = 0; column < valid && found.empty(); ++column) {
+        const Scalar number = values(b, column);
+        if (std::isfinite(number)) continue;
+        const Index sample = samples.empty() ? b : samples[static_cast<std::size_t>(b)];
+        const std::string step = by_step ? text_of(" of step ", column / width) : "";
+        found = text_of(what, ' ', column % width, step, " of sample ", sample, " is ",
+                        std::isnan(number) ? "not a number" : "infinite");
+      }
+    }
+  };
+  look("feature", batch.input.values, batch.input.features, true);
+  const Index steps = std::max<Index>(1, predictions);
+  look("target", batch.targets.values, batch.targets.values.cols() / steps, predictions > 1);
+  return found;
+}
+
+}  // namespace detail
 GLSTM_END_NAMESPACE

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "glstm/core/error.hpp"
@@ -62,9 +63,13 @@ struct Timing {
     for (Index row = 0; row < timestamps.rows(); ++row) {
       const Index end = timestamps.rows() == 1 ? longest() : length(row);
       for (Index n = 0; n < end; ++n) {
-        require(std::isfinite(timestamps(row, n)), "the timestamp of step ", n, " is not finite");
-        require(n == 0 || timestamps(row, n) >= timestamps(row, n - 1),
-                "timestamps decrease at step ", n);
+        const double now = timestamps(row, n), before = n == 0 ? now : timestamps(row, n - 1);
+        if (std::isfinite(now) && now >= before) continue;
+        const std::string sample =
+            timestamps.rows() == 1 ? "" : detail::text_of(" of sample ", row);
+        require(std::isfinite(now), "the timestamp of step ", n, sample, " is not finite");
+        detail::fail(detail::text_of("timestamps decrease at step ", n, sample, ": ", now,
+                                     " after ", before));
       }
     }
   }

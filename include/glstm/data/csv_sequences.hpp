@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -20,9 +21,10 @@
 
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/parse_date_time.hpp"
 #include "glstm/core/parse_number.hpp"
-#include "glstm/core/split.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/data/csv_fields.hpp"
 #include "glstm/data/dataset.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -34,19 +36,23 @@ struct CsvColumns {
 };
 
 /// Sequences of any lengths, each with a class or with numbers to predict, from CSV text. Its first
-/// line is a header that names the columns (CsvColumns), in any order:
+/// line is a header that names the columns (CsvColumns), in any order and in upper or lower case:
 ///
 ///     sequence   the sequence that a row belongs to, any text; the rows of a sequence are
 ///                contiguous
-///     timestamp  optional: the time of the row, in the user's unit, not decreasing within a
-///                sequence; without it, step n happens at time n
-///     label      the class, 0, 1, 2, ..., the same in all rows of a sequence
+///     timestamp  optional: the time of the row, not decreasing within a sequence: a number in the
+///                user's unit, or a date and time (see parse_date_time), read as seconds since
+///                1970; without the column, step n happens at time n
+///     label      the class, the same in all rows of a sequence: any text. The classes are in
+///                numeric order if all are numbers, else in that of their text
 ///     target...  instead of a label: each such column holds a number to predict, the same in all
 ///                rows of a sequence
 ///     others     features, in the order of the columns
 ///
-/// Commas separate fields; blanks around a field are ignored. Fields cannot be quoted. Lines end in
-/// LF or CRLF. Numbers have a decimal point in every locale and must fit a Scalar.
+/// A first column without a name, as of row numbers, is left out. Commas, semicolons or tabs
+/// separate fields, whichever the header has; blanks around a field are ignored. A field may be in
+/// double quotes, on one line. Lines end in LF or CRLF; a byte-order mark is ignored. Numbers have
+/// a decimal point in every locale, or a decimal comma between semicolons, and must fit a Scalar.
 template <class Scalar>
 class CsvSequences final : public Dataset<Scalar> {
  public:
@@ -58,10 +64,12 @@ class CsvSequences final : public Dataset<Scalar> {
     using detail::require;
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // some spreadsheets write it
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    require(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), source,
+            ": expected UTF-8 text, found UTF-16: save the file as UTF-8");
     text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-    std::vector<std::string_view> fields;
-    std::unordered_set<std::string_view> ids;
-    std::string_view id;
+    std::vector<std::string> fields;
+    std::unordered_set<std::string> ids;
+    std::string id;
     for (line_ = 1; !text.empty(); ++line_) {
       const std::string_view row = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), row.size() + 1));
@@ -72,14 +80,14 @@ class CsvSequences final : public Dataset<Scalar> {
       }
       require(fields.size() == names_.size(), where(), "expected ", names_.size(),
               " fields, as in the header, found ", fields.size());
-      const std::string_view row_id = fields[sequence_column_];
+      const std::string& row_id = fields[sequence_column_];
       require(!row_id.empty(), where(), "expected a sequence in column \"",
               names_[sequence_column_], "\", found an empty field");
       const bool starts = starts_.empty() || row_id != id;
       if (starts) {
         require(ids.insert(row_id).second, where(),
                 "expected the rows of a sequence one after the other, found sequence \"", row_id,
-                "\" again");
+                "\" again: sort the file by \"", names_[sequence_column_], "\" and time");
         id = row_id;
         starts_.push_back(rows_);
       }
@@ -88,6 +96,7 @@ class CsvSequences final : public Dataset<Scalar> {
     require(line_ > 1, source_, ":1: expected a header line, found nothing");
     require(rows_ > 0, source_, ":2: expected a row of a sequence, found only a header");
     starts_.push_back(rows_);
+    number_classes();
   }
 
   Index size() const override { return static_cast<Index>(starts_.size()) - 1; }
@@ -97,11 +106,13 @@ class CsvSequences final : public Dataset<Scalar> {
     for (std::size_t column : feature_columns_) result.push_back(names_[column]);
     return result;
   }
-  /// The largest label + 1; 0 when there are targets instead.
-  Index classes() const { return classes_; }
+  /// The names of the classes 0, 1, ..., as the column of labels has them; none when there are
+  /// targets instead.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  Index classes() const { return static_cast<Index>(class_names_.size()); }
   /// The number of targets of a sequence; 0 when there are labels.
   Index targets() const { return static_cast<Index>(target_columns_.size()); }
-  bool has_timestamps() const { return time_column_.has_value(); }
+  bool has_timestamps() const { return !times_.empty(); }
 
   /// The number of steps of a sequence, which must be in 0 ... size() - 1.
   Index length(Index sequence) const { return start(sequence + 1) - start(sequence); }
@@ -139,6 +150,33 @@ class CsvSequences final : public Dataset<Scalar> {
     }
   }
 
+  /// Makes time the fraction of each sequence's own duration: 0 at its first step and 1 at its
+  /// last; fractions of its steps where there are no timestamps. Use it when the answer is to a
+  /// whole sequence, and sequences differ in length.
+  void count_time_as_fractions() {
+    if (!has_timestamps()) {
+      for (Index s = 0; s < size(); ++s) {
+        for (Index n = 0; n < length(s); ++n) times_.push_back(static_cast<double>(n));
+      }
+    }
+    count_time_from_first_steps();
+    for (Index s = 0; s < size(); ++s) {
+      const double duration = times_[static_cast<std::size_t>(start(s + 1) - 1)];
+      for (Index row = start(s); duration > 0 && row < start(s + 1); ++row) {
+        times_[static_cast<std::size_t>(row)] /= duration;
+      }
+    }
+  }
+
+  /// The time of the first and of the last step of a sequence, which must be in 0 ... size() - 1.
+  double begin_of(Index sequence) const {
+    return has_timestamps() ? times_[static_cast<std::size_t>(start(sequence))] : 0;
+  }
+  double end_of(Index sequence) const {
+    return has_timestamps() ? times_[static_cast<std::size_t>(start(sequence + 1) - 1)]
+                            : static_cast<double>(length(sequence) - 1);
+  }
+
   /// The batch is as long as its longest sample. When others are shorter, zeros follow them and
   /// timing.lengths are set. Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
@@ -166,7 +204,7 @@ class CsvSequences final : public Dataset<Scalar> {
         batch.targets.values(b, o) =
             static_cast<Scalar>(targets_[static_cast<std::size_t>(sample * targets() + o)]);
       }
-      if (classes_ > 0) batch.targets.labels.push_back(labels_[static_cast<std::size_t>(sample)]);
+      if (classes() > 0) batch.targets.labels.push_back(labels_[static_cast<std::size_t>(sample)]);
     }
     // Layers are faster without lengths.
     if (timing.valid_steps() == count * steps) timing.lengths.clear();
@@ -183,38 +221,41 @@ class CsvSequences final : public Dataset<Scalar> {
   };
   Place where() const { return {source_, line_}; }
 
-  /// Sets `fields` to those of `row`, without the blanks around them.
-  void read_fields(std::string_view row, std::vector<std::string_view>& fields) const {
+  /// Sets `fields` to those of `row`, without a first column that has no name.
+  void read_fields(std::string_view row, std::vector<std::string>& fields) {
     using detail::require;
-    constexpr std::string_view blanks = " \t\r";
-    require(row.find_first_not_of(blanks) != std::string_view::npos, where(),
+    require(row.find_first_not_of(" \t\r") != std::string_view::npos, where(),
             "expected fields, found a blank line");
-    require(row.find('"') == std::string_view::npos, where(),
-            "expected fields without quotes, found a quote");
-    detail::split(row, ',', fields);
-    for (std::string_view& field : fields) {
-      field.remove_prefix(std::min(field.size(), field.find_first_not_of(blanks)));
-      field = field.substr(0, field.find_last_not_of(blanks) + 1);
-    }
+    if (line_ == 1) separator_ = detail::csv_separator(row);
+    const char* problem = detail::split_csv_row(row, separator_, fields);
+    require(problem == nullptr, where(), problem != nullptr ? problem : "");
+    if (line_ == 1) has_index_ = fields.size() > 1 && fields[0].empty();
+    if (has_index_) fields.erase(fields.begin());
   }
 
-  void read_header(const std::vector<std::string_view>& fields, const CsvColumns& columns) {
+  static std::string lower_case(std::string text) {
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
+  }
+
+  void read_header(const std::vector<std::string>& fields, const CsvColumns& columns) {
     using detail::require;
     std::optional<std::size_t> sequence;
     for (std::size_t column = 0; column < fields.size(); ++column) {
-      const std::string name(fields[column]);
+      const std::string& name = fields[column];
       require(!name.empty(), where(), "expected a name for every column, found none for column ",
               column + 1);
       require(std::find(names_.begin(), names_.end(), name) == names_.end(), where(),
               "expected every column once, found \"", name, "\" again");
       names_.push_back(name);
-      if (name == columns.sequence) {
+      const std::string lower = lower_case(name);
+      if (lower == lower_case(columns.sequence)) {
         sequence = column;
-      } else if (name == columns.timestamp) {
+      } else if (lower == lower_case(columns.timestamp)) {
         time_column_ = column;
-      } else if (name == columns.label) {
+      } else if (lower == lower_case(columns.label)) {
         label_column_ = column;
-      } else if (name.starts_with(columns.target)) {
+      } else if (lower.starts_with(lower_case(columns.target))) {
         target_columns_.push_back(column);
       } else {
         feature_columns_.push_back(column);
@@ -235,13 +276,17 @@ class CsvSequences final : public Dataset<Scalar> {
   }
 
   /// Adds a row to the last sequence; with `starts`, it is the first row.
-  void read_row(const std::vector<std::string_view>& fields, bool starts) {
+  void read_row(const std::vector<std::string>& fields, bool starts) {
     using detail::require;
     if (time_column_) {
-      const double time = number(fields, *time_column_, std::numeric_limits<double>::max());
+      const std::optional<double> date = detail::parse_date_time(fields[*time_column_]);
+      const double time =
+          date ? *date : number(fields, *time_column_, std::numeric_limits<double>::max());
       require(starts || time >= times_.back(), where(),
               "expected a time that does not decrease within a sequence, found ",
-              fields[*time_column_], " after ", starts ? time : times_.back());
+              fields[*time_column_], " after ", starts ? time : times_.back(),
+              ": sort the file by \"", names_[sequence_column_], "\" and \"", names_[*time_column_],
+              "\"");
       times_.push_back(time);
     }
     const double largest = static_cast<double>(std::numeric_limits<Scalar>::max());
@@ -249,11 +294,12 @@ class CsvSequences final : public Dataset<Scalar> {
       values_.push_back(static_cast<Scalar>(number(fields, column, largest)));
     }
     if (label_column_) {
-      const int found = label(fields);
-      if (starts) labels_.push_back(found);
-      require(found == labels_.back(), where(), "expected label ", labels_.back(),
+      const std::string& found = fields[*label_column_];
+      require(!found.empty(), where(), "expected a class in column \"", names_[*label_column_],
+              "\", found an empty field");
+      if (starts) label_texts_.push_back(found);
+      require(found == label_texts_.back(), where(), "expected label ", label_texts_.back(),
               ", as in the rows of this sequence before, found ", found);
-      classes_ = std::max(classes_, Index{found} + 1);
     }
     for (std::size_t o = 0; o < target_columns_.size(); ++o) {
       const double found = number(fields, target_columns_[o], largest);
@@ -266,35 +312,63 @@ class CsvSequences final : public Dataset<Scalar> {
     ++rows_;
   }
 
-  double number(const std::vector<std::string_view>& fields, std::size_t column,
-                double largest) const {
-    const std::optional<double> value = detail::parse_number<double>(fields[column]);
+  double number(const std::vector<std::string>& fields, std::size_t column, double largest) const {
+    std::string text = fields[column];
+    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.erase(0, 1);
+    if (separator_ == ';' && text.find('.') == std::string::npos) {  // a decimal comma
+      std::replace(text.begin(), text.end(), ',', '.');
+    }
+    const std::optional<double> value = detail::parse_number<double>(text);
     // A NaN is not <= largest either.
-    detail::require(value && std::abs(*value) <= largest, where(),
-                    "expected a finite number in column \"", names_[column], "\", found \"",
-                    fields[column], "\"");
+    detail::require(
+        value && std::abs(*value) <= largest, where(), "expected a finite number in column \"",
+        names_[column], "\", found \"", fields[column], "\"",
+        is_missing(fields[column]) ? ": fill in missing values, or leave out the row" : "");
     return *value;
   }
 
-  int label(const std::vector<std::string_view>& fields) const {
-    const std::optional<int> value = detail::parse_number<int>(fields[*label_column_]);
-    detail::require(value && *value >= 0, where(), "expected a class 0, 1, 2, ... in column \"",
-                    names_[*label_column_], "\", found \"", fields[*label_column_], "\"");
-    return *value;
+  static bool is_missing(const std::string& field) {
+    const std::string lower = lower_case(field);
+    return lower.empty() || lower == "nan" || lower == "na" || lower == "null" || lower == "?";
+  }
+
+  /// Turns the texts of the labels into classes 0, 1, ... and their names.
+  void number_classes() {
+    class_names_ = label_texts_;
+    const auto number_of = [](const std::string& text) {
+      return detail::parse_number<double>(text);
+    };
+    const bool numbers =
+        std::all_of(class_names_.begin(), class_names_.end(),
+                    [&](const std::string& name) { return number_of(name).has_value(); });
+    std::sort(class_names_.begin(), class_names_.end(),
+              [&](const std::string& a, const std::string& b) {
+                if (numbers && *number_of(a) != *number_of(b)) return *number_of(a) < *number_of(b);
+                return a < b;
+              });
+    class_names_.erase(std::unique(class_names_.begin(), class_names_.end()), class_names_.end());
+    std::map<std::string, int> class_of;
+    for (const std::string& name : class_names_) {
+      class_of.emplace(name, static_cast<int>(class_of.size()));
+    }
+    for (const std::string& text : label_texts_) labels_.push_back(class_of.at(text));
   }
 
   Index start(Index sequence) const { return starts_[static_cast<std::size_t>(sequence)]; }
 
   std::string source_;
   Index line_ = 1;  // while reading
+  char separator_ = ',';
+  bool has_index_ = false;  // a first column without a name
   std::vector<std::string> names_;
   std::size_t sequence_column_ = 0;
   std::optional<std::size_t> time_column_, label_column_;
   std::vector<std::size_t> feature_columns_, target_columns_;
-  Index rows_ = 0, classes_ = 0;
-  std::vector<Index> starts_;    // the first row of every sequence, then rows_
-  std::vector<Scalar> values_;   // row by row
-  std::vector<double> times_;    // one per row, or none
+  Index rows_ = 0;
+  std::vector<Index> starts_;   // the first row of every sequence, then rows_
+  std::vector<Scalar> values_;  // row by row
+  std::vector<double> times_;   // one per row, or none
+  std::vector<std::string> label_texts_, class_names_;
   std::vector<int> labels_;      // one per sequence, or none
   std::vector<double> targets_;  // sequence by sequence
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/types.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
@@ -14,6 +15,14 @@ struct BudgetControllerOptions {
   double integral_gain = 0.05, proportional_gain = 50;
   double largest_weight = 100;  ///< of |lambda|
 };
+
+/// An integral gain for a training of `steps` steps. The controller must find lambda in a part of
+/// them, so a short training needs a larger gain than the default, which suits 6,000 steps or more.
+/// The gain grows with the square of the shortening: twice as fast, in half as many steps.
+inline double integral_gain_for(Index steps) {
+  const double shortening = std::max(1.0, 6000.0 / static_cast<double>(std::max<Index>(1, steps)));
+  return std::min(50.0, BudgetControllerOptions().integral_gain * shortening * shortening);
+}
 
 /// Adjusts lambda, the weight of the computational budget, after every training step, until the
 /// share of neuron updates meets a target. It is a PI controller: dual ascent on  share = target,

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "glstm/core/batch.hpp"
@@ -21,7 +23,8 @@ GLSTM_BEGIN_NAMESPACE
 /// Evaluates a network over a whole data set, in batches of `batch_size` samples, with denormals
 /// flushed to zero. Threads, and the processes of `group` (null: this process alone), share the
 /// batches; the result is the same to the bit for any number of them. Throws Error unless the data
-/// set has a sample, batch_size >= 1 and threads >= 1.
+/// set has a sample, batch_size >= 1 and threads >= 1, and where a number in the data makes the
+/// loss infinite or not a number.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
                     Index threads = 1, ProcessGroup* group = nullptr) {
@@ -53,7 +56,12 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, I
       const std::lock_guard lock(loading);
       data.load(samples, batch);
     }
-    found[static_cast<std::size_t>(index)] = network.evaluate(batch, tape);
+    Evaluation& result = found[static_cast<std::size_t>(index)];
+    result = network.evaluate(batch, tape);
+    if (std::isfinite(result.task.loss)) return;
+    const std::string culprit = detail::first_number_not_finite(
+        batch, network.predictions_per_sample(batch.input.timing), samples);
+    require(culprit.empty(), "in the data to evaluate, ", culprit);
   });
   share_evaluations(all, found);
   EvaluationSum sum;

@@ -23,6 +23,7 @@
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
 #include "glstm/train/evaluate.hpp"
+#include "glstm/train/failure_text.hpp"
 #include "glstm/train/parameter_average.hpp"
 #include "glstm/train/process_group.hpp"
 #include "glstm/train/sharding.hpp"
@@ -330,20 +331,11 @@ class Trainer {
     }
   }
 
-  /// Restores the last good parameters and throws. The message names the first block of `values`
-  /// that is not finite.
-  [[noreturn]] void fail(Index step, const Vector<Scalar>& values, const std::string& what) {
-    std::string block;
-    for (Index i = 0; i < values.size(); ++i) {
-      if (!std::isfinite(values(i))) {
-        block = detail::text_of(", first in parameter block ", network_.layout().block_of(i).name);
-        break;
-      }
-    }
+  /// Restores the last good parameters and throws. `values` are what became infinite or not a
+  /// number.
+  [[noreturn]] void fail(Index step, const Vector<Scalar>& values, const char* what) {
     network_.parameters = last_good_;
-    throw Error(detail::text_of("training stopped at step ", step, ": the ", what,
-                                " became infinite or not a number", block,
-                                "; the network keeps its last good parameters"));
+    throw Error(detail::failure_text(step, what, network_, values, batch_, samples_));
   }
 
   Network<Gate>& network_;
@@ -357,6 +349,7 @@ class Trainer {
   BatchWorkers<Gate> workers_;
   BatchShare share_;  // this process's part of a step's batch
   LabelledBatch<Scalar> batch_, streams_;
+  std::vector<Index> samples_;                   // of the data set, in batch_; none: of streams
   std::optional<NetworkState<Scalar>> carried_;  // from chunk to chunk of streams
   std::vector<OpCounts> observed_;  // of the last steps: one batch, or the chunks of a pass
   Vector<Scalar> gradient_, last_good_, without_noise_;
@@ -388,13 +381,13 @@ EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Sc
       },
       [&](Index s) {
         if (share_.size() == 0) {
+          samples_.clear();
           batch_ = {};
           return;
         }
-        const Index first = s * batch_size + share_.begin();
-        training.load(std::span(order).subspan(static_cast<std::size_t>(first),
-                                               static_cast<std::size_t>(share_.size())),
-                      batch_);
+        const auto first = order.begin() + s * batch_size + share_.begin();
+        samples_.assign(first, first + share_.size());
+        training.load(samples_, batch_);
       },
       [&](EpochReport& report) {
         if (validation == nullptr) return;
@@ -413,6 +406,7 @@ EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Ind
   detail::require(training.steps() >= 1, "there are no steps to train on");
   const Index chunks = (training.steps() + chunk_steps - 1) / chunk_steps;
   observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
+  samples_.clear();
   return run(
       chunks, validation != nullptr ? validation->steps() : -1, [&](Index) { carried_.reset(); },
       [&](Index s) {

@@ -22,9 +22,10 @@ using ParameterRule = std::function<void(Index step, Vector<Scalar>& parameters)
 /// How a Trainer trains. `epochs`, `max_steps` and `max_seconds` limit each call of Trainer::fit by
 /// itself; after Trainer::resume they limit the whole call that is resumed, with what came before.
 struct TrainerOptions {
-  Index batch = 100;            ///< samples
-  Index epochs = 1;             ///< passes over the data
-  Index reports_per_epoch = 1;  ///< how often to validate, and to call Callback::on_epoch
+  Index batch = 100;             ///< samples
+  Index epochs = 1;              ///< passes over the data
+  double reports_per_epoch = 1;  ///< how often to validate, and to call Callback::on_epoch; 0.1:
+                                 ///< every ten epochs, and after the last one
   Index max_steps = std::numeric_limits<Index>::max();
   double clip_norm = 1;      ///< largest Euclidean norm of a gradient; infinity: never clipped
   double budget_weight = 0;  ///< lambda: how much a computational budget of 1 adds to the loss
@@ -48,8 +49,8 @@ namespace detail {
 inline void check(const TrainerOptions& options) {
   require(options.batch >= 1, "a batch needs at least one sample, got ", options.batch);
   require(options.epochs >= 0, "epochs must not be negative, got ", options.epochs);
-  require(options.reports_per_epoch >= 1, "reports_per_epoch must be at least 1, got ",
-          options.reports_per_epoch);
+  require(options.reports_per_epoch > 0 && std::isfinite(options.reports_per_epoch),
+          "reports_per_epoch must be positive, got ", options.reports_per_epoch);
   require(options.max_steps >= 0, "max_steps must not be negative, got ", options.max_steps);
   require(options.clip_norm > 0, "clip_norm must be positive, got ", options.clip_norm);
   require(std::isfinite(options.weight_noise) && options.weight_noise >= 0,
@@ -64,18 +65,19 @@ inline double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 /// Where a call of Trainer::fit is, and where it ends.
 struct TrainingLoop {
-  Index steps_per_epoch = 1, reports_per_epoch = 1;
-  Index epoch = 0, step_of_epoch = 0;  ///< of the step that comes next
-  Index end_epoch = 0, end_step = 0;   ///< the limits; steps are the optimiser's
-  double seconds = 0;                  ///< in training steps, those before a resumption included
+  Index steps_per_epoch = 1;
+  double reports_per_epoch = 1;
+  Index first_epoch = 0, epoch = 0, step_of_epoch = 0;  ///< of the step that comes next
+  Index end_epoch = 0, end_step = 0;                    ///< the limits; steps are the optimiser's
+  double seconds = 0;  ///< in training steps, those before a resumption included
 
   /// `steps` is the number of steps that the optimiser has taken, `first_step` how many they were
   /// when this call of `fit`, or the one that it resumes, began.
   TrainingLoop(const TrainerOptions& options, Index steps, Index of_epoch, Index first_step)
       : steps_per_epoch(of_epoch),
-        reports_per_epoch(std::min(options.reports_per_epoch, of_epoch)) {
+        reports_per_epoch(std::min(options.reports_per_epoch, static_cast<double>(of_epoch))),
+        first_epoch(first_step / of_epoch + (first_step % of_epoch != 0 ? 1 : 0)) {
     // The rest of an epoch that an earlier call began is left out.
-    const Index first_epoch = first_step / of_epoch + (first_step % of_epoch != 0 ? 1 : 0);
     epoch = first_epoch + (steps - first_step) / of_epoch;
     step_of_epoch = (steps - first_step) % of_epoch;
     const auto add = [](Index a, Index b) {
@@ -87,8 +89,13 @@ struct TrainingLoop {
 
   /// Whether a report is due after step_of_epoch steps of an epoch.
   bool is_reported() const {
-    const auto reports = [&](Index steps) { return steps * reports_per_epoch / steps_per_epoch; };
-    return reports(step_of_epoch) > reports(step_of_epoch - 1);
+    if (epoch + 1 == end_epoch && step_of_epoch == steps_per_epoch) return true;
+    const Index steps = (epoch - first_epoch) * steps_per_epoch + step_of_epoch;
+    const auto reports = [&](Index count) {
+      return std::floor(static_cast<double>(count) * reports_per_epoch /
+                        static_cast<double>(steps_per_epoch));
+    };
+    return reports(steps) > reports(steps - 1);
   }
 };
 
