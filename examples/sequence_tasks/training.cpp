@@ -64,9 +64,7 @@ std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   if (!settings.reports) {
     settings.reports = default_reports(*settings.epochs);
   }
-  if (settings.target_share && !settings.budget_integral) {
-    settings.budget_integral = integral_gain_for(settings.max_steps);
-  }
+  if (!settings.budget_integral) settings.budget_integral = integral_gain_for(settings.max_steps);
   check(settings);
   check_curriculum(settings, task);
   return {std::move(settings), std::move(task)};
@@ -150,7 +148,7 @@ class TrainingRun {
         out_(out),
         optimizer_(make_optimizer(settings, network_.layout())),
         controller_({.target_share = settings.target_share.value_or(1),
-                     .integral_gain = settings.budget_integral.value_or(0),
+                     .integral_gain = *settings.budget_integral,
                      .proportional_gain = settings.budget_proportional,
                      .largest_weight = settings.budget_limit}),
         average_(*settings.average) {

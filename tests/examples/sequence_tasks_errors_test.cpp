@@ -181,7 +181,7 @@ TEST_CASE("sequence_tasks: bad data are refused") {
           {csv("empty.csv"), {"empty.csv", "found nothing"}},
           {csv("few.csv"), {"few.csv", "at least 3"}},
           {csv("one-class.csv"), {"one-class.csv", "two classes"}},
-          {csv("far.csv"), {"far.csv", "1e30"}},
+          {csv("far.csv") + Words{"--clock", "shared"}, {"far.csv", "1e30"}},
           {csv("none.csv"), {"none.csv", "found none"}},
           {{"train", "--task", "csv", "--data", "/dev/zero", "--out", out.string()},
            {"/dev/zero", "no regular file"}},

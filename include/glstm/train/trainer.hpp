@@ -334,8 +334,9 @@ class Trainer {
   /// Restores the last good parameters and throws. `values` are what became infinite or not a
   /// number.
   [[noreturn]] void fail(Index step, const Vector<Scalar>& values, const char* what) {
-    network_.parameters = last_good_;
-    throw Error(detail::failure_text(step, what, network_, values, batch_, samples_));
+    const std::string text = detail::failure_text(step, what, network_, values, batch_, samples_);
+    network_.parameters = last_good_;  // `values` may be these
+    throw Error(text);
   }
 
   Network<Gate>& network_;
