@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "glstm/core/random.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/data/csv_sequences.hpp"
 #include "glstm/data/subset.hpp"
 
@@ -131,15 +132,14 @@ std::string set_span(const CsvSequences<float>& sequences, Task& task) {
   const double usual_first = begins[static_cast<std::size_t>(few)];
   const double usual_last = ends[static_cast<std::size_t>(size - 1 - few)];
   const bool same_begin = first == begins.back();
-  if (!(usual_last > usual_first) ||
-      (!same_begin && last - first <= 2 * (usual_last - usual_first))) {
-    return detail::text_of("windows: from time ", first, " to ", last);
-  }
+  const detail::TimeText text(first, last);
+  const bool spread_out =
+      same_begin ? usual_last < last : last - first > 2 * (usual_last - usual_first);
+  if (!(usual_last > usual_first) || !spread_out) return "windows: " + text(first, last);
   task.begin = same_begin ? first : usual_first;
   task.end = usual_last;
-  return detail::text_of("windows: from time ", task.begin, " to ", task.end,
-                         ", which 95 % of the ", "sequences do not exceed; the data are from ",
-                         first, " to ", last);
+  return "windows: " + text(task.begin, task.end) +
+         ", in which 95 % of the sequences end; all data are " + text(first, last);
 }
 
 }  // namespace

@@ -210,7 +210,7 @@ TEST_CASE(
   INFO(done.text);
   REQUIRE(done.code == 0);
   CHECK(done.text.find("2 classes: down, up") != std::string::npos);
-  CHECK(done.text.find("windows: from time 0 to 9, which 95 % of the sequences do not exceed") !=
+  CHECK(done.text.find("windows: from 0 to 9, in which 95 % of the sequences end") !=
         std::string::npos);
   const Json metrics = Json::parse(text_in(folder / "run/metrics.json"));
   CHECK(metrics["test"]["accuracy"] == 1);
