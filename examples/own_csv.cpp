@@ -51,28 +51,30 @@ void write_example(const std::filesystem::path& path) {
 /// Trains on four fifths of the file, tests on the rest and saves the network. Returns the share of
 /// right answers in the test.
 double run(const std::filesystem::path& csv, const std::filesystem::path& saved) {
-  CsvSequences<float> sequences = read_csv_sequences<float>(csv);
-  sequences.count_time_from_first_steps();  // but not if what matters happens at a time of day, say
-  const auto all = std::make_shared<CsvSequences<float>>(std::move(sequences));
-  const double first_time = all->first_time(), duration = all->last_time() - first_time;
-  std::cout << csv.string() << ": " << all->size() << " sequences of up to " << all->longest()
-            << " steps, in " << duration << " units of time, " << all->features() << " features, "
-            << all->classes() << " classes\n";
-  if (all->size() < 5 || !(duration > 0) || all->classes() < 2 || all->classes() > all->size()) {
+  Sequences data = read_csv_sequences(csv);
+  use_clock(data, ClockKind::own);  // but not if what matters happens at a time of day, say
+  const double first_time = data.first_time(), duration = data.last_time() - first_time;
+  std::cout << csv.string() << ": " << data.size() << " sequences of up to " << data.longest()
+            << " steps, in " << duration << " units of time, " << data.features() << " features, "
+            << data.classes() << " classes\n";
+  if (data.size() < 5 || !(duration > 0) || data.classes() < 2 || data.classes() > data.size()) {
     throw Error(csv.string() + ": expected 5 sequences or more, steps at different times, and " +
                 "labels of 2 classes or more, but not of more classes than sequences");
   }
 
   Rng rng(1);
-  const std::vector<Index> order = rng.permutation(all->size());
-  const auto border = order.begin() + all->size() / 5;
-  const Subset<float> test(all, {order.begin(), border}), training(all, {border, order.end()});
+  const std::vector<Index> order = rng.permutation(data.size());
+  const auto border = order.begin() + data.size() / 5;
+  scale_sequences(data, fit_scaling(data, {border, order.end()}, ScalingKind::standard));
 
-  GLstm<float> network({.inputs = all->features(),
+  GLstm<float> network({.inputs = data.features(),
                         .hidden = {48},
-                        .outputs = all->classes(),
+                        .outputs = data.classes(),
                         .loss = Loss::softmax_cross_entropy,
                         .time_origin = first_time});
+  network.data = data.description;  // the scaling and the names of the classes, saved with it
+  const auto all = std::make_shared<SequenceDataset<float>>(std::move(data));
+  const Subset<float> test(all, {order.begin(), border}), training(all, {border, order.end()});
   // Windows are spread over the whole time. Theirs counts from the time origin, so that they are
   // small numbers even where the file's are seconds since 1970.
   network.initialize({.gates = {.end = duration, .open_share = 0.2}}, rng);
@@ -90,7 +92,8 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
             << 100 * result.ops.update_share() << " % of the updates\n";
 
   save_network(saved, network);
-  const auto again = load_network<GLstm<float>>(saved);
+  // Without LoadedScaling::apart, the network takes the numbers of the file, before scaling.
+  const auto again = load_network<GLstm<float>>(saved, LoadedScaling::apart);
   if (again.parameters != network.parameters) throw Error("the file holds another network");
   std::cout << "saved as " << saved.string() << "\n";
   return right;

@@ -13,6 +13,7 @@
 
 #include "exporting.hpp"
 #include "glstm/core/error.hpp"
+#include "predicting.hpp"
 #include "report.hpp"
 #include "results_table.hpp"
 #include "settings.hpp"
@@ -165,6 +166,7 @@ class Program {
     add_train();
     add_compare();
     add_evaluate();
+    add_predict();
     add_gradients();
     add_export();
     add_report();
@@ -194,6 +196,7 @@ class Program {
     if (group.rank() > 0) return;  // the first process does the rest alone
     if (evaluate_.app->parsed()) evaluate(evaluate_);
     for (const fs::path& run : gradients_.runs) write_gradient_norms({run}, sequences_, std::cout);
+    if (predict_.app->parsed()) predict_run({predict_.out}, prediction_, std::cerr);
     if (export_.app->parsed()) export_run({export_.out}, format_, std::cout);
     if (report_.app->parsed()) write_report(report_.runs, report_.out, reach_, std::cout);
   }
@@ -216,7 +219,7 @@ class Program {
   void add_compare() {
     compare_.app = app_.add_subcommand(
         "compare", "Trains a g-LSTM, then a plain LSTM for the same time, and draws the results");
-    compare_.settings.seconds = 70;
+    compare_.settings.seconds = 65;
     compare_.out = "demo";
     add_options(*compare_.app, compare_.settings);
     compare_.app->add_option("--out", compare_.out, "The folder of the two runs and the pictures");
@@ -230,6 +233,24 @@ class Program {
         "Tests finished runs again and measures their speed; times are reliable when nothing else "
         "runs on the machine");
     evaluate_.app->add_option("runs", evaluate_.runs, "The folders of the runs")->required();
+  }
+
+  void add_predict() {
+    predict_.app = app_.add_subcommand(
+        "predict", "Answers new data with the network of a finished run, as a CSV file");
+    predict_.app->add_option("run", predict_.out, "The folder of the run")->required();
+    predict_.app
+        ->add_option("data", prediction_.data,
+                     "A file or folder as in training, with or without answers; - is the standard "
+                     "input, for CSV")
+        ->required();
+    predict_.app->add_option("--out", prediction_.out,
+                             "The CSV file to write; replaces an older file. - is the standard "
+                             "output");
+    predict_.app->add_flag("--probabilities", prediction_.probabilities,
+                           "Also write the probability of every class");
+    predict_.app->add_flag("--every-step", prediction_.every_step,
+                           "Write the answer after every step of a sequence");
   }
 
   void add_gradients() {
@@ -268,7 +289,8 @@ class Program {
   }
 
   CLI::App app_{about, "sequence_tasks"};
-  Command train_, compare_, evaluate_, gradients_, export_, report_;
+  Command train_, compare_, evaluate_, predict_, gradients_, export_, report_;
+  PredictOptions prediction_;
   Index sequences_ = 64;
   ExportOptions format_;
   std::optional<double> reach_;

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "answers.hpp"
 #include "glstm/train/trainer.hpp"
 #include "models.hpp"
 
@@ -19,6 +20,7 @@ struct Test {
   glstm::Evaluation mean;
   std::vector<glstm::OpCounts> layers;
   double seconds = 0;
+  Answers answers;
 };
 
 template <glstm::TimeGate Gate>
@@ -30,7 +32,7 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   typename glstm::Network<Gate>::Tape tape;
   glstm::LabelledBatch<float> batch;
   glstm::EvaluationSum sum;
-  Test test;
+  Test test{{}, {}, 0, Answers(network.data, network.options().loss, network.options().outputs)};
   test.layers.resize(network.layers().size());
   for (Index first = 0; first < data.size(); first += batch_size) {
     std::vector<Index> samples(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
@@ -40,6 +42,7 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
     sum.add(network.evaluate(batch, tape));
     test.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].ops();
+    test.answers.add(batch, tape.readout);
   }
   test.mean = sum.mean();
   return test;
@@ -90,6 +93,7 @@ void add_test(const glstm::Network<Gate>& network, const Task& task, const Setti
   const Test test = test_network(network, *task.test);
   metrics["test"] = json_of(test.mean, task);
   metrics["test"]["sequences"] = task.test->size();
+  metrics["test"].update(scores(test.answers));
   metrics["update_share"] = test.mean.ops.update_share();
   metrics["macs_per_sequence"] = test.mean.ops.macs / sequences;
   metrics["dense_macs_per_sequence"] = test.mean.ops.dense_macs / sequences;

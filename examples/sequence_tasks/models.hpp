@@ -24,12 +24,17 @@ typename Gate::Options gate_options(const Settings& settings) {
 
 template <glstm::TimeGate Gate>
 glstm::Network<Gate> make_network(const Settings& settings, const Task& task) {
-  return glstm::Network<Gate>({.inputs = task.inputs,
-                               .hidden = settings.hidden,
-                               .outputs = task.outputs,
-                               .loss = task.loss,
-                               .gates = {gate_options<Gate>(settings)},
-                               .time_origin = task.begin});
+  using glstm::Readout;
+  glstm::Network<Gate> network(
+      {.inputs = task.inputs,
+       .hidden = settings.hidden,
+       .outputs = task.outputs,
+       .readout = task.every_step ? Readout::every_step : Readout::last_step,
+       .loss = task.loss,
+       .gates = {gate_options<Gate>(settings)},
+       .time_origin = task.begin});
+  network.data = task.data;
+  return network;
 }
 
 /// Draws the initial parameters, or reads them from the checkpoint in --start.

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "answers.hpp"
 #include "drawing.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/text.hpp"
@@ -83,14 +84,6 @@ std::string table(const Runs& runs, const std::vector<TableColumn>& columns) {
   }
   out << "</table>\n";
   return out.str();
-}
-
-/// A field of a CSV file.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string result = "\"";
-  for (char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return result.append("\"");
 }
 
 /// Returns the values of a column for the finished runs of a group that have one.

@@ -30,19 +30,16 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
       "task", s.task, one_of(task_names()),
       "adding: remember two marked numbers and add them. mnist, permuted-mnist, fashion: classify "
       "an image that is read pixel by pixel. cifar10: the same with three colours per pixel. "
-      "frequency: tell waves of period 5 to 6 from other waves. csv: your own sequences");
+      "frequency: tell waves of period 5 to 6 from other waves. csv: your own sequences. ts: those "
+      "of a file of the UEA and UCR archives. wav: recordings in a folder");
   visit(
       "data", s.data, any_text(),
       "The folder of the data set, by default data/mnist, data/cifar10 or Debian's "
       "Fashion-MNIST; or your CSV file with the columns sequence, timestamp (optional), features, "
-      "and label or target...");
+      "and label or target..., a .ts file, or a folder of .wav files");
   visit("steps", s.steps, between(2, 1e6), "The length of the sequences of the adding task");
   visit("sampling", s.sampling, one_of({"regular", "fine", "asynchronous"}),
         "How the waves of the frequency task are sampled");
-  visit("clock", s.clock, one_of({"auto", "shared", "own", "relative"}),
-        "shared: all sequences of a CSV file use the same clock. own: the time of each sequence "
-        "starts at 0 in its first row. relative: time is the fraction of each sequence's duration. "
-        "auto: shared if sequences overlap in time, own if they follow one another");
   visit("shift", s.shift, between(0, 16),
         "Also train on images that are shifted by up to this many pixels: (2 shift + 1)^2 times as "
         "many images");
@@ -56,7 +53,63 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
         "The number of test sequences; by default the whole test set, a tenth of a CSV file, or "
         "5000 generated ones");
   visit("data-seed", s.data_seed, between(0, 1e15),
-        "The seed of generated data, of the permutation, and of the split of a CSV file");
+        "The seed of generated data, of the permutation, and of the split of your own data");
+}
+
+template <class AnySettings, class Visit>
+void for_each_own_data_setting(AnySettings& s, Visit visit) {
+  visit(
+      "test-data", s.test_data, any_text(),
+      "A second file or folder with the test sequences; by default a part of --data is held back");
+  visit(
+      "split-by", s.split_by, any_text(),
+      "How the test and held-out sequences are chosen. random: at random, with all classes. time: "
+      "the last ones. Or the name of a column of a CSV file, such as a person: sequences with the "
+      "same value stay together. auto: random, or time with --window");
+  visit("sequence-column", s.sequence_column, any_text(),
+        "The column that tells which sequence a row belongs to");
+  visit("time-column", s.time_column, any_text(), "The column of timestamps, if there is one");
+  visit("label-column", s.label_column, any_text(), "The column of classes");
+  visit("target-columns", s.target_columns, any_text(),
+        "The columns of numbers to predict, with commas; by default those whose names start with "
+        "target");
+  visit("feature-columns", s.feature_columns, any_text(),
+        "The columns of features, with commas; by default all without another meaning");
+  visit("ignore-columns", s.ignore_columns, any_text(), "Columns to leave out, with commas");
+  visit("sort", s.sort, any_text(),
+        "Sort the rows by sequence and time, instead of refusing rows that are out of order");
+  visit("labels", s.labels, any_text(),
+        "A CSV file with the columns file and label, for recordings; by default --label-pattern");
+  visit("label-pattern", s.label_pattern, any_text(),
+        "A regular expression whose first group is the class in the path of a recording within "
+        "--data; by default what is before the first _ or /");
+  visit("sample-rate", s.sample_rate, between(0, 1e6),
+        "Average the samples of recordings down to this rate in Hz; 0 leaves them as they are");
+  visit("missing", s.missing, one_of({"error", "last", "zero-and-mask"}),
+        "What to do with missing values. error: stop. last: use the value before. zero-and-mask: "
+        "use the mean, and add a feature that is 1 where a value is missing");
+  visit(
+      "clock", s.clock, one_of({"auto", "shared", "own", "relative"}),
+      "shared: all sequences use the same clock. own: the time of each sequence starts at 0 in its "
+      "first row. relative: time is the fraction of each sequence's duration. auto: shared if "
+      "sequences overlap in time, own if they follow one another");
+  visit(
+      "scale", s.scale, one_of({"standard", "range", "none"}),
+      "How features and targets are scaled. standard: to a mean of 0 and a standard deviation of 1 "
+      "over the training sequences. range: to 0 ... 1. The scaling is saved with the network");
+  visit("window", s.window, between(0, 1e7),
+        "Cut long series into sequences of so many rows, to forecast what follows; 0 does not");
+  visit("stride", s.stride, between(1, 1e7), "The rows from one such sequence to the next");
+  visit("forecast", s.forecast, between(1, 1e5), "The rows to forecast behind each sequence");
+  visit("frame", s.frame, between(1, 1e5), "The rows of the data in one step of the network");
+  visit(
+      "augment", s.augment, any_text(),
+      "Vary the training sequences at random, such as roll,noise=0.05. roll: rotate them in time. "
+      "shift, time-warp, scale, noise: by this strength, by default 0.1, and 0.05 for noise");
+  visit(
+      "class-weights", s.class_weights, any_text(),
+      "How much each class counts in the loss: balanced for the inverse of how often it occurs, or "
+      "numbers with commas in the order of the classes; by default all count the same");
 }
 
 template <class AnySettings, class Visit>
@@ -92,8 +145,8 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
 template <class AnySettings, class Visit>
 void for_each_training_setting(AnySettings& s, Visit visit) {
   visit("epochs", s.epochs, between(1e-9, 1e12),
-        "The number of passes over the training data; by default 10, and for a CSV file as many as "
-        "make 1500 training steps");
+        "The number of passes over the training data; by default 10, and for your own data as many "
+        "as make 1500 training steps");
   visit("seconds", s.seconds, between(0, 1e7),
         "Train for about this many seconds instead of --epochs. A short trial finds the number of "
         "steps, so two runs with the same seed may differ");
@@ -102,8 +155,7 @@ void for_each_training_setting(AnySettings& s, Visit visit) {
         "default once, more often so that a run has 10 reports, or less often so that it has 100");
   visit("batch", s.batch, between(1, 65536),
         "The number of sequences per training step; the default depends on the task and the model, "
-        "and "
-        "is at most a tenth of the sequences of a CSV file");
+        "and is at most a tenth of your own sequences");
   visit("learning-rate", s.learning_rate, between(0, 1e3),
         "The learning rate of Adam; the default depends on the task and the model");
   visit("gate-learning-rate", s.gate_learning_rate, between(0, 1e30),
@@ -170,6 +222,7 @@ void for_each_setting(AnySettings& settings, Visit visit) {
     };
   };
   for_each_task_setting(settings, in_group("Task"));
+  for_each_own_data_setting(settings, in_group("Own data"));
   for_each_network_setting(settings, in_group("Network"));
   for_each_training_setting(settings, in_group("Training"));
   for_each_computation_setting(settings, in_group("Computation"));

@@ -83,6 +83,8 @@ std::string problem(const T& value, const Limits& limits) {
     return value ? problem(*value, limits) : "";
   } else if constexpr (std::is_same_v<T, std::string>) {
     return problem_of_text(value, limits.words);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "";
   } else if constexpr (std::is_arithmetic_v<T>) {
     return problem_of_number(static_cast<double>(value), limits);
   } else {
@@ -115,6 +117,9 @@ void read(const Json& json, T& value) {
     if (!json.is_array()) throw Error("expected a list, got " + json.dump());
     value.clear();
     for (const Json& element : json) read(element, value.emplace_back());
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (!json.is_boolean()) throw Error("expected true or false, got " + json.dump());
+    value = json.get<bool>();
   } else if constexpr (std::is_integral_v<T>) {
     // nlohmann::json converts 1.5, -1 and 2^63 to integers without an error.
     const bool fits = json.is_number_unsigned()
@@ -133,8 +138,8 @@ void read(const Json& json, T& value) {
 /// Returns the options that the run does not use, each with the task, model or option that is the
 /// reason.
 std::vector<std::pair<std::string, std::string>> unused_options(const Settings& s) {
-  const bool generated = s.task == "adding" || s.task == "frequency", csv = s.task == "csv";
-  const bool images = !generated && !csv;
+  const bool generated = s.task == "adding" || s.task == "frequency", own = has_own_data(s);
+  const bool csv = s.task == "csv", images = !generated && !own;
   const bool learned = s.model == "glstm" || s.model == "phased", gated = s.model != "lstm";
   const std::string task = "--task " + s.task, model = "--model " + s.model;
   std::vector<std::pair<std::string, std::string>> unused;
@@ -146,7 +151,13 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
   };
   add(s.task == "adding", task, {"steps"});
   add(s.task == "frequency", task, {"sampling"});
-  add(csv, task, {"clock"});
+  add(csv, task,
+      {"sequence-column", "time-column", "label-column", "target-columns", "feature-columns",
+       "ignore-columns", "sort", "window"});
+  add(csv && s.window > 0, csv ? "a run without --window" : task, {"stride", "forecast"});
+  add(s.task == "wav", task, {"labels", "label-pattern", "sample-rate"});
+  add(own, task,
+      {"test-data", "split-by", "missing", "clock", "scale", "frame", "augment", "class-weights"});
   add(images, task, {"shift"});
   add(!generated, task, {"data"});
   add(!images || s.task == "permuted-mnist", task, {"data-seed"});
@@ -191,6 +202,8 @@ void check_together(const Settings& settings) {
   require(!widens || settings.threshold > 0,
           "--widen: expected a --threshold above 0, without which windows never close, got ",
           settings.threshold);
+  require(settings.window == 0 || settings.frame == 1,
+          "--window: expected no --frame, got frames of ", settings.frame, " rows");
   require(!settings.target_share || !widens,
           "--target-share: expected no --widen, which opens all windows in the end, got ",
           text_of_list(settings.widen));
@@ -200,8 +213,12 @@ void check_together(const Settings& settings) {
 
 const std::vector<std::string>& task_names() {
   static const std::vector<std::string> names = {
-      "adding", "mnist", "permuted-mnist", "fashion", "cifar10", "frequency", "csv"};
+      "adding", "mnist", "permuted-mnist", "fashion", "cifar10", "frequency", "csv", "ts", "wav"};
   return names;
+}
+
+bool has_own_data(const Settings& settings) {
+  return settings.task == "csv" || settings.task == "ts" || settings.task == "wav";
 }
 
 const std::vector<std::string>& model_names() {
@@ -221,6 +238,9 @@ void add_options(CLI::App& app, Settings& settings) {
       };
       option = app.add_option_function<std::string>(option_name, set, help);
       option->default_str(text_of_list(value));
+    } else if constexpr (std::is_same_v<Value, bool>) {
+      app.add_flag(option_name, value, help)->group(group);
+      return;
     } else {
       option = app.add_option(option_name, value, help);
       if constexpr (!IsOptional<Value>::value) option->capture_default_str();

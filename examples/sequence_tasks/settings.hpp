@@ -25,10 +25,22 @@ struct Settings {
   std::string task = "mnist";
   std::string data;  ///< folder or file; empty: the default of the task
   Index steps = 1000;
-  std::string sampling = "asynchronous", clock = "auto";
+  std::string sampling = "asynchronous";
   Index shift = 0;
   std::optional<Index> training_sequences, held_out, test_sequences;
   std::uint64_t data_seed = 1;
+
+  // own data
+  std::string test_data;          ///< a file; empty: a part of `data`
+  std::string split_by = "auto";  ///< random, time, or the name of a column
+  std::string sequence_column = "sequence", time_column = "timestamp", label_column = "label";
+  std::string target_columns, feature_columns, ignore_columns;  ///< names with commas
+  bool sort = false;
+  std::string labels, label_pattern = "^([^_/]+)[_/]";  ///< of recordings
+  Index sample_rate = 0;                                ///< of recordings; 0: as they are
+  std::string missing = "error", clock = "auto", scale = "standard";
+  Index window = 0, stride = 1, forecast = 1, frame = 1;
+  std::string augment, class_weights;
 
   // network
   std::string model = "glstm";
@@ -60,6 +72,8 @@ struct Settings {
 };
 
 const std::vector<std::string>& task_names();
+/// Whether the data are files of the user's: csv, ts or wav.
+bool has_own_data(const Settings& settings);
 const std::vector<std::string>& model_names();
 
 /// Adds an option with its help to `app` for every setting.

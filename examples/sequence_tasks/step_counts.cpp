@@ -8,8 +8,8 @@
 namespace sequence_tasks {
 
 double epoch_steps(const Settings& settings, const Task& task) {
-  const Index whole_batches = task.training->size() / *settings.batch;
-  return static_cast<double>(whole_batches);
+  const Index size = task.training->size(), batch = *settings.batch;
+  return static_cast<double>((size + batch - 1) / batch);
 }
 
 void set_steps(Settings& settings, const Task& task, double steps) {

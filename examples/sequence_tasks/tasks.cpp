@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "csv_task.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/data/adding_task.hpp"
 #include "glstm/data/frequency_task.hpp"
@@ -16,6 +15,9 @@
 #include "glstm/data/subset.hpp"
 #include "glstm/io/cifar10.hpp"
 #include "glstm/io/image_dataset.hpp"
+#include "own_data.hpp"
+#include "split.hpp"
+#include "step_counts.hpp"
 
 namespace sequence_tasks {
 namespace {
@@ -115,8 +117,8 @@ Task make_task(const Settings& settings) {
     use_adding(settings, task);
   } else if (settings.task == "frequency") {
     use_frequency(settings, task);
-  } else if (settings.task == "csv") {
-    use_csv(data, settings, task);
+  } else if (has_own_data(settings)) {
+    use_own_data(settings, task);
   } else if (settings.task == "cifar10") {
     task.title = "sequential CIFAR-10";
     use_images(load_cifar10<float>(data, Split::train), load_cifar10<float>(data, Split::test),
@@ -151,6 +153,8 @@ nlohmann::ordered_json data_facts(const Task& task) {
       add(times.data(), static_cast<std::size_t>(times.size()));
       add(batch.targets.values.data(), static_cast<std::size_t>(batch.targets.values.size()));
       add(batch.targets.labels.data(), batch.targets.labels.size());
+      const auto& weights = batch.targets.weights;
+      add(weights.data(), static_cast<std::size_t>(weights.size()));
     }
   }
   return {{"labels", task.has_labels()},
@@ -170,15 +174,14 @@ namespace {
 /// The sequences of a training step, at most a tenth of a small file.
 Index default_batch(const Settings& settings, const Task& task) {
   const Index most = settings.task == "adding" ? 16 : settings.model == "lstm" ? 32 : 100;
-  if (settings.task != "csv") return most;
+  if (!has_own_data(settings)) return most;
   return std::min(most, std::max<Index>(8, task.training->size() / 10));
 }
 
 /// Ten passes over the data, and over a small file as many as make 1,500 steps.
 double default_epochs(const Settings& settings, const Task& task) {
-  if (settings.task != "csv") return 10;
-  const double steps = std::floor(static_cast<double>(task.training->size() / *settings.batch));
-  return std::clamp(std::ceil(1500 / steps), 10.0, 1000.0);
+  if (!has_own_data(settings)) return 10;
+  return std::clamp(std::ceil(1500 / epoch_steps(settings, task)), 10.0, 1000.0);
 }
 
 }  // namespace

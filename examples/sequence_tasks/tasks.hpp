@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "glstm/core/data_description.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/nn/loss.hpp"
 #include "settings.hpp"
@@ -17,9 +18,11 @@ struct Task {
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
   glstm::Loss loss = glstm::Loss::mean_squared_error;
-  double begin = 0, end = 0;  ///< time of the sequences, in the unit of their timestamps
-  Index longest = 0;          ///< steps of the longest sequence
-  bool from_file = false;     ///< false for generated data
+  double begin = 0, end = 0;         ///< time of the sequences, in the unit of their timestamps
+  Index longest = 0;                 ///< steps of the longest sequence
+  bool from_file = false;            ///< false for generated data
+  bool every_step = false;           ///< one answer for every step
+  glstm::DataDescription data = {};  ///< of the user's own data
 
   double duration() const { return end - begin; }
   bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }

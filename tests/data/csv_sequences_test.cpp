@@ -10,14 +10,16 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "glstm/data/prepare_sequences.hpp"
 #include "temporary_folder.hpp"
 
 namespace csv_sequences_test {
 
-using glstm::CsvColumns;
-using glstm::CsvSequences;
+using glstm::CsvOptions;
 using glstm::Index;
 using glstm::LabelledBatch;
+using glstm::SequenceDataset;
+using glstm::Sequences;
 
 namespace {
 
@@ -31,19 +33,18 @@ constexpr std::string_view labelled =
     "z,11,1,5,-5\n"
     "z,12.25,1,6,-6.5\n";
 
-template <class Scalar = double>
-CsvSequences<Scalar> read(std::string_view text, const CsvColumns& columns = {}) {
-  return CsvSequences<Scalar>(text, "my.csv", columns);
+Sequences read(std::string_view text, const CsvOptions& options = {}) {
+  return glstm::parse_csv_sequences(text, "my.csv", options);
 }
 
-template <class Scalar>
-LabelledBatch<Scalar> load(const CsvSequences<Scalar>& data, const std::vector<Index>& samples) {
+template <class Scalar = double>
+LabelledBatch<Scalar> load(const Sequences& data, const std::vector<Index>& samples) {
   LabelledBatch<Scalar> batch;
-  data.load(samples, batch);
+  SequenceDataset<Scalar>(data).load(samples, batch);
   return batch;
 }
 
-std::string error_for(std::string_view text, const CsvColumns& columns = {}) {
+std::string error_for(std::string_view text, const CsvOptions& columns = {}) {
   return error_of([&] { read(text, columns); });
 }
 
@@ -56,7 +57,7 @@ std::string replaced(std::string_view text, const std::string& from, const std::
 }
 
 /// Checks that both data sets load the same.
-void check_same(const CsvSequences<double>& data, const CsvSequences<double>& expected) {
+void check_same(const Sequences& data, const Sequences& expected) {
   REQUIRE(data.size() == expected.size());
   for (Index sample = 0; sample < data.size(); ++sample) {
     const auto left = load(data, {sample}), right = load(expected, {sample});
@@ -70,12 +71,12 @@ void check_same(const CsvSequences<double>& data, const CsvSequences<double>& ex
 }  // namespace
 
 TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double) {
-  const auto data = read<TestType>(labelled);
+  const auto data = read(labelled);
   CHECK(data.size() == 3);
   CHECK(data.features() == 2);
   CHECK(data.classes() == 3);
-  CHECK(data.targets() == 0);
-  CHECK(data.has_timestamps());
+  CHECK(data.outputs() == 0);
+  CHECK(data.has_times());
   CHECK(data.length(0) == 2);
   CHECK(data.length(1) == 1);
   CHECK(data.length(2) == 3);
@@ -90,7 +91,8 @@ TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double)
   batch.input.timing.lengths.assign(9, 1);
   batch.targets.values.setOnes(9, 1);
   batch.targets.labels.assign(9, 7);
-  data.load(std::vector<Index>{1, 2, 1, 0}, batch);
+  const SequenceDataset<TestType> dataset(data);
+  dataset.load(std::vector<Index>{1, 2, 1, 0}, batch);
   CHECK_NOTHROW(batch.input.check());
   CHECK(batch.input.features == 2);
   REQUIRE(batch.input.batch() == 4);
@@ -109,7 +111,7 @@ TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double)
   CHECK(batch.input.timing.timestamps == times);
 
   // A batch of equally long sequences is as long as they are and needs no lengths.
-  data.load(std::vector<Index>{1, 1}, batch);
+  dataset.load(std::vector<Index>{1, 1}, batch);
   CHECK(batch.input.steps() == 1);
   CHECK(batch.input.timing.lengths.empty());
   CHECK_NOTHROW(batch.input.check());
@@ -124,8 +126,8 @@ TEST_CASE("sequences with numbers to predict are read from CSV, without times") 
   CHECK(data.size() == 2);
   CHECK(data.features() == 1);
   CHECK(data.classes() == 0);
-  CHECK(data.targets() == 2);
-  CHECK_FALSE(data.has_timestamps());
+  CHECK(data.outputs() == 2);
+  CHECK_FALSE(data.has_times());
   CHECK(data.longest() == 2);
   CHECK(data.first_time() == 0);
   CHECK(data.last_time() == 1);
@@ -133,7 +135,7 @@ TEST_CASE("sequences with numbers to predict are read from CSV, without times") 
   LabelledBatch<double> batch;
   batch.input.timing.timestamps.setOnes(1, 2);
   batch.targets.labels.assign(2, 7);
-  data.load(std::vector<Index>{1, 0}, batch);
+  SequenceDataset<double>(data).load(std::vector<Index>{1, 0}, batch);
   CHECK_NOTHROW(batch.input.check());
   CHECK(batch.input.timing.timestamps.size() == 0);
   CHECK(batch.input.timing.lengths == std::vector<Index>{1, 2});
@@ -156,27 +158,26 @@ TEST_CASE("the columns of CSV sequences may have other names and any order") {
 }
 
 TEST_CASE("the time of CSV sequences may count from their first steps") {
-  auto data = read<double>(
+  auto data = read(
       "sequence,timestamp,x,label\n"
       "a,1700000000.5,1,0\na,1700000002,2,0\nb,-3,1,1\nc,7,1,0\nc,7,1,0\nc,7.25,1,0\n");
-  data.count_time_from_first_steps();
+  glstm::use_clock(data, glstm::ClockKind::own);
   CHECK(data.first_time() == 0);
   CHECK(data.last_time() == 1.5);
   LabelledBatch<double> batch;
-  data.load(std::vector<Index>{0, 1, 2}, batch);
+  SequenceDataset<double>(data).load(std::vector<Index>{0, 1, 2}, batch);
   glstm::Matrix<double> expected(3, 3);
   expected << 0, 1.5, 0, 0, 0, 0, 0, 0, 0.25;
   CHECK(batch.input.timing.timestamps == expected);
 
-  auto far =
-      read<double>("sequence,timestamp,x,label\na,1,0,0\na,2,0,0\nb,-1.7e308,0,1\nb,1.7e308,0,1\n");
-  check_mentions(error_of([&] { far.count_time_from_first_steps(); }),
+  auto far = read("sequence,timestamp,x,label\na,1,0,0\na,2,0,0\nb,-1.7e308,0,1\nb,1.7e308,0,1\n");
+  check_mentions(error_of([&] { glstm::use_clock(far, glstm::ClockKind::own); }),
                  {"my.csv", "-1.7e+308 to 1.7e+308 in sequence 1"});
-  far.load(std::vector<Index>{0, 1}, batch);
+  SequenceDataset<double>(far).load(std::vector<Index>{0, 1}, batch);
   CHECK(batch.input.timing.timestamps == glstm::Matrix<double>{{1, 2}, {-1.7e308, 1.7e308}});
 
-  auto steps = read<double>("sequence,x,label\na,1,0\na,2,0\n");  // times are steps
-  steps.count_time_from_first_steps();
+  auto steps = read("sequence,x,label\na,1,0\na,2,0\n");  // times are steps
+  glstm::use_clock(steps, glstm::ClockKind::own);
   CHECK(steps.first_time() == 0);
   CHECK(steps.last_time() == 1);
 }
@@ -223,6 +224,12 @@ TEST_CASE("CSV as different programs write it is read alike") {
     check_same(read(replaced(replaced(lines, "sequence", "Sequence"), "label", "LABEL")), expected);
   }
   SECTION("signs") { check_same(read(replaced(lines, ",4,", ",+4,")), expected); }
+  SECTION("CR alone") { check_same(read(replaced(lines, "\n", "\r")), expected); }
+  SECTION("comments") { check_same(read("# made by hand\n" + lines + "# the end\n"), expected); }
+  SECTION("separators at the ends of lines") {
+    check_same(read(replaced(lines, "\n", ",\n")), expected);
+    check_same(read(replaced(lines, "-6.5\n", "-6.5,,\n")), expected);
+  }
   SECTION("a first column of row numbers without a name") {
     check_same(read("," + replaced(lines, "\n", "\n7,").substr(0, lines.size() + 12)), expected);
   }
@@ -230,21 +237,23 @@ TEST_CASE("CSV as different programs write it is read alike") {
 
 TEST_CASE("fields in quotes may contain separators and quotes") {
   const auto data = read("sequence,label,\"a, \"\"b\"\"\"\ns,\"one, two\",1\nt,\"\"\"\",2\n");
-  CHECK(data.feature_names() == std::vector<std::string>{"a, \"b\""});
-  CHECK(data.class_names() == std::vector<std::string>{"\"", "one, two"});
+  CHECK(data.description.feature_names == std::vector<std::string>{"a, \"b\""});
+  CHECK(data.description.class_names == std::vector<std::string>{"\"", "one, two"});
 }
 
 TEST_CASE("labels of CSV sequences are any text, and keep their names") {
   const auto classes = [](const std::string& first, const std::string& second) {
     return read("sequence,label,a\ns," + first + ",1\nt," + second + ",2\nu," + first + ",3\n");
   };
-  CHECK(classes("sitting", "lying").class_names() == std::vector<std::string>{"lying", "sitting"});
+  CHECK(classes("sitting", "lying").description.class_names ==
+        std::vector<std::string>{"lying", "sitting"});
   CHECK(load(classes("sitting", "lying"), {0, 1, 2}).targets.labels == std::vector<int>{1, 0, 1});
-  CHECK(classes("10", "9").class_names() == std::vector<std::string>{"9", "10"});
+  CHECK(classes("10", "9").description.class_names == std::vector<std::string>{"9", "10"});
   CHECK(classes("2", "7").classes() == 2);
-  CHECK(classes("true", "false").class_names() == std::vector<std::string>{"false", "true"});
-  CHECK(classes("1", "1").class_names() == std::vector<std::string>{"1"});
-  CHECK(classes("-1", "1.0").class_names() == std::vector<std::string>{"-1", "1.0"});
+  CHECK(classes("true", "false").description.class_names ==
+        std::vector<std::string>{"false", "true"});
+  CHECK(classes("1", "1").description.class_names == std::vector<std::string>{"1"});
+  CHECK(classes("-1", "1.0").description.class_names == std::vector<std::string>{"-1", "1.0"});
 }
 
 TEST_CASE("times of CSV sequences may be dates") {
@@ -264,7 +273,7 @@ TEST_CASE("times of CSV sequences may be dates") {
 
 TEST_CASE("the time of CSV sequences may be a fraction of each sequence") {
   auto data = read(labelled);
-  data.count_time_as_fractions();
+  glstm::use_clock(data, glstm::ClockKind::relative);
   const auto batch = load(data, {0, 2, 1});
   const Eigen::MatrixXd& times = batch.input.timing.timestamps;
   CHECK(times(0, 1) == 0);  // both at 0.5
@@ -273,8 +282,8 @@ TEST_CASE("the time of CSV sequences may be a fraction of each sequence") {
   CHECK(times(1, 2) == 1);
   CHECK(times(2, 0) == 0);
   auto steps = read("sequence,x,label\na,1,0\na,2,0\na,3,0\n");
-  steps.count_time_as_fractions();
-  CHECK(steps.has_timestamps());
+  glstm::use_clock(steps, glstm::ClockKind::relative);
+  CHECK(steps.has_times());
   CHECK(load(steps, {0}).input.timing.timestamps(0, 1) == 0.5);
 }
 
@@ -290,13 +299,13 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
   SECTION("columns that are missing") {
     check_mentions(error_for("timestamp,label,a\n0,1,2\n"),
                    {"my.csv:1:", "\"sequence\"", "found timestamp, label, a"});
-    check_mentions(error_for("sequence,timestamp,a\ns,0,1\n"),
-                   {"my.csv:1:", "\"label\"", "\"target\"", "found sequence, timestamp, a"});
     check_mentions(error_for("sequence,timestamp,label\ns,0,1\n"),
                    {"my.csv:1:", "a feature", "found sequence, timestamp, label"});
     check_mentions(error_for(labelled, {.sequence = "run"}), {"my.csv:1:", "\"run\""});
   }
   SECTION("columns that contradict each other") {
+    check_mentions(error_for("sequence,label,a\ns,0,1\n", {.features = {"b"}}),
+                   {"my.csv:1:", "a column \"b\"", "found sequence, label, a"});
     check_mentions(error_for("sequence,label,target,a\ns,0,1,2\n"),
                    {"my.csv:1:", "not both", "found sequence, label, target, a"});
     check_mentions(error_for("sequence,label,a,a\ns,0,1,2\n"), {"my.csv:1:", "once", "\"a\""});
@@ -305,7 +314,7 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
   SECTION("too few or too many fields") {
     check_mentions(error_for("sequence,label,a\ns,0,1\ns,0\n"),
                    {"my.csv:3:", "3 fields", "found 2"});
-    check_mentions(error_for("sequence,label,a\ns,0,1,\n"), {"my.csv:2:", "3 fields", "found 4"});
+    check_mentions(error_for("sequence,label,a\ns,0,1,2\n"), {"my.csv:2:", "3 fields", "found 4"});
   }
   SECTION("a blank line between rows") {
     check_mentions(error_for("sequence,label,a\n\ns,0,1\n"), {"my.csv:2:", "a blank line"});
@@ -323,11 +332,11 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
       check_mentions(error_for("sequence,label,a,b\ns,0,1,2\ns,0,1," + field + "\n"),
                      {"my.csv:3:", "finite number", "\"b\"", "found \"" + field + "\""});
     }
-    // What is finite depends on the type.
-    const std::string large = "sequence,label,a\ns,0,1e39\n";
-    CHECK_NOTHROW(read<double>(large));
-    check_mentions(error_of([&] { read<float>(large); }), {"my.csv:2:", "\"1e39\""});
-    CHECK_NOTHROW(read<float>("sequence,timestamp,label,a\ns,1e39,0,1\n"));
+    // What is too large depends on the type.
+    const Sequences large = read("sequence,label,a\ns,0,1e39\n");
+    CHECK_NOTHROW(load<double>(large, {0}));
+    check_mentions(error_of([&] { load<float>(large, {0}); }), {"my.csv", "found 1e+39"});
+    CHECK_NOTHROW(load<float>(read("sequence,timestamp,label,a\ns,1e39,0,1\n"), {0}));
   }
   SECTION("times") {
     check_mentions(error_for("sequence,timestamp,label,a\ns,now,0,1\n"),
@@ -337,18 +346,14 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
     check_mentions(error_for("sequence,timestamp,label,a\ns,2,0,1\nt,1,0,1\nt,0.5,0,1\n"),
                    {"my.csv:4:", "does not decrease", "0.5 after 1"});
   }
-  SECTION("labels") {
-    check_mentions(error_for("sequence,label,a\ns,,1\n"),
-                   {"my.csv:2:", "a class", "an empty field"});
-    check_mentions(error_for("sequence,label,a\ns,3,1\nt,1,1\nt,2,1\n"),
-                   {"my.csv:4:", "label 1", "found 2"});
-  }
   SECTION("targets") {
-    check_mentions(error_for("sequence,target,a\ns,nan,1\n"), {"my.csv:2:", "\"target\"", "nan"});
-    check_mentions(error_for("sequence,target1,target2,a\ns,1,2,0\ns,1,2,0\nt,3,4,0\nt,3,4.5,0\n"),
-                   {"my.csv:5:", "expected 4", "\"target2\"", "found 4.5"});
-    check_mentions(error_for("sequence,target1,target2,a\ns,1,2,0\ns,5,2,0\n"),
-                   {"my.csv:3:", "expected 1", "\"target1\"", "found 5"});
+    check_mentions(error_for("sequence,target1,target2,a\ns,1,,0\n"),
+                   {"my.csv:2:", "all targets", "found some"});
+    check_mentions(error_for("sequence,target,a\ns,x,1\n"), {"my.csv:2:", "\"target\"", "\"x\""});
+  }
+  SECTION("another encoding") {
+    check_mentions(error_for("sequence,label,a\ns,\xE4,1\n"),
+                   {"my.csv:2:", "save the file as UTF-8"});
   }
   SECTION("sequences that come back or have no name") {
     check_mentions(error_for("sequence,label,a\ns,0,1\nt,0,1\ns,0,1\n"),
@@ -356,6 +361,71 @@ TEST_CASE("CSV text that is no set of sequences is an error with its line") {
     check_mentions(error_for("sequence,label,a\n,0,1\n"),
                    {"my.csv:2:", "\"sequence\"", "an empty field"});
   }
+}
+
+TEST_CASE("answers that change within CSV sequences are those of every step") {
+  const auto labels = read("sequence,label,a\ns,x,1\ns,y,2\nt,x,3\nt,,4\n");
+  CHECK(labels.every_step);
+  CHECK(labels.labels == std::vector<int>{0, 1, 0, -1});
+  const auto batch = load(labels, {1, 0});
+  CHECK(batch.targets.labels == std::vector<int>{0, 0, 0, 1});  // sample fastest
+  CHECK(batch.targets.weights == glstm::Matrix<double>{{1, 0}, {1, 1}});
+
+  const auto targets = read("sequence,target,a\ns,1,1\ns,,2\ns,3,2\nt,4,3\n");
+  CHECK(targets.every_step);
+  CHECK(load(targets, {0, 1}).targets.values == glstm::Matrix<double>{{1, 0, 3}, {4, 0, 0}});
+  CHECK(load(targets, {0, 1}).targets.weights == glstm::Matrix<double>{{1, 0, 1}, {1, 0, 0}});
+
+  const auto last = read("sequence,label,a\ns,,1\ns,x,2\nt,,3\nt,,4\nu,y,1\n");
+  CHECK_FALSE(last.every_step);  // the label of a sequence may stand in any of its rows
+  CHECK(last.labels == std::vector<int>{0, -1, 1});
+  CHECK(load(last, {0, 1}).targets.weights == glstm::Matrix<double>{{1}, {0}});
+
+  const auto nothing = read("sequence,label,a\ns,,1\ns,,2\n");
+  CHECK_FALSE(nothing.has_labels());
+  CHECK_FALSE(read("sequence,a\ns,1\n").has_targets());
+}
+
+TEST_CASE("rows of CSV sequences may be sorted") {
+  const std::string_view mixed =
+      "sequence,timestamp,label,a,b\n"
+      "x,0.5,2,1,-1\nz,12.25,1,6,-6.5\ny,-3,0,3,-3\nz,1e1,1,4,-4\nx,0.5,2,2,-2\nz,11,1,5,-5\n";
+  check_mentions(error_for(mixed), {"my.csv:5:", "\"z\" again", "--sort"});
+  const auto sorted = read(mixed, {.sort = true});
+  CHECK(sorted.names == std::vector<std::string>{"x", "z", "y"});
+  CHECK(sorted.values == std::vector<double>{1, -1, 2, -2, 4, -4, 5, -5, 6, -6.5, 3, -3});
+  CHECK(sorted.times == std::vector<double>{0.5, 0.5, 10, 11, 12.25, -3});
+  CHECK(sorted.labels == std::vector<int>{2, 1, 0});
+}
+
+TEST_CASE("missing features of CSV sequences are NaN where that is allowed") {
+  const std::string_view text = "sequence,label,a,b\ns,0,1,\ns,0,NaN,2\nt,1,?,NA\n";
+  check_mentions(error_for(text), {"my.csv:2:", "\"b\"", "--missing"});
+  auto data = read(text, {.allow_missing = true});
+  CHECK(glstm::missing_features(data) == std::vector<std::string>{"a", "b"});
+  check_mentions(error_of([&] { SequenceDataset<double>{data}; }),
+                 {"my.csv", "step 0 of sequence 0 (s)", "(b)", "not a number"});
+  glstm::add_missing_features(data, {"b"});
+  auto copy = data;
+  CHECK(glstm::fill_missing(copy, glstm::Missing::last) == 4);
+  CHECK(copy.values == std::vector<double>{1, 0, 1, 1, 2, 0, 0, 0, 1});
+  CHECK(glstm::fill_missing(data, glstm::Missing::zero) == 4);
+  CHECK(data.values == std::vector<double>{1, 0, 1, 0, 2, 0, 0, 0, 1});
+  CHECK(data.description.feature_names == std::vector<std::string>{"a", "b", "b is missing"});
+}
+
+TEST_CASE("columns of CSV sequences may be chosen") {
+  const std::string_view text = "who,sequence,label,a,b,c\nanna,s,0,1,2,3\nbert,t,1,4,5,6\n";
+  const auto ignoring = read(text, {.ignored = {"A"}, .group = "who"});
+  CHECK(ignoring.description.feature_names == std::vector<std::string>{"b", "c"});
+  CHECK(ignoring.groups == std::vector<std::string>{"anna", "bert"});
+  CHECK(read(text, {.features = {"b"}}).description.feature_names == std::vector<std::string>{"b"});
+  const auto targets = read(text, {.targets = {"c"}, .features = {"a"}});
+  CHECK(targets.description.target_names == std::vector<std::string>{"c"});
+  CHECK(targets.targets == std::vector<double>{3, 6});
+  const auto one = read("x\n1\n2\n", {.one_sequence = true});
+  CHECK(one.size() == 1);
+  CHECK(one.length(0) == 2);
 }
 
 TEST_CASE("CSV text that is cut anywhere is fewer rows or an error") {
@@ -376,8 +446,9 @@ TEST_CASE("CSV text that is cut anywhere is fewer rows or an error") {
 }
 
 TEST_CASE("a sequence that is not there is an error and leaves the batch alone") {
-  const auto data = read(labelled);
-  auto batch = load(data, {2});
+  const SequenceDataset<double> data(read(labelled));
+  LabelledBatch<double> batch;
+  data.load(std::vector<Index>{2}, batch);
   for (const Index wrong : {-1, 3}) {
     const std::vector<Index> samples = {0, wrong};
     check_mentions(error_of([&] { data.load(samples, batch); }),
@@ -391,13 +462,13 @@ TEST_CASE("a CSV file is read, or an error names it") {
   const TemporaryFolder folder;
   const auto path = folder / "some.csv";
   const auto error = [](const std::filesystem::path& file) {
-    return error_of([&] { glstm::read_csv_sequences<double>(file); });
+    return error_of([&] { glstm::read_csv_sequences(file); });
   };
   check_mentions(error(path), {path.string(), "expected a CSV file"});
   check_mentions(error(folder.path()), {folder.path().string(), "expected a CSV file"});
   std::ofstream(path, std::ios::binary) << labelled;
-  check_same(glstm::read_csv_sequences<double>(path), read(labelled));
-  CHECK(glstm::read_csv_sequences<double>(path, {.timestamp = "a"}).first_time() == 1);
+  check_same(glstm::read_csv_sequences(path), read(labelled));
+  CHECK(glstm::read_csv_sequences(path, {.timestamp = "a"}).first_time() == 1);
   std::ofstream(path, std::ios::binary) << replaced(labelled, "12.25", "?");
   check_mentions(error(path), {path.string() + ":7: ", "\"?\""});
 }

@@ -3,12 +3,16 @@
 
 #include "fuzz.hpp"
 #include "glstm/data/csv_sequences.hpp"
+#include "glstm/data/prepare_sequences.hpp"
 
 namespace {
 
 /// Loads every sequence; each must be one that a network can read.
 template <class Scalar>
-void load_all(const glstm::CsvSequences<Scalar>& sequences) {
+void load_all(const glstm::Sequences& data) {
+  std::optional<glstm::SequenceDataset<Scalar>> made;
+  if (!fuzz::accepts([&] { made.emplace(data); })) return;  // too large for a Scalar
+  const glstm::SequenceDataset<Scalar>& sequences = *made;
   glstm::LabelledBatch<Scalar> batch;
   const auto check = [&](const std::vector<glstm::Index>& samples) {
     sequences.load(samples, batch);
@@ -16,7 +20,8 @@ void load_all(const glstm::CsvSequences<Scalar>& sequences) {
     fuzz::promise(batch.input.values.allFinite() && batch.targets.values.allFinite(),
                   "numbers are finite");
     for (const int label : batch.targets.labels) {
-      fuzz::promise(label >= 0 && label < sequences.classes(), "a label is one of the classes");
+      fuzz::promise(label >= 0 && label < std::max<glstm::Index>(1, data.classes()),
+                    "a label is one of the classes");
     }
   };
   for (glstm::Index sample = 0; sample < sequences.size(); ++sample) check({sample});
@@ -26,15 +31,16 @@ void load_all(const glstm::CsvSequences<Scalar>& sequences) {
   check(some);
 }
 
-template <class Scalar>
-void read(std::string_view text) {
-  std::optional<glstm::CsvSequences<Scalar>> sequences;
-  if (!fuzz::accepts([&] { sequences.emplace(text, "input"); })) return;
+void read(std::string_view text, const glstm::CsvOptions& options) {
+  glstm::Sequences data;
+  if (!fuzz::accepts([&] { data = glstm::parse_csv_sequences(text, "input", options); })) return;
   // From here on an Error would be a broken promise as well.
   try {
-    load_all(*sequences);
-    if (fuzz::accepts([&] { sequences->count_time_from_first_steps(); })) load_all(*sequences);
-    fuzz::promise(sequences->first_time() <= sequences->last_time(), "time is in order");
+    glstm::fill_missing(data, glstm::Missing::last);
+    load_all<float>(data);
+    load_all<double>(data);
+    if (fuzz::accepts([&] { glstm::use_clock(data, glstm::ClockKind::own); })) load_all<double>(data);
+    fuzz::promise(data.first_time() <= data.last_time(), "time is in order");
   } catch (const glstm::Error& error) {
     throw std::logic_error(error.what());
   }
@@ -43,7 +49,7 @@ void read(std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  read<float>(fuzz::text_of(data, size));
-  read<double>(fuzz::text_of(data, size));
+  read(fuzz::text_of(data, size), {});
+  read(fuzz::text_of(data, size), {.sort = true, .allow_missing = true, .one_sequence = true});
   return 0;
 }

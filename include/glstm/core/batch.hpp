@@ -60,6 +60,14 @@ template <class Scalar>
 struct Targets {
   Matrix<Scalar> values;
   std::vector<int> labels;
+  /// How much each prediction counts in the loss, [B] or [B,T]; empty: all count 1. A prediction
+  /// with a weight of 0 has no target, and does not count in the accuracy either.
+  Matrix<Scalar> weights = {};
+
+  /// The weight of prediction n of a sample.
+  double weight(Index sample, Index n) const {
+    return weights.size() == 0 ? 1 : static_cast<double>(weights(sample, n));
+  }
 };
 
 /// A batch and its targets.
@@ -73,6 +81,7 @@ struct LabelledBatch {
     input.resize(batch, steps, features);
     targets.values.resize(0, 0);
     targets.labels.clear();
+    targets.weights.resize(0, 0);
   }
 };
 
@@ -106,18 +115,24 @@ template <class Scalar>
 void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
                   LabelledBatch<Scalar>& out) {
   const Index B = batch.input.batch();
-  const auto& [values, labels] = batch.targets;
+  const auto& [values, labels, weights] = batch.targets;
   const Index all_labels = static_cast<Index>(labels.size());
-  detail::require(values.size() == 0 || values.rows() == B, "target values must have ", B,
-                  " rows, got ", values.rows());
+  for (const Matrix<Scalar>* rows : {&values, &weights}) {
+    detail::require(rows->size() == 0 || rows->rows() == B, "target values and weights must have ",
+                    B, " rows, got ", rows->rows());
+  }
   detail::require(all_labels % std::max<Index>(1, B) == 0, "there must be a multiple of ", B,
                   " labels, got ", all_labels);
   copy_samples(batch.input, first, count, out.input);
-  if (values.size() == 0) {
-    out.targets.values.resize(0, 0);
-  } else {
-    out.targets.values = values.middleRows(first, count);
-  }
+  const auto copy_rows = [&](const Matrix<Scalar>& from, Matrix<Scalar>& to) {
+    if (from.size() == 0) {
+      to.resize(0, 0);
+    } else {
+      to = from.middleRows(first, count);
+    }
+  };
+  copy_rows(values, out.targets.values);
+  copy_rows(weights, out.targets.weights);
   out.targets.labels.clear();
   for (Index step = 0; step < all_labels; step += B) {
     const auto begin = labels.begin() + step + first;
@@ -156,7 +171,10 @@ template <class Scalar>
 void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
                 LabelledBatch<Scalar>& out) {
   const Index B = batch.input.batch(), T = batch.input.steps();
-  const auto& [values, labels] = batch.targets;
+  const auto& [values, labels, weights] = batch.targets;
+  detail::require(weights.size() == 0 || (weights.rows() == B && weights.cols() == T),
+                  "weights of targets must be [", B, ",", T, "] or none, got [", weights.rows(),
+                  ",", weights.cols(), "]");
   detail::require(T > 0 && (values.size() == 0 || (values.rows() == B && values.cols() % T == 0)) &&
                       (labels.empty() || static_cast<Index>(labels.size()) == B * T) &&
                       (values.size() > 0 || !labels.empty()),
@@ -168,6 +186,11 @@ void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
   out.targets.values = values.middleCols(first * outputs, count * outputs);
   const auto begin = labels.begin() + (labels.empty() ? 0 : first * B);
   out.targets.labels.assign(begin, begin + (labels.empty() ? 0 : count * B));
+  if (weights.size() == 0) {
+    out.targets.weights.resize(0, 0);
+  } else {
+    out.targets.weights = weights.middleCols(first, count);
+  }
 }
 
 namespace detail {

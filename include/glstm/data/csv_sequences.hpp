@@ -5,209 +5,108 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <ostream>
-#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
-#include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_date_time.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/core/utf8.hpp"
+#include "glstm/data/class_numbers.hpp"
 #include "glstm/data/csv_fields.hpp"
-#include "glstm/data/dataset.hpp"
+#include "glstm/data/sequences.hpp"
+#include "glstm/data/text_file.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
-/// The names of the columns with a meaning of their own; all others are features.
-struct CsvColumns {
+/// What the columns of a CSV file mean. Names are compared without regard to case.
+struct CsvOptions {
   std::string sequence = "sequence", timestamp = "timestamp", label = "label";
-  std::string target = "target";  ///< every column whose name starts with this
+  std::string target = "target";  ///< every column whose name starts with this, unless `targets`
+  std::vector<std::string> targets = {};   ///< the columns of numbers to predict
+  std::vector<std::string> features = {};  ///< none: every column without another meaning
+  std::vector<std::string> ignored = {};   ///< columns that are left out
+  std::string group = "";      ///< a column that tells what a split keeps together; "": none
+  bool sort = false;           ///< sort the rows by sequence and time, instead of refusing disorder
+  bool allow_missing = false;  ///< read missing features as NaN: see fill_missing
+  bool one_sequence = false;   ///< all rows are one sequence where there is no column of sequences
 };
 
-/// Sequences of any lengths, each with a class or with numbers to predict, from CSV text. Its first
-/// line is a header that names the columns (CsvColumns), in any order and in upper or lower case:
+/// Reads sequences of any lengths from CSV text, which messages call `source`. Its first line is a
+/// header that names the columns, in any order:
 ///
 ///     sequence   the sequence that a row belongs to, any text; the rows of a sequence are
-///                contiguous
+///                contiguous, unless options.sort
 ///     timestamp  optional: the time of the row, not decreasing within a sequence: a number in the
 ///                user's unit, or a date and time (see parse_date_time), read as seconds since
 ///                1970; without the column, step n happens at time n
-///     label      the class, the same in all rows of a sequence: any text. The classes are in
-///                numeric order if all are numbers, else in that of their text
-///     target...  instead of a label: each such column holds a number to predict, the same in all
-///                rows of a sequence
+///     label      the class: any text. The classes are in numeric order if all are numbers, else in
+///                that of their text
+///     target...  instead of a label: each such column holds a number to predict
 ///     others     features, in the order of the columns
 ///
-/// A first column without a name, as of row numbers, is left out. Commas, semicolons or tabs
-/// separate fields, whichever the header has; blanks around a field are ignored. A field may be in
-/// double quotes, on one line. Lines end in LF or CRLF; a byte-order mark is ignored. Numbers have
-/// a decimal point in every locale, or a decimal comma between semicolons, and must fit a Scalar.
-template <class Scalar>
-class CsvSequences final : public Dataset<Scalar> {
+/// Where the label or the targets are the same in all rows of each sequence, they are those of the
+/// sequence; else there is one answer for every step. An empty field is not known. Without such a
+/// column there is nothing to learn.
+///
+/// A first column without a name, as of row numbers, and empty fields at the end of lines are left
+/// out, as are lines that start with #. Commas, semicolons or tabs separate fields, whichever the
+/// header has; blanks around a field are ignored. A field may be in double quotes, on one line.
+/// Lines end in LF, CRLF or CR; a byte-order mark is ignored. Numbers have a decimal point in every
+/// locale, or a decimal comma between semicolons.
+///
+/// Throws Error, naming source:line, what was expected and what was found, unless the text is as
+/// above with at least one row. Blank lines are allowed at the end only.
+Sequences parse_csv_sequences(std::string_view text, const std::string& source,
+                              const CsvOptions& options = {});
+
+/// Reads the sequences in the file `path`. Throws Error when the file cannot be read, or where
+/// parse_csv_sequences does.
+inline Sequences read_csv_sequences(const std::filesystem::path& path,
+                                    const CsvOptions& options = {}) {
+  return parse_csv_sequences(detail::read_text_file(path, "a CSV file"), path.string(), options);
+}
+
+namespace detail {
+
+/// Reads one CSV text.
+class CsvReader {
  public:
-  /// Reads `text`, which messages call `source`. Throws Error, naming source:line, what was
-  /// expected and what was found, unless the text is as above with at least one row. Blank lines
-  /// are allowed at the end only.
-  CsvSequences(std::string_view text, const std::string& source, const CsvColumns& columns = {})
-      : source_(source) {
-    using detail::require;
+  CsvReader(const std::string& source, const CsvOptions& options) : options_(options) {
+    result_.source = source;
+  }
+
+  Sequences read(std::string_view text) {
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // some spreadsheets write it
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-    require(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), source,
+    require(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), result_.source,
             ": expected UTF-8 text, found UTF-16: save the file as UTF-8");
     text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-    std::vector<std::string> fields;
-    std::unordered_set<std::string> ids;
-    std::string id;
+    const char end_of_line = text.find('\n') == text.npos ? '\r' : '\n';
+    bool header = true;
     for (line_ = 1; !text.empty(); ++line_) {
-      const std::string_view row = text.substr(0, text.find('\n'));
+      const std::string_view row = text.substr(0, text.find(end_of_line));
       text.remove_prefix(std::min(text.size(), row.size() + 1));
-      read_fields(row, fields);
-      if (line_ == 1) {
-        read_header(fields, columns);
-        continue;
-      }
-      require(fields.size() == names_.size(), where(), "expected ", names_.size(),
-              " fields, as in the header, found ", fields.size());
-      const std::string& row_id = fields[sequence_column_];
-      require(!row_id.empty(), where(), "expected a sequence in column \"",
-              names_[sequence_column_], "\", found an empty field");
-      const bool starts = starts_.empty() || row_id != id;
-      if (starts) {
-        require(ids.insert(row_id).second, where(),
-                "expected the rows of a sequence one after the other, found sequence \"", row_id,
-                "\" again: sort the file by \"", names_[sequence_column_], "\" and time");
-        id = row_id;
-        starts_.push_back(rows_);
-      }
-      read_row(fields, starts);
+      if (row.starts_with('#')) continue;
+      read_fields(row, header);
+      header ? read_header() : read_row();
+      header = false;
     }
-    require(line_ > 1, source_, ":1: expected a header line, found nothing");
-    require(rows_ > 0, source_, ":2: expected a row of a sequence, found only a header");
-    starts_.push_back(rows_);
-    number_classes();
-  }
-
-  Index size() const override { return static_cast<Index>(starts_.size()) - 1; }
-  Index features() const { return static_cast<Index>(feature_columns_.size()); }
-  std::vector<std::string> feature_names() const {
-    std::vector<std::string> result;
-    for (std::size_t column : feature_columns_) result.push_back(names_[column]);
-    return result;
-  }
-  /// The names of the classes 0, 1, ..., as the column of labels has them; none when there are
-  /// targets instead.
-  const std::vector<std::string>& class_names() const { return class_names_; }
-  Index classes() const { return static_cast<Index>(class_names_.size()); }
-  /// The number of targets of a sequence; 0 when there are labels.
-  Index targets() const { return static_cast<Index>(target_columns_.size()); }
-  bool has_timestamps() const { return !times_.empty(); }
-
-  /// The number of steps of a sequence, which must be in 0 ... size() - 1.
-  Index length(Index sequence) const { return start(sequence + 1) - start(sequence); }
-  /// The number of steps of the longest sequence.
-  Index longest() const {
-    Index result = 0;
-    for (Index s = 0; s < size(); ++s) result = std::max(result, length(s));
-    return result;
-  }
-  /// The earliest and the latest time of all steps.
-  double first_time() const {
-    return has_timestamps() ? *std::min_element(times_.begin(), times_.end()) : 0;
-  }
-  double last_time() const {
-    return has_timestamps() ? *std::max_element(times_.begin(), times_.end())
-                            : static_cast<double>(longest() - 1);
-  }
-
-  /// Makes the time of every sequence count from its first step. Use it for sequences that happened
-  /// on different days with timestamps of one clock, such as seconds since 1970. Throws Error, and
-  /// changes nothing, when a sequence lasts longer than a double can tell.
-  void count_time_from_first_steps() {
-    for (Index s = 0; has_timestamps() && s < size(); ++s) {
-      const double begin = times_[static_cast<std::size_t>(start(s))];
-      const double end = times_[static_cast<std::size_t>(start(s + 1) - 1)];
-      detail::require(std::isfinite(end - begin), source_,
-                      ": expected sequences whose duration is a finite number, found times ", begin,
-                      " to ", end, " in sequence ", s);
-    }
-    for (Index s = 0; has_timestamps() && s < size(); ++s) {
-      const double begin = times_[static_cast<std::size_t>(start(s))];
-      for (Index row = start(s); row < start(s + 1); ++row) {
-        times_[static_cast<std::size_t>(row)] -= begin;
-      }
-    }
-  }
-
-  /// Makes time the fraction of each sequence's own duration: 0 at its first step and 1 at its
-  /// last; fractions of its steps where there are no timestamps. Use it when the answer is to a
-  /// whole sequence, and sequences differ in length.
-  void count_time_as_fractions() {
-    if (!has_timestamps()) {
-      for (Index s = 0; s < size(); ++s) {
-        for (Index n = 0; n < length(s); ++n) times_.push_back(static_cast<double>(n));
-      }
-    }
-    count_time_from_first_steps();
-    for (Index s = 0; s < size(); ++s) {
-      const double duration = times_[static_cast<std::size_t>(start(s + 1) - 1)];
-      for (Index row = start(s); duration > 0 && row < start(s + 1); ++row) {
-        times_[static_cast<std::size_t>(row)] /= duration;
-      }
-    }
-  }
-
-  /// The time of the first and of the last step of a sequence, which must be in 0 ... size() - 1.
-  double begin_of(Index sequence) const {
-    return has_timestamps() ? times_[static_cast<std::size_t>(start(sequence))] : 0;
-  }
-  double end_of(Index sequence) const {
-    return has_timestamps() ? times_[static_cast<std::size_t>(start(sequence + 1) - 1)]
-                            : static_cast<double>(length(sequence) - 1);
-  }
-
-  /// The batch is as long as its longest sample. When others are shorter, zeros follow them and
-  /// timing.lengths are set. Throws Error when a sample is not in 0 ... size() - 1.
-  void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    detail::require_samples(samples, size(), source_);
-    const Index count = static_cast<Index>(samples.size()), I = features();
-    Index steps = 0;
-    for (Index sample : samples) steps = std::max(steps, length(sample));
-    batch.resize(count, steps, I);
-    SequenceBatch<Scalar>& input = batch.input;
-    Timing& timing = input.timing;
-    input.values.setZero();
-    if (has_timestamps()) timing.timestamps.setZero(count, steps);
-    if (targets() > 0) batch.targets.values.resize(count, targets());
-    for (Index b = 0; b < count; ++b) {
-      const Index sample = samples[static_cast<std::size_t>(b)];
-      const Index first = start(sample), T = length(sample);
-      timing.lengths.push_back(T);
-      for (Index column = 0; column < I * T; ++column) {
-        input.values(b, column) = values_[static_cast<std::size_t>(first * I + column)];
-      }
-      for (Index n = 0; has_timestamps() && n < T; ++n) {
-        timing.timestamps(b, n) = times_[static_cast<std::size_t>(first + n)];
-      }
-      for (Index o = 0; o < targets(); ++o) {
-        batch.targets.values(b, o) =
-            static_cast<Scalar>(targets_[static_cast<std::size_t>(sample * targets() + o)]);
-      }
-      if (classes() > 0) batch.targets.labels.push_back(labels_[static_cast<std::size_t>(sample)]);
-    }
-    // Layers are faster without lengths.
-    if (timing.valid_steps() == count * steps) timing.lengths.clear();
+    require(!header, result_.source, ":1: expected a header line, found nothing");
+    require(rows() > 0, result_.source, ":", line_, ": expected a row of a sequence, found only ",
+            "a header");
+    if (options_.sort) sort_rows();
+    finish_sequences();
+    finish_answers();
+    return std::move(result_);
   }
 
  private:
@@ -219,111 +118,154 @@ class CsvSequences final : public Dataset<Scalar> {
       return out << place.source << ':' << place.line << ": ";
     }
   };
-  Place where() const { return {source_, line_}; }
+  Place where() const { return {result_.source, line_}; }
 
-  /// Sets `fields` to those of `row`, without a first column that has no name.
-  void read_fields(std::string_view row, std::vector<std::string>& fields) {
-    using detail::require;
+  Index rows() const { return static_cast<Index>(sequence_of_row_.size()); }
+
+  /// Sets fields_ to those of `row`, without a first column that has no name and without empty
+  /// fields behind the last column.
+  void read_fields(std::string_view row, bool header) {
     require(row.find_first_not_of(" \t\r") != std::string_view::npos, where(),
             "expected fields, found a blank line");
-    if (line_ == 1) separator_ = detail::csv_separator(row);
-    const char* problem = detail::split_csv_row(row, separator_, fields);
+    require(first_not_utf8(row) == row.npos, where(),
+            "expected UTF-8 text, found another encoding: save the file as UTF-8");
+    if (header) separator_ = csv_separator(row);
+    const char* problem = split_csv_row(row, separator_, fields_);
     require(problem == nullptr, where(), problem != nullptr ? problem : "");
-    if (line_ == 1) has_index_ = fields.size() > 1 && fields[0].empty();
-    if (has_index_) fields.erase(fields.begin());
+    if (header) has_index_ = fields_.size() > 1 && fields_[0].empty();
+    if (has_index_) fields_.erase(fields_.begin());
+    const std::size_t columns = header ? 1 : names_.size();
+    while (fields_.size() > columns && fields_.back().empty()) fields_.pop_back();
   }
 
   static std::string lower_case(std::string text) {
     for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     return text;
   }
+  static bool contains(const std::vector<std::string>& names, const std::string& lower) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return lower_case(name) == lower; });
+  }
 
-  void read_header(const std::vector<std::string>& fields, const CsvColumns& columns) {
-    using detail::require;
-    std::optional<std::size_t> sequence;
-    for (std::size_t column = 0; column < fields.size(); ++column) {
-      const std::string& name = fields[column];
+  void read_header() {
+    std::string found;
+    for (const std::string& name : fields_) {
       require(!name.empty(), where(), "expected a name for every column, found none for column ",
-              column + 1);
+              names_.size() + 1);
       require(std::find(names_.begin(), names_.end(), name) == names_.end(), where(),
               "expected every column once, found \"", name, "\" again");
+      found += (names_.empty() ? "" : ", ") + name;
+      give_meaning(names_.size(), lower_case(name));
       names_.push_back(name);
-      const std::string lower = lower_case(name);
-      if (lower == lower_case(columns.sequence)) {
-        sequence = column;
-      } else if (lower == lower_case(columns.timestamp)) {
-        time_column_ = column;
-      } else if (lower == lower_case(columns.label)) {
-        label_column_ = column;
-      } else if (lower.starts_with(lower_case(columns.target))) {
-        target_columns_.push_back(column);
-      } else {
-        feature_columns_.push_back(column);
-      }
     }
-    std::string found;
-    for (const std::string& name : names_) found += (found.empty() ? "" : ", ") + name;
-    require(sequence.has_value(), where(), "expected a column \"", columns.sequence, "\", found ",
-            found);
-    require(label_column_.has_value() || !target_columns_.empty(), where(), "expected a column \"",
-            columns.label, "\", or columns whose names start with \"", columns.target, "\", found ",
-            found);
+    for (const auto* named : {&options_.targets, &options_.features, &options_.ignored}) {
+      for (const std::string& name : *named) require_column(name, found);
+    }
+    if (!options_.group.empty()) require_column(options_.group, found);
+    require(sequence_column_ || options_.one_sequence, where(), "expected a column \"",
+            options_.sequence, "\", found ", found);
     require(!label_column_ || target_columns_.empty(), where(), "expected a column \"",
-            columns.label, "\" or columns \"", columns.target, "...\", not both, found ", found);
+            options_.label, "\" or columns \"", options_.target, "...\", not both, found ", found);
     require(!feature_columns_.empty(), where(), "expected at least one column of a feature, found ",
             found);
-    sequence_column_ = *sequence;
+    for (const std::size_t column : feature_columns_) {
+      result_.description.feature_names.push_back(names_[column]);
+    }
+    for (const std::size_t column : target_columns_) {
+      result_.description.target_names.push_back(names_[column]);
+    }
   }
 
-  /// Adds a row to the last sequence; with `starts`, it is the first row.
-  void read_row(const std::vector<std::string>& fields, bool starts) {
-    using detail::require;
-    if (time_column_) {
-      const std::optional<double> date = detail::parse_date_time(fields[*time_column_]);
-      const double time =
-          date ? *date : number(fields, *time_column_, std::numeric_limits<double>::max());
-      require(starts || time >= times_.back(), where(),
-              "expected a time that does not decrease within a sequence, found ",
-              fields[*time_column_], " after ", starts ? time : times_.back(),
-              ": sort the file by \"", names_[sequence_column_], "\" and \"", names_[*time_column_],
-              "\"");
-      times_.push_back(time);
-    }
-    const double largest = static_cast<double>(std::numeric_limits<Scalar>::max());
-    for (std::size_t column : feature_columns_) {
-      values_.push_back(static_cast<Scalar>(number(fields, column, largest)));
-    }
-    if (label_column_) {
-      const std::string& found = fields[*label_column_];
-      require(!found.empty(), where(), "expected a class in column \"", names_[*label_column_],
-              "\", found an empty field");
-      if (starts) label_texts_.push_back(found);
-      require(found == label_texts_.back(), where(), "expected label ", label_texts_.back(),
-              ", as in the rows of this sequence before, found ", found);
-    }
-    for (std::size_t o = 0; o < target_columns_.size(); ++o) {
-      const double found = number(fields, target_columns_[o], largest);
-      if (starts) targets_.push_back(found);
-      const double first = targets_[targets_.size() - (starts ? 1 : target_columns_.size() - o)];
-      require(found == first, where(), "expected ", first, " in column \"",
-              names_[target_columns_[o]], "\", as in the rows of this sequence before, found ",
-              fields[target_columns_[o]]);
-    }
-    ++rows_;
+  void require_column(const std::string& name, const std::string& found) const {
+    require(contains(names_, lower_case(name)), where(), "expected a column \"", name, "\", found ",
+            found);
   }
 
-  double number(const std::vector<std::string>& fields, std::size_t column, double largest) const {
-    std::string text = fields[column];
+  void give_meaning(std::size_t column, const std::string& lower) {
+    if (lower == lower_case(options_.sequence)) {
+      sequence_column_ = column;
+    } else if (lower == lower_case(options_.timestamp)) {
+      time_column_ = column;
+    } else if (!options_.group.empty() && lower == lower_case(options_.group)) {
+      group_column_ = column;
+    } else if (contains(options_.ignored, lower)) {
+      return;
+    } else if (options_.targets.empty() && lower == lower_case(options_.label)) {
+      label_column_ = column;
+    } else if (options_.targets.empty() ? lower.starts_with(lower_case(options_.target))
+                                        : contains(options_.targets, lower)) {
+      target_columns_.push_back(column);
+    } else if (options_.features.empty() || contains(options_.features, lower)) {
+      feature_columns_.push_back(column);
+    }
+  }
+
+  void read_row() {
+    require(fields_.size() == names_.size(), where(), "expected ", names_.size(),
+            " fields, as in the header, found ", fields_.size());
+    const bool starts = add_to_sequence();
+    if (time_column_) add_time(starts);
+    for (const std::size_t column : feature_columns_) {
+      result_.values.push_back(number(column, options_.allow_missing, "fill_missing"));
+    }
+    if (label_column_) labels_.push_back(fields_[*label_column_]);
+    if (group_column_ && starts) result_.groups.push_back(fields_[*group_column_]);
+    for (const std::size_t column : target_columns_) {
+      result_.targets.push_back(number(column, true, ""));
+    }
+    for (std::size_t o = 1; o < target_columns_.size(); ++o) {
+      const auto last = result_.targets.end() - 1;
+      require(std::isnan(*last) == std::isnan(*(last - static_cast<Index>(o))), where(),
+              "expected all targets of a row or none, found some");
+    }
+  }
+
+  /// Finds the sequence of the row. Returns whether it is the first row of one.
+  bool add_to_sequence() {
+    const std::string id = sequence_column_ ? fields_[*sequence_column_] : "";
+    require(!sequence_column_ || !id.empty(), where(), "expected a sequence in column \"",
+            options_.sequence, "\", found an empty field");
+    const auto [found, starts] = number_of_.emplace(id, result_.names.size());
+    if (starts) result_.names.push_back(id);
+    const Index sequence = static_cast<Index>(found->second);
+    require(options_.sort || starts || sequence == sequence_of_row_.back(), where(),
+            "expected the rows of a sequence one after the other, found sequence \"", id,
+            "\" again: sort the file by \"", options_.sequence,
+            "\" and time, or let the reader do ", "it (CsvOptions::sort, --sort)");
+    sequence_of_row_.push_back(sequence);
+    return starts;
+  }
+
+  void add_time(bool starts) {
+    const std::optional<double> date = parse_date_time(fields_[*time_column_]);
+    const double time = date ? *date : number(*time_column_, false, "");
+    require(options_.sort || starts || time >= result_.times.back(), where(),
+            "expected a time that does not decrease within a sequence, found ",
+            fields_[*time_column_], " after ", starts ? time : result_.times.back(),
+            ": sort the file by \"", options_.sequence, "\" and \"", names_[*time_column_],
+            "\", or let the reader do it (CsvOptions::sort, --sort)");
+    result_.times.push_back(time);
+  }
+
+  /// The number in a column of this row; NaN for a missing one where that is allowed.
+  double number(std::size_t column, bool allow_missing, const char* remedy) const {
+    if (allow_missing && is_missing(fields_[column])) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
+    std::string text = fields_[column];
     if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.erase(0, 1);
     if (separator_ == ';' && text.find('.') == std::string::npos) {  // a decimal comma
       std::replace(text.begin(), text.end(), ',', '.');
     }
-    const std::optional<double> value = detail::parse_number<double>(text);
-    // A NaN is not <= largest either.
-    detail::require(
-        value && std::abs(*value) <= largest, where(), "expected a finite number in column \"",
-        names_[column], "\", found \"", fields[column], "\"",
-        is_missing(fields[column]) ? ": fill in missing values, or leave out the row" : "");
+    const std::optional<double> value = parse_number<double>(text);
+    const bool advise = is_missing(fields_[column]) && *remedy != '\0';
+    // A NaN is not <= the largest number either.
+    require(value && std::abs(*value) <= std::numeric_limits<double>::max(), where(),
+            "expected a finite number in column \"", names_[column], "\", found \"",
+            fields_[column], "\"",
+            advise ? ": fill in missing values, leave out the row, or let the reader do it "
+                     "(CsvOptions::allow_missing, --missing)"
+                   : "");
     return *value;
   }
 
@@ -332,63 +274,108 @@ class CsvSequences final : public Dataset<Scalar> {
     return lower.empty() || lower == "nan" || lower == "na" || lower == "null" || lower == "?";
   }
 
-  /// Turns the texts of the labels into classes 0, 1, ... and their names.
-  void number_classes() {
-    class_names_ = label_texts_;
-    const auto number_of = [](const std::string& text) {
-      return detail::parse_number<double>(text);
+  /// Sorts the rows by sequence, in the order of their first rows, and by time.
+  void sort_rows() {
+    std::vector<std::size_t> order(sequence_of_row_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      if (sequence_of_row_[a] != sequence_of_row_[b]) {
+        return sequence_of_row_[a] < sequence_of_row_[b];
+      }
+      return result_.has_times() && result_.times[a] < result_.times[b];
+    });
+    const auto apply = [&](auto& list) {
+      const std::size_t width = list.size() / order.size();
+      auto sorted = list;
+      for (std::size_t row = 0; row < order.size(); ++row) {
+        for (std::size_t i = 0; i < width; ++i) {
+          sorted[row * width + i] = list[order[row] * width + i];
+        }
+      }
+      list = std::move(sorted);
     };
-    const bool numbers =
-        std::all_of(class_names_.begin(), class_names_.end(),
-                    [&](const std::string& name) { return number_of(name).has_value(); });
-    std::sort(class_names_.begin(), class_names_.end(),
-              [&](const std::string& a, const std::string& b) {
-                if (numbers && *number_of(a) != *number_of(b)) return *number_of(a) < *number_of(b);
-                return a < b;
-              });
-    class_names_.erase(std::unique(class_names_.begin(), class_names_.end()), class_names_.end());
-    std::map<std::string, int> class_of;
-    for (const std::string& name : class_names_) {
-      class_of.emplace(name, static_cast<int>(class_of.size()));
-    }
-    for (const std::string& text : label_texts_) labels_.push_back(class_of.at(text));
+    apply(sequence_of_row_);
+    apply(result_.times);
+    apply(result_.values);
+    apply(labels_);
+    apply(result_.targets);
   }
 
-  Index start(Index sequence) const { return starts_[static_cast<std::size_t>(sequence)]; }
+  void finish_sequences() {
+    result_.starts.clear();
+    for (Index row = 0; row < rows(); ++row) {
+      const auto r = static_cast<std::size_t>(row);
+      if (row == 0 || sequence_of_row_[r] != sequence_of_row_[r - 1]) {
+        result_.starts.push_back(row);
+      }
+    }
+    result_.starts.push_back(rows());
+  }
 
-  std::string source_;
-  Index line_ = 1;  // while reading
+  /// Turns labels and targets of rows into those of sequences where they do not change.
+  void finish_answers() {
+    if (label_column_) {
+      ClassNumbers classes = number_classes(labels_);
+      if (!classes.names.empty()) result_.labels = std::move(classes.labels);
+      result_.description.class_names = std::move(classes.names);
+    }
+    const std::size_t outputs = target_columns_.size();
+    const bool known = std::any_of(result_.targets.begin(), result_.targets.end(),
+                                   [](double target) { return !std::isnan(target); });
+    if (!known) {
+      result_.targets.clear();
+      result_.description.target_names.clear();
+    }
+    result_.every_step = true;
+    std::vector<int> labels;
+    std::vector<double> targets;
+    for (Index s = 0; s < result_.size(); ++s) {
+      Index answer = result_.start(s);  // the first row whose answer is known, if any is
+      for (Index row = result_.start(s); row < result_.start(s + 1); ++row) {
+        if (!result_.is_known(row)) continue;
+        if (!result_.is_known(answer)) answer = row;
+        if (!same_answer(answer, row)) return;  // one answer for every step
+      }
+      const auto a = static_cast<std::size_t>(answer);
+      if (result_.has_labels()) labels.push_back(result_.labels[a]);
+      for (std::size_t o = 0; result_.has_targets() && o < outputs; ++o) {
+        targets.push_back(result_.targets[a * outputs + o]);
+      }
+    }
+    result_.every_step = false;
+    result_.labels = std::move(labels);
+    result_.targets = std::move(targets);
+  }
+
+  bool same_answer(Index a, Index b) const {
+    const auto row_a = static_cast<std::size_t>(a), row_b = static_cast<std::size_t>(b);
+    if (result_.has_labels()) return result_.labels[row_a] == result_.labels[row_b];
+    const std::size_t outputs = target_columns_.size();
+    const auto targets = result_.targets.begin();
+    return std::equal(targets + static_cast<Index>(row_a * outputs),
+                      targets + static_cast<Index>((row_a + 1) * outputs),
+                      targets + static_cast<Index>(row_b * outputs));
+  }
+
+  const CsvOptions& options_;
+  Sequences result_;
+  Index line_ = 1;
   char separator_ = ',';
-  bool has_index_ = false;  // a first column without a name
-  std::vector<std::string> names_;
-  std::size_t sequence_column_ = 0;
-  std::optional<std::size_t> time_column_, label_column_;
+  bool has_index_ = false;           // a first column without a name
+  std::vector<std::string> fields_;  // of the current row
+  std::vector<std::string> names_;   // of the columns
+  std::optional<std::size_t> sequence_column_, time_column_, label_column_, group_column_;
   std::vector<std::size_t> feature_columns_, target_columns_;
-  Index rows_ = 0;
-  std::vector<Index> starts_;   // the first row of every sequence, then rows_
-  std::vector<Scalar> values_;  // row by row
-  std::vector<double> times_;   // one per row, or none
-  std::vector<std::string> label_texts_, class_names_;
-  std::vector<int> labels_;      // one per sequence, or none
-  std::vector<double> targets_;  // sequence by sequence
+  std::map<std::string, std::size_t> number_of_;  // of a sequence, by its name
+  std::vector<Index> sequence_of_row_;
+  std::vector<std::string> labels_;  // of the rows
 };
 
-/// Reads the sequences in the file `path`. Throws Error when the file cannot be read, or where
-/// CsvSequences does.
-template <class Scalar>
-CsvSequences<Scalar> read_csv_sequences(const std::filesystem::path& path,
-                                        const CsvColumns& columns = {}) {
-  std::error_code ignored;
-  detail::require(std::filesystem::is_regular_file(path, ignored), path.string(),
-                  ": expected a CSV file, found ",
-                  std::filesystem::exists(path, ignored) ? "no regular file" : "none");
-  std::ifstream file(path, std::ios::binary);
-  detail::require(file.is_open(), path.string(),
-                  ": expected a CSV file, found one that cannot be opened");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  detail::require(!file.bad(), path.string(), ": expected a CSV file, found one that cannot be ",
-                  "read to its end");
-  return CsvSequences<Scalar>(text, path.string(), columns);
+}  // namespace detail
+
+inline Sequences parse_csv_sequences(std::string_view text, const std::string& source,
+                                     const CsvOptions& options) {
+  return detail::CsvReader(source, options).read(text);
 }
 
 GLSTM_END_NAMESPACE

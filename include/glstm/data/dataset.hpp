@@ -1,6 +1,7 @@
 // Where training and test batches come from.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -21,6 +22,22 @@ class Dataset {
   /// Writes `samples`, each in 0 ... size() - 1, into `batch`, reusing its memory; row b holds
   /// samples[b]. The library never makes two calls at once.
   virtual void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const = 0;
+
+  /// load for a training step, where a data set may vary its samples at random. What it draws for a
+  /// sample must depend on `seed`, which differs from epoch to epoch, and the sample alone. By
+  /// default: load.
+  virtual void load_for_training(std::span<const Index> samples, std::uint64_t seed,
+                                 LabelledBatch<Scalar>& batch) const {
+    static_cast<void>(seed);
+    load(samples, batch);
+  }
+
+  /// The number of steps of a sample, by which training puts samples of similar length into a
+  /// batch; 0, for all samples, where it is not known.
+  virtual Index length_of(Index sample) const {
+    static_cast<void>(sample);
+    return 0;
+  }
 };
 
 namespace detail {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -45,16 +46,26 @@ class Subset final : public Dataset<Scalar> {
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
-    detail::require_samples(samples, size(), "a subset");
-    std::vector<Index> of_whole;
-    of_whole.reserve(samples.size());
-    for (Index sample : samples) {
-      of_whole.push_back(samples_[static_cast<std::size_t>(sample)]);
-    }
-    whole_->load(of_whole, batch);
+    whole_->load(in_whole(samples), batch);
+  }
+  void load_for_training(std::span<const Index> samples, std::uint64_t seed,
+                         LabelledBatch<Scalar>& batch) const override {
+    whole_->load_for_training(in_whole(samples), seed, batch);
+  }
+  Index length_of(Index sample) const override {
+    return whole_->length_of(samples_[static_cast<std::size_t>(sample)]);
   }
 
  private:
+  /// The numbers of samples of the subset in the whole.
+  std::vector<Index> in_whole(std::span<const Index> samples) const {
+    detail::require_samples(samples, size(), "a subset");
+    std::vector<Index> result;
+    result.reserve(samples.size());
+    for (Index sample : samples) result.push_back(samples_[static_cast<std::size_t>(sample)]);
+    return result;
+  }
+
   std::shared_ptr<const Dataset<Scalar>> whole_;
   std::vector<Index> samples_;
 };

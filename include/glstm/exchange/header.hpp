@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/weight_storage.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -48,9 +50,12 @@ void save_header(const std::filesystem::path& path, const Network<Gate>& network
 /// Closed neurons are not computed: a step costs 4 a (I + a) multiplications for the a open neurons
 /// of a layer, and 4 a H when a gate has opened or closed since the last step.
 ///
+/// The model takes and returns the numbers of the user's data, before scaling: see fold_scaling.
+///
 /// Throws Error if the network is bidirectional, a parameter is not finite, a time gate does not
-/// accept its parameters, a weight is too large for float16, or options.name_space is not an
-/// identifier that a program may use.
+/// accept its parameters, a weight is too large for float16, options.name_space is not an
+/// identifier that a program may use, or weights are to be rounded whose features have scales that
+/// differ by more than 16 times.
 template <TimeGate Gate>
 std::string to_header(const Network<Gate>& network, const HeaderOptions& options = {});
 
@@ -98,6 +103,18 @@ inline void check_namespace(const std::string& name) {
     if (end == rest.npos) return;
     rest.remove_prefix(end + 2);
   }
+}
+
+/// Throws Error if rounding would spoil weights that contain the scaling of the features: a row of
+/// int8 weights has one scale for all of them, and float16 has a small range.
+inline void check_rounding(const DataDescription& data, WeightStorage storage) {
+  if (storage == WeightStorage::full || data.feature_scaling.empty()) return;
+  const auto [least, greatest] = std::minmax_element(
+      data.feature_scaling.begin(), data.feature_scaling.end(),
+      [](const auto& a, const auto& b) { return std::abs(a.scale) < std::abs(b.scale); });
+  require(std::abs(greatest->scale) <= 16 * std::abs(least->scale),
+          "expected features of similar scale where weights are rounded, got standard deviations ",
+          least->scale, " to ", greatest->scale, ": store the weights in full");
 }
 
 /// Returns the shortest literal of type Scalar that is read back as the same number.
@@ -377,7 +394,9 @@ std::string to_header(const Network<Gate>& network, const HeaderOptions& options
                   "sequences from both ends");
   detail::header::check_namespace(options.name_space);
   network.check_parameters();
-  return detail::header::HeaderWriter(network, options).text();
+  detail::header::check_rounding(network.data, options.storage);
+  const Network<Gate> folded = fold_scaling(network);
+  return detail::header::HeaderWriter(folded, options).text();
 }
 
 template <TimeGate Gate>

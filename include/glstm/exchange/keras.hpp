@@ -11,6 +11,7 @@
 #include "glstm/exchange/lstm_weights.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -55,11 +56,12 @@ template <PlainLstm Loaded>
 Loaded from_keras(const Safetensors& file, const KerasOptions& options = {});
 
 template <TimeGate Gate>
-Safetensors to_keras(const Network<Gate>& network) {
+Safetensors to_keras(const Network<Gate>& trained) {
   using Scalar = typename Gate::Scalar;
   using detail::add_weight;
   detail::require_plain<Gate>();
-  network.check_parameters();
+  trained.check_parameters();
+  const Network<Gate> network = fold_scaling(trained);
   Safetensors file;
   for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
     for (Index direction = 0; direction < network.directions(); ++direction) {

@@ -16,6 +16,7 @@
 #include "glstm/exchange/onnx_graph.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -39,7 +40,8 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 ///     y        [B,O]    out, of the type Scalar; [T,B,O] with Readout::every_step, where values
 ///                       past a sample's length are unspecified
 ///
-/// The model accepts any T >= 1 and any B. Initial states are zero.
+/// The model accepts any T >= 1 and any B. Initial states are zero. It takes and returns the
+/// numbers of the user's data, before scaling: see fold_scaling.
 ///
 /// Layers of a float network without time gates become LSTM operators. All other layers become a
 /// Scan over the steps, because ONNX has no time gates and onnxruntime has the LSTM operator in
@@ -337,7 +339,8 @@ class NetworkGraph {
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options) {
   network.check_parameters();
-  const std::string bytes = detail::onnx::NetworkGraph(network, options).model().bytes();
+  const Network<Gate> folded = fold_scaling(network);
+  const std::string bytes = detail::onnx::NetworkGraph(folded, options).model().bytes();
   detail::require(bytes.size() <= std::numeric_limits<std::int32_t>::max(),
                   "expected an ONNX model of at most 2147483647 bytes, got ", bytes.size());
   return bytes;

@@ -12,6 +12,7 @@
 #include "glstm/exchange/lstm_weights.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -66,11 +67,12 @@ template <PlainLstm Loaded>
 Loaded from_pytorch(const Safetensors& file, const PyTorchOptions& options = {});
 
 template <TimeGate Gate>
-Safetensors to_pytorch(const Network<Gate>& network, const PyTorchOptions& options) {
+Safetensors to_pytorch(const Network<Gate>& trained, const PyTorchOptions& options) {
   using Scalar = typename Gate::Scalar;
   using detail::add_weight;
   detail::require_plain<Gate>();
-  network.check_parameters();
+  trained.check_parameters();
+  const Network<Gate> network = fold_scaling(trained);
   const std::vector<Index>& hidden = network.options().hidden;
   for (const Index size : hidden) {
     detail::require(size == hidden[0], "an nn.LSTM has layers of one size, got ", hidden[0],

@@ -14,6 +14,7 @@
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -177,10 +178,11 @@ void read_rtneural_layer(const Json& json, const std::string& where, LstmParts<S
 }  // namespace detail
 
 template <TimeGate Gate>
-std::string to_rtneural(const Network<Gate>& network) {
+std::string to_rtneural(const Network<Gate>& trained) {
   using detail::Json, detail::json_matrix, detail::json_vector;
   detail::require_plain<Gate>();
-  network.check_parameters();
+  trained.check_parameters();
+  const Network<Gate> network = fold_scaling(trained);
   detail::require(!network.options().bidirectional,
                   "expected a network of one direction, as RTNeural has, got a bidirectional one");
   Json layers = Json::array();

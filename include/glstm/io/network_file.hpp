@@ -16,15 +16,18 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/core/data_description.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/time_gate.hpp"
+#include "glstm/io/data_description_json.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/network_blocks.hpp"
@@ -56,33 +59,43 @@ struct NetworkFileInfo {
   Loss loss = Loss::mean_squared_error;
   double time_origin = 0;
   bool bidirectional = false;
+  DataDescription data;                         ///< Network::data
   Index parameters = 0;                         ///< the number of parameters
   std::map<std::string, std::string> metadata;  ///< NetworkFileOptions::metadata
 };
 
-/// Returns the configuration of a network as metadata of a file: the key "glstm.network" and a JSON
-/// object. A checkpoint that has this metadata is a network file too. Throws Error if an option is
-/// not finite.
+/// Which numbers a loaded network takes and returns.
+enum class LoadedScaling {
+  folded,  ///< those of the user's data, see fold_scaling
+  apart    ///< scaled ones, as in training: the scaling stays in Network::data
+};
+
+/// Returns the configuration of a network as metadata of a file, the key "glstm.network" and a JSON
+/// object, and the description of its data, if there is one, as "glstm.data". A checkpoint that has
+/// this metadata is a network file too. Throws Error if an option is not finite, or the description
+/// does not fit the network.
 template <TimeGate Gate>
 std::map<std::string, std::string> network_metadata(const Network<Gate>& network);
 
 /// Writes a network to the file `path`, all or nothing: the parameter blocks as in a checkpoint,
 /// network_metadata, and options.metadata. Throws Error, which names the file, when a parameter is
 /// not finite or beyond the range of its storage, a time gate does not accept its parameters,
-/// options.metadata has the key "glstm.network", or the file cannot be written. An older file then
-/// stays as it was.
+/// network.data does not fit, options.metadata has the key "glstm.network" or "glstm.data", or the
+/// file cannot be written. An older file then stays as it was.
 template <TimeGate Gate>
 void save_network(const std::filesystem::path& path, const Network<Gate>& network,
                   const NetworkFileOptions& options = {});
 
 /// Reads a file that save_network has written, as in load_network<GLstm<float>>(path). The
-/// parameters are the same bit for bit; weights stored as float16 or int8 are the rounded ones.
+/// parameters are the same bit for bit where the data are not scaled, or with LoadedScaling::apart;
+/// weights stored as float16 or int8 are the rounded ones.
 /// From a checkpoint with network_metadata it reads the parameters, and ignores the optimizer's
 /// state and the average. Throws Error, which names the file, when the file has another kind of
 /// gate or another scalar type, or is neither a network file nor such a checkpoint. It compares
 /// sizes with the tensors before it allocates the network.
 template <AnyNetwork Loaded>
-Loaded load_network(const std::filesystem::path& path);
+Loaded load_network(const std::filesystem::path& path,
+                    LoadedScaling scaling = LoadedScaling::folded);
 
 /// Returns the description of the network in a file, for programs that choose the type of network
 /// by it. Throws Error when the tensors do not match the description; it does not read the numbers.
@@ -91,6 +104,7 @@ NetworkFileInfo inspect_network(const std::filesystem::path& path);
 namespace detail {
 
 inline constexpr const char* network_key = "glstm.network";
+inline constexpr const char* data_key = "glstm.data";
 
 inline constexpr Names<WeightStorage, 3> storage_names = {{{"full", WeightStorage::full},
                                                            {"float16", WeightStorage::float16},
@@ -140,6 +154,17 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
           {"loss", name_of(loss_names, options.loss)},
           {"time_origin", options.time_origin},
           {"bidirectional", options.bidirectional}};
+}
+
+/// The metadata of a network's file: its configuration, and the description of its data.
+template <TimeGate Gate>
+std::map<std::string, std::string> metadata_of(const Network<Gate>& network,
+                                               WeightStorage storage) {
+  std::map<std::string, std::string> metadata;
+  metadata.emplace(network_key, configuration_of(network, storage).dump());
+  network.data.check(network.options().inputs, network.options().outputs);
+  if (!network.data.empty()) metadata.emplace(data_key, to_json_text(network.data));
+  return metadata;
 }
 
 inline NetworkFileInfo parse_configuration(const std::string& text, const std::string& source) {
@@ -223,6 +248,11 @@ inline NetworkFileInfo describe_network(const Safetensors& file, const std::stri
   }
   info.metadata = file.metadata;
   info.metadata.erase(network_key);
+  const auto data = file.metadata.find(data_key);
+  if (data == file.metadata.end()) return info;
+  info.data = parse_data_description(data->second, info.inputs, info.outputs,
+                                     source + ": metadata \"" + data_key + "\"");
+  info.metadata.erase(data_key);
   return info;
 }
 
@@ -261,9 +291,10 @@ Safetensors network_tensors(const Network<Gate>& network, const NetworkFileOptio
     file.tensors.emplace(block.name, std::move(tensor));
   }
   file.metadata = options.metadata;
-  const Json configuration = configuration_of(network, storage);
-  require(file.metadata.emplace(network_key, configuration.dump()).second, "the metadata \"",
-          network_key, "\" is reserved for the network's configuration");
+  for (const char* key : {network_key, data_key}) {
+    require(!file.metadata.contains(key), "the metadata \"", key, "\" is reserved for the network");
+  }
+  file.metadata.merge(metadata_of(network, storage));
   return file;
 }
 
@@ -330,6 +361,7 @@ Network<Gate> network_from(const Safetensors& file, const std::string& source) {
                  block_view(network.parameters, block));
   }
   naming_source(source, [&] { network.check_parameters(); });
+  network.data = info.data;
   return network;
 }
 
@@ -337,7 +369,7 @@ Network<Gate> network_from(const Safetensors& file, const std::string& source) {
 
 template <TimeGate Gate>
 std::map<std::string, std::string> network_metadata(const Network<Gate>& network) {
-  return {{detail::network_key, detail::configuration_of(network, WeightStorage::full).dump()}};
+  return detail::metadata_of(network, WeightStorage::full);
 }
 
 template <TimeGate Gate>
@@ -349,8 +381,10 @@ void save_network(const std::filesystem::path& path, const Network<Gate>& networ
 }
 
 template <AnyNetwork Loaded>
-Loaded load_network(const std::filesystem::path& path) {
-  return detail::network_from<typename Loaded::Gate>(load_safetensors(path), path.string());
+Loaded load_network(const std::filesystem::path& path, LoadedScaling scaling) {
+  Loaded network =
+      detail::network_from<typename Loaded::Gate>(load_safetensors(path), path.string());
+  return scaling == LoadedScaling::folded ? fold_scaling(std::move(network)) : network;
 }
 
 inline NetworkFileInfo inspect_network(const std::filesystem::path& path) {

@@ -30,10 +30,11 @@ NetworkOptions<To> with_gate_options(const Network<From>& network,
           .bidirectional = options.bidirectional};
 }
 
-/// Copies all blocks but those of the time gates.
+/// Copies all blocks but those of the time gates, and the description of the data.
 template <TimeGate From, TimeGate To>
 void copy_weights(const Network<From>& from, Network<To>& to) {
   from.layout().check(from.parameters, "the parameters of a network");
+  to.data = from.data;
   for (const ParameterBlock& block : to.layout().blocks()) {
     if (block.role == ParameterRole::time_gate) continue;
     block_view(to.parameters, block) = block_view(from.parameters, from.layout().find(block.name));

@@ -19,18 +19,18 @@ struct Evaluation {
 /// The denominators of the means in a loss. The counts of a batch are the sums of the counts of its
 /// parts.
 struct MeanCounts {
-  Index predictions = 0;  ///< the task's loss is a mean over predictions
-  Index valid_steps = 0;  ///< the budget is a mean over valid steps
+  double predictions = 0;  ///< the weight of all predictions, over which the task's loss is a mean
+  Index valid_steps = 0;   ///< the budget is a mean over valid steps
 };
 
-/// Adds up evaluations of batches, or of the parts of a batch. The mean gives every prediction the
-/// same weight.
+/// Adds up evaluations of batches, or of the parts of a batch. The mean gives every prediction its
+/// weight.
 class EvaluationSum {
  public:
   /// Adds the evaluation of a batch or of a part of one.
   void add(const Evaluation& batch) {
-    const double count = static_cast<double>(batch.task.count);
-    sum_.task.loss += count * batch.task.loss;
+    sum_.task.loss += batch.task.weight * batch.task.loss;
+    sum_.task.weight += batch.task.weight;
     sum_.task.correct += batch.task.correct;
     sum_.task.count += batch.task.count;
     sum_.ops += batch.ops;
@@ -38,7 +38,7 @@ class EvaluationSum {
   /// The evaluation of everything that was added.
   Evaluation mean() const {
     Evaluation result = sum_;
-    if (sum_.task.count > 0) result.task.loss /= static_cast<double>(sum_.task.count);
+    if (sum_.task.weight > 0) result.task.loss /= sum_.task.weight;
     if (sum_.ops.dense_updates > 0) result.budget = sum_.ops.openness / sum_.ops.dense_updates;
     return result;
   }

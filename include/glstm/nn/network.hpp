@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "glstm/core/batch.hpp"
+#include "glstm/core/data_description.hpp"
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/gates/always_open.hpp"
@@ -57,6 +58,11 @@ class Network {
   using Tape = NetworkTape<Scalar>;
 
   Vector<Scalar> parameters;  ///< laid out as layout() says; zero until initialize()
+
+  /// The data that the network is for. The functions of this class compute in scaled numbers, as
+  /// training does. Files, exports and StreamingNetwork know the scaling: there the network takes
+  /// and returns the user's numbers (fold_scaling).
+  DataDescription data;
 
   /// Throws Error if a size is not positive or an option is out of range.
   explicit Network(const Options& options);
@@ -159,9 +165,11 @@ class Network {
     return options_.readout == Readout::every_step ? timing.steps : 1;
   }
 
-  /// The denominators of the means in the loss on a batch with this timing.
-  MeanCounts mean_counts(const Timing& timing) const {
-    return {count_predictions(timing, predictions_per_sample(timing)), timing.valid_steps()};
+  /// The denominators of the means in the loss on a batch.
+  MeanCounts mean_counts(const LabelledBatch<Scalar>& batch) const {
+    const Timing& timing = batch.input.timing;
+    return {weight_of_predictions(timing, predictions_per_sample(timing), batch.targets),
+            timing.valid_steps()};
   }
 
   /// The predictions for a batch: [B,O], or [B, O*T] when every step is read out. For a
@@ -320,7 +328,7 @@ Evaluation Network<Gate_>::evaluate(const LabelledBatch<Scalar>& batch, Tape& ta
   check(batch);
   if (initial != nullptr) check_state(*initial, batch.input.batch());
   forward(batch.input, tape, Keep::nothing, path, initial);
-  return evaluation(batch, mean_counts(batch.input.timing), tape);
+  return evaluation(batch, mean_counts(batch), tape);
 }
 
 template <TimeGate Gate_>
@@ -332,7 +340,7 @@ Evaluation Network<Gate_>::add_gradient(const LabelledBatch<Scalar>& batch, doub
   check(batch);
   if (initial != nullptr) check_state(*initial, batch.input.batch());
   return add_gradient_unchecked(batch, budget_weight, tape, gradient, path,
-                                whole ? *whole : mean_counts(batch.input.timing), initial);
+                                whole ? *whole : mean_counts(batch), initial);
 }
 
 template <TimeGate Gate_>

@@ -11,6 +11,7 @@
 #include "glstm/core/parameters.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/time_gate.hpp"
+#include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/streaming/streaming_cell.hpp"
 
@@ -19,6 +20,7 @@ GLSTM_BEGIN_NAMESPACE
 /// A stack of streaming cells and a linear readout, with the state inside. After every step its
 /// output is the network's answer to all steps so far: what Network::predict gives, to rounding. It
 /// owns a packed copy of the parameters; copies are independent of each other and of the network.
+/// It takes and returns the numbers of the user's data, before scaling: see fold_scaling.
 ///
 /// A step costs what the open neurons of each layer cost, and the readout only where a neuron of
 /// the last layer is open.
@@ -72,15 +74,6 @@ class StreamingNetwork {
   void reset() noexcept;
 
  private:
-  static Eigen::Map<const Matrix<Scalar>> block_of(const Network<Gate>& network,
-                                                   const std::string& name) {
-    detail::require(!network.options().bidirectional,
-                    "a bidirectional network reads sequences from both ends and cannot answer "
-                    "before their end");
-    network.layout().check(network.parameters, "parameters");
-    return block_view(network.parameters, network.layout().find(name));
-  }
-
   static Eigen::Map<const Vector<Scalar>> vector_of(const Matrix<Scalar>& row) {
     return {row.data(), row.size()};
   }
@@ -95,11 +88,17 @@ class StreamingNetwork {
 };
 
 template <TimeGate Gate_>
-StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span)
-    : weights_(block_of(network, "readout.w")), bias_(block_of(network, "readout.b")) {
-  cells_.reserve(network.layers().size());
-  for (const Layer<Gate>& layer : network.layers()) {
-    cells_.emplace_back(layer, network.parameters, span);
+StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span) {
+  detail::require(!network.options().bidirectional,
+                  "a bidirectional network reads sequences from both ends and cannot answer "
+                  "before their end");
+  network.layout().check(network.parameters, "parameters");
+  const Network<Gate> folded = fold_scaling(network);
+  weights_ = folded.readout_weights();
+  bias_ = folded.readout_bias();
+  cells_.reserve(folded.layers().size());
+  for (const Layer<Gate>& layer : folded.layers()) {
+    cells_.emplace_back(layer, folded.parameters, span);
   }
   output_.resize(bias_.size());
   read_out();

@@ -44,10 +44,10 @@ struct BatchShare {
 /// them after it.
 inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluations) {
   if (group.size() == 1) return;
-  constexpr std::size_t fields = 11;
+  constexpr std::size_t fields = 12;
   std::vector<double> values(fields * evaluations.size());
   const auto visit = [](auto& e, auto&& f) {
-    f(e.task.loss), f(e.task.correct), f(e.task.count), f(e.budget);
+    f(e.task.loss), f(e.task.correct), f(e.task.count), f(e.task.weight), f(e.budget);
     f(e.ops.updates), f(e.ops.dense_updates), f(e.ops.macs), f(e.ops.dense_macs);
     f(e.ops.tape_bytes), f(e.ops.dense_tape_bytes), f(e.ops.openness);
   };
@@ -161,13 +161,12 @@ class BatchWorkers {
   }
 
   /// The numbers of predictions and steps, of all processes, that the means in the loss are over.
-  MeanCounts counts_of_all(const Network<Gate>& network, const Timing& timing) {
-    const MeanCounts here = timing.batch > 0 ? network.mean_counts(timing) : MeanCounts{};
+  MeanCounts counts_of_all(const Network<Gate>& network, const LabelledBatch<Scalar>& batch) {
+    const MeanCounts here = batch.input.batch() > 0 ? network.mean_counts(batch) : MeanCounts{};
     if (group_.size() == 1) return here;
-    std::array<double, 2> counts{static_cast<double>(here.predictions),
-                                 static_cast<double>(here.valid_steps)};
+    std::array<double, 2> counts{here.predictions, static_cast<double>(here.valid_steps)};
     group_.sum(counts);
-    return {static_cast<Index>(counts[0]), static_cast<Index>(counts[1])};
+    return {counts[0], static_cast<Index>(counts[1])};
   }
 
   ProcessGroup alone_;
@@ -194,7 +193,7 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
   const BatchShare part = given_share ? *given_share : share(samples);
   detail::require(part.size() == samples, "the part of a batch must have ", part.size(),
                   " samples, got ", samples);
-  const MeanCounts whole = counts_of_all(network, batch.input.timing);
+  const MeanCounts whole = counts_of_all(network, batch);
   gradients_.resize(static_cast<std::size_t>(std::max<Index>(1, part.shards)));
   evaluations_.resize(static_cast<std::size_t>(part.cut.shards));
   for (Vector<Scalar>& own : gradients_) own.setZero(gradient.size());

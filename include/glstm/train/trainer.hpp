@@ -22,6 +22,7 @@
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/train/budget_controller.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/epoch_order.hpp"
 #include "glstm/train/evaluate.hpp"
 #include "glstm/train/failure_text.hpp"
 #include "glstm/train/parameter_average.hpp"
@@ -94,8 +95,9 @@ class Trainer {
   }
 
   /// Trains until the epochs, steps or seconds are used up or a callback stops it. Every epoch
-  /// draws a new order of samples, and leaves out a last batch that would not be full. `validation`
-  /// may be null. Returns the last report; its step is 0 when there was nothing to do.
+  /// draws a new order of samples, in which batches have samples of similar length where the data
+  /// set tells them. A last batch that would not be full takes samples of the one before too.
+  /// `validation` may be null. Returns the last report; its step is 0 when there was nothing to do.
   ///
   /// Throws Error when the loss, a gradient or a parameter becomes infinite or not a number. The
   /// message names the step and the parameter block. The network keeps the last parameters for
@@ -374,28 +376,31 @@ EpochReport Trainer<Gate>::fit(const Dataset<Scalar>& training, const Dataset<Sc
   observed_.assign(1, OpCounts());
   share_ = workers_.share(batch_size);
   std::vector<Index> order;
-  return run(
-      training.size() / batch_size, validation != nullptr ? validation->size() : -1,
-      [&](Index epoch) {
-        Rng rng = detail::sample_rng(options_.seed, epoch);
-        order = rng.permutation(training.size());
-      },
-      [&](Index s) {
-        if (share_.size() == 0) {
-          samples_.clear();
-          batch_ = {};
-          return;
-        }
-        const auto first = order.begin() + s * batch_size + share_.begin();
-        samples_.assign(first, first + share_.size());
-        training.load(samples_, batch_);
-      },
-      [&](EpochReport& report) {
-        if (validation == nullptr) return;
-        report.validation = with_average([&](const auto& n) {
-          return evaluate(n, *validation, 500, options_.threads, &group());
-        });
-      });
+  std::uint64_t variation = 0;  // the seed of what a data set varies in an epoch
+  return run((training.size() + batch_size - 1) / batch_size,
+             validation != nullptr ? validation->size() : -1,
+             [&](Index epoch) {
+               Rng rng = detail::sample_rng(options_.seed, epoch);
+               order = detail::epoch_order(training, batch_size, rng);
+               variation = detail::mix_bits(~options_.seed) + static_cast<std::uint64_t>(epoch);
+             },
+             [&](Index s) {
+               if (share_.size() == 0) {
+                 samples_.clear();
+                 batch_ = {};
+                 return;
+               }
+               const Index begin = std::min(s * batch_size, training.size() - batch_size);
+               const auto first = order.begin() + begin + share_.begin();
+               samples_.assign(first, first + share_.size());
+               training.load_for_training(samples_, variation, batch_);
+             },
+             [&](EpochReport& report) {
+               if (validation == nullptr) return;
+               report.validation = with_average([&](const auto& n) {
+                 return evaluate(n, *validation, 500, options_.threads, &group());
+               });
+             });
 }
 
 template <TimeGate Gate>

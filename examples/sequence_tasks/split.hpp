@@ -1,18 +1,14 @@
-// Sequences of the user's, from a CSV file.
+// How sequences are split into training, held-out and test sequences.
 #pragma once
 
-#include <filesystem>
 #include <optional>
+#include <vector>
 
+#include "glstm/core/error.hpp"
+#include "glstm/data/sequences.hpp"
 #include "settings.hpp"
-#include "tasks.hpp"
 
 namespace sequence_tasks {
-
-/// Reads the file and describes it in `task`: its clock and the time over which windows are spread
-/// follow from the data unless the settings say otherwise. Throws glstm::Error, naming the file, if
-/// it is damaged or has too few sequences.
-void use_csv(const std::filesystem::path& file, const Settings& settings, Task& task);
 
 /// Returns the number of sequences that the option `what` asks for, or `fallback`. Throws Error if
 /// there are fewer than that.
@@ -23,5 +19,13 @@ inline Index count_of(const std::optional<Index>& wanted, Index fallback, Index 
                          " sequences, got ", count);
   return count;
 }
+
+/// The numbers of sequences in each part.
+struct DataParts {
+  std::vector<Index> training, held_out, test;
+};
+
+/// Splits the sequences as --split-by says. Without `with_test` there are no test sequences.
+DataParts split_sequences(const glstm::Sequences& data, const Settings& settings, bool with_test);
 
 }  // namespace sequence_tasks

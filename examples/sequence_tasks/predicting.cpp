@@ -1,0 +1,109 @@
+#include "predicting.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <numeric>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "answers.hpp"
+#include "finished_network.hpp"
+#include "glstm/core/flush_to_zero.hpp"
+#include "glstm/core/text.hpp"
+#include "glstm/data/prepare_sequences.hpp"
+#include "glstm/io/atomic_file.hpp"
+#include "own_data.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using namespace glstm;
+
+/// The network with an answer after every step.
+template <TimeGate Gate>
+Network<Gate> with_every_step(const Network<Gate>& network) {
+  NetworkOptions<Gate> options = network.options();
+  options.readout = Readout::every_step;
+  Network<Gate> result(options);
+  result.parameters = network.parameters;
+  result.data = network.data;
+  return result;
+}
+
+template <TimeGate Gate>
+Answers answers_of(const Network<Gate>& network, const Dataset<float>& data) {
+  const FlushToZero flush;
+  Answers answers(network.data, network.options().loss, network.options().outputs);
+  typename Network<Gate>::Tape tape;
+  LabelledBatch<float> batch;
+  std::vector<Index> samples;
+  for (Index first = 0; first < data.size(); first += 100) {
+    samples.resize(static_cast<std::size_t>(std::min<Index>(100, data.size() - first)));
+    std::iota(samples.begin(), samples.end(), first);
+    data.load(samples, batch);
+    answers.add(batch, network.predict(batch.input, tape));
+  }
+  return answers;
+}
+
+/// Says how good the answers are, if the right ones are known.
+void write_scores(const Answers& answers, std::ostream& log) {
+  const nlohmann::ordered_json json = scores(answers);
+  if (json.is_null()) return;
+  if (!answers.has_classes) {
+    if (!json.at("rmse").is_null()) {
+      log << "root mean squared error " << json.at("rmse").get<double>() << "\n";
+    }
+    return;
+  }
+  Index right = 0, known = 0;
+  for (Index n = 0; n < answers.size(); ++n) {
+    const int label = answers.labels[static_cast<std::size_t>(n)];
+    known += label >= 0 ? 1 : 0;
+    right += label == answers.predicted(n) ? 1 : 0;
+  }
+  if (known == 0) return;
+  log << "accuracy " << detail::percent_text(static_cast<double>(right), static_cast<double>(known))
+      << " of " << known << " known classes\n";
+}
+
+}  // namespace
+
+void predict_run(const RunFolder& folder, const PredictOptions& options, std::ostream& log) {
+  const FolderLock lock(folder);
+  const Settings settings = read_settings(folder);
+  detail::require(has_own_data(settings), folder.path.string(),
+                  ": expected a run of a task with your own data, csv, ts or wav, got one of the "
+                  "task ",
+                  settings.task);
+  with_finished_network(folder, settings, [&](const auto& trained) {
+    Sequences data = read_own_data(options.data, settings);
+    const Sequences original = data;  // with the times as they were read
+    const std::string left_out = prepare_like(trained.data, settings, data);
+    if (!left_out.empty()) log << left_out << "\n";
+    const bool network_steps = trained.options().readout == Readout::every_step;
+    const bool every_step = options.every_step || network_steps;
+    if (every_step != data.every_step) {  // no targets that fit
+      data.labels.clear();
+      data.targets.clear();
+    }
+    data.every_step = every_step;
+    const SequenceDataset<float> dataset(std::move(data));
+    const Answers answers =
+        answers_of(every_step && !network_steps ? with_every_step(trained) : trained, dataset);
+    std::ostringstream csv;
+    const bool framed = trained.data.frame > 1;  // steps are frames, with the times of those
+    write_answers(answers, framed ? dataset.sequences() : original, every_step,
+                  options.probabilities, csv);
+    if (options.out == "-") {
+      std::cout << csv.str() << std::flush;
+    } else {
+      write_file_atomically(options.out, csv.str());
+      log << options.out.string() << ": " << answers.size() << " answers\n";
+    }
+    write_scores(answers, log);
+  });
+}
+
+}  // namespace sequence_tasks

@@ -1,0 +1,17 @@
+// Recordings of sound as sequences.
+#pragma once
+
+#include <filesystem>
+
+#include "glstm/data/sequences.hpp"
+#include "settings.hpp"
+
+namespace sequence_tasks {
+
+/// Reads all .wav files in a folder and its folders: the mean of their channels, one sample a row,
+/// with the classes that --labels or --label-pattern give. Throws glstm::Error, naming the file, if
+/// one is damaged, has no class, or another sample rate than the others; or if this program was
+/// built without libsndfile.
+glstm::Sequences read_recordings(const std::filesystem::path& folder, const Settings& settings);
+
+}  // namespace sequence_tasks
