@@ -39,7 +39,8 @@ void read(std::string_view text, const glstm::CsvOptions& options) {
     glstm::fill_missing(data, glstm::Missing::last);
     load_all<float>(data);
     load_all<double>(data);
-    if (fuzz::accepts([&] { glstm::use_clock(data, glstm::ClockKind::own); })) load_all<double>(data);
+    if (fuzz::accepts([&] { glstm::use_clock(data, glstm::ClockKind::own); }))
+      load_all<double>(data);
     fuzz::promise(data.first_time() <= data.last_time(), "time is in order");
   } catch (const glstm::Error& error) {
     throw std::logic_error(error.what());

@@ -114,7 +114,7 @@ struct Random {
       tell(std::to_string(layers) + " layers", options.hidden.size() == layers);
     }
     tell("clock of steps", shape.clock == Clock::steps);
-    tell("clock shared", shape.clock == ClockKind::shared);
+    tell("clock shared", shape.clock == Clock::shared);
     tell("clock per sample", shape.clock == Clock::per_sample);
     tell("ragged", shape.ragged);
     tell("an initial state", initial.has_value());

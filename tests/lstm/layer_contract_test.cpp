@@ -224,7 +224,7 @@ TEST_CASE("a layer without inputs or neurons, or with a bad option, is an error"
 }
 
 TEST_CASE("when all gates are closed the state is held to the bit") {
-  for (ClockKind clock : {Clock::steps, Clock::per_sample}) {
+  for (Clock clock : {Clock::steps, Clock::per_sample}) {
     const Shape shape{.steps = 15, .clock = clock, .initial_state = true};
     Rng rng(16);
     Problem<GaussianGate<double>> problem(shape, rng);
@@ -247,7 +247,7 @@ TEST_CASE("when all gates are closed the state is held to the bit") {
 }
 
 TEMPLATE_TEST_CASE("what stands past a sample's length does not matter, even NaN", "", GATES) {
-  for (ClockKind clock : {Clock::steps, ClockKind::shared, Clock::per_sample}) {
+  for (Clock clock : {Clock::steps, Clock::shared, Clock::per_sample}) {
     const Shape shape{.clock = clock, .ragged = true, .initial_state = true};
     Rng rng(20);
     const Problem<TestType> problem(shape, rng);
@@ -268,7 +268,7 @@ TEMPLATE_TEST_CASE("what stands past a sample's length does not matter, even NaN
 }
 
 TEST_CASE("a closed neuron is held to the bit while others update") {
-  for (ClockKind clock : {Clock::steps, Clock::per_sample}) {
+  for (Clock clock : {Clock::steps, Clock::per_sample}) {
     const Shape shape{.steps = 15, .clock = clock, .initial_state = true};
     Rng rng(17);
     Problem<GaussianGate<double>> problem(shape, rng);

@@ -78,7 +78,7 @@ Vector<double> point_of(const Problem<Gate>& problem) {
 
 template <template <class> class Gate>
 void check_central_differences() {
-  for (ClockKind clock : {Clock::steps, ClockKind::shared, Clock::per_sample}) {
+  for (Clock clock : {Clock::steps, Clock::shared, Clock::per_sample}) {
     for (bool ragged : {false, true}) {
       for (double threshold : {0.0, 0.1}) {
         const Shape shape{.hidden = 4,

@@ -19,11 +19,11 @@ namespace layer_problem {
 
 using namespace glstm;
 
-enum class ClockKind { steps, shared, per_sample };
+enum class Clock { steps, shared, per_sample };
 
 struct Shape {
   Index inputs = 2, hidden = 5, steps = 12, batch = 3;
-  ClockKind clock = Clock::steps;
+  Clock clock = Clock::steps;
   bool ragged = false, initial_state = false;
   double threshold = 0.01, leak = 0, origin = 0;
 };
@@ -61,7 +61,7 @@ inline Timing random_timing(const Shape& shape, Rng& rng) {
   timing.batch = shape.batch;
   timing.steps = shape.steps;
   if (shape.clock != Clock::steps) {
-    timing.timestamps.resize(shape.clock == ClockKind::shared ? 1 : shape.batch, shape.steps);
+    timing.timestamps.resize(shape.clock == Clock::shared ? 1 : shape.batch, shape.steps);
     for (Index row = 0; row < timing.timestamps.rows(); ++row) {
       std::vector<double> times;
       for (Index n = 0; n < shape.steps; ++n) {

@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("the scheduled path agrees with the reference: random shapes"
 
 TEMPLATE_TEST_CASE("the scheduled path agrees with the reference: cases that break things", "",
                    GATES) {
-  for (ClockKind clock : {Clock::steps, ClockKind::shared, Clock::per_sample}) {
+  for (Clock clock : {Clock::steps, Clock::shared, Clock::per_sample}) {
     for (bool ragged : {false, true}) {
       for (bool initial_state : {false, true}) {
         Shape shape{.clock = clock, .ragged = ragged, .initial_state = initial_state};
@@ -190,7 +190,7 @@ TEMPLATE_TEST_CASE("step by step is the whole sequence", "", GATES) {
     Rng rng(seed);
     Shape shape = random_shape(rng);
     shape.ragged = false;
-    if (shape.clock == Clock::per_sample) shape.clock = ClockKind::shared;
+    if (shape.clock == Clock::per_sample) shape.clock = Clock::shared;
     INFO("seed " << seed << ": " << shape);
     const Problem<TestType> problem(shape, rng);
     const Result<double> whole = run(problem);
@@ -233,7 +233,7 @@ TEST_CASE("with all gates wide open a g-LSTM is a plain LSTM") {
 
 TEMPLATE_TEST_CASE("shifting the timestamps and the origin changes nothing", "", GATES) {
   Rng rng(7);
-  for (ClockKind clock : {ClockKind::shared, Clock::per_sample}) {
+  for (Clock clock : {Clock::shared, Clock::per_sample}) {
     Shape shape{.clock = clock, .ragged = true, .initial_state = true};
     Problem<TestType> early(shape, rng);
     early.timing.timestamps = (early.timing.timestamps * 8).array().round() / 8;  // exact sums

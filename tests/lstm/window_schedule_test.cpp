@@ -99,15 +99,15 @@ Matrix<double> phased_parameters(Index count, double start, double end, Rng& rng
   return parameters;
 }
 
-enum class ClockKind { steps, shared, per_sample };
+enum class Clock { steps, shared, per_sample };
 
 // Irregular times in [0, 30]; about every third equals the one before.
-Timing random_timing(Index batch, Index steps, ClockKind clock, bool ragged, Rng& rng) {
+Timing random_timing(Index batch, Index steps, Clock clock, bool ragged, Rng& rng) {
   Timing timing;
   timing.batch = batch;
   timing.steps = steps;
   if (clock != Clock::steps) {
-    timing.timestamps.resize(clock == ClockKind::shared ? 1 : batch, steps);
+    timing.timestamps.resize(clock == Clock::shared ? 1 : batch, steps);
     for (Index row = 0; row < timing.timestamps.rows(); ++row) {
       std::vector<double> times;
       while (static_cast<Index>(times.size()) < steps) {
@@ -148,7 +148,7 @@ TEST_CASE("schedules of random gates agree with asking every gate at every step"
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     Rng rng(seed);
     const Index batch = 1 + rng.below(5), steps = rng.below(60), count = 1 + rng.below(12);
-    const ClockKind clock = static_cast<Clock>(rng.below(3));
+    const Clock clock = static_cast<Clock>(rng.below(3));
     const bool ragged = rng.uniform() < 0.5;
     const double origin = rng.uniform() < 0.3 ? rng.uniform(-3, 3) : 0;
     const double thresholds[] = {0, 1e-4, 0.01, 0.3, 1};

@@ -32,11 +32,11 @@ struct Scaling {
 /// F is the number of features. A step of the network has `frame` samples of the data, one after
 /// the other, each with all features: I = frame * F inputs.
 struct DataDescription {
-  std::vector<std::string> feature_names;  ///< [F] in the order of the inputs
-  std::vector<Scaling> feature_scaling;    ///< [F]
-  std::vector<std::string> class_names;    ///< [O] where the outputs are classes
-  std::vector<std::string> target_names;   ///< [O] where the outputs are numbers
-  std::vector<Scaling> target_scaling;     ///< [O]
+  std::vector<std::string> feature_names = {};  ///< [F] in the order of the inputs
+  std::vector<Scaling> feature_scaling = {};    ///< [F]
+  std::vector<std::string> class_names = {};    ///< [O] where the outputs are classes
+  std::vector<std::string> target_names = {};   ///< [O] where the outputs are numbers
+  std::vector<Scaling> target_scaling = {};     ///< [O]
   ClockKind clock = ClockKind::shared;
   double first_time = 0, last_time = 0;  ///< the time over which the windows were spread
   Index frame = 1;                       ///< samples of the data in one step of the network

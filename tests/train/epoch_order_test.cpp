@@ -1,0 +1,68 @@
+#include "glstm/train/epoch_order.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "catch.hpp"
+
+namespace epoch_order_test {
+
+using glstm::Index;
+
+namespace {
+
+/// A data set that knows nothing but the numbers of its steps.
+class Lengths final : public glstm::Dataset<float> {
+ public:
+  explicit Lengths(std::vector<Index> lengths) : lengths_(std::move(lengths)) {}
+  Index size() const override { return static_cast<Index>(lengths_.size()); }
+  void load(std::span<const Index>, glstm::LabelledBatch<float>&) const override {}
+  Index length_of(Index sample) const override {
+    return lengths_[static_cast<std::size_t>(sample)];
+  }
+
+ private:
+  std::vector<Index> lengths_;
+};
+
+std::vector<Index> order_of(const Lengths& data, Index batch, std::uint64_t seed) {
+  glstm::Rng rng(seed);
+  return glstm::detail::epoch_order<float>(data, batch, rng);
+}
+
+}  // namespace
+
+TEST_CASE("batches have samples of similar length, in random order") {
+  std::vector<Index> lengths;
+  for (Index s = 0; s < 1003; ++s) lengths.push_back(1 + s * 37 % 500);
+  const Lengths data(lengths);
+  const Index batch = 10;
+  const std::vector<Index> order = order_of(data, batch, 1);
+  CHECK(order == order_of(data, batch, 1));
+  CHECK(order != order_of(data, batch, 2));
+  std::vector<Index> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (Index s = 0; s < data.size(); ++s) CHECK(sorted[static_cast<std::size_t>(s)] == s);
+  double padded = 0, steps = 0;
+  bool ascending = true;
+  for (Index b = 0; b < 100; ++b) {
+    Index longest = 0,
+          before = b == 0 ? 0 : data.length_of(order[static_cast<std::size_t>(10 * b - 1)]);
+    for (Index i = 10 * b; i < 10 * b + 10; ++i) {
+      longest = std::max(longest, data.length_of(order[static_cast<std::size_t>(i)]));
+      steps += static_cast<double>(data.length_of(order[static_cast<std::size_t>(i)]));
+    }
+    padded += 10.0 * static_cast<double>(longest);
+    ascending = ascending && longest >= before;
+  }
+  CHECK(padded < 1.1 * steps);  // 1.8 in the order of the samples
+  CHECK_FALSE(ascending);       // batches are shuffled
+}
+
+TEST_CASE("samples of one length have the order of the seed") {
+  const Lengths data(std::vector<Index>(25, 7));
+  glstm::Rng rng(3);
+  CHECK(order_of(data, 10, 3) == rng.permutation(25));
+}
+
+}  // namespace epoch_order_test
