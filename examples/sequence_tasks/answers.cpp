@@ -1,6 +1,7 @@
 #include "answers.hpp"
 
 #include <algorithm>
+#include <iomanip>
 #include <ostream>
 
 #include "glstm/core/error.hpp"
@@ -140,7 +141,9 @@ void write_answers(const Answers& answers, const Sequences& data, bool every_ste
       out << (data.names.empty() ? std::to_string(s)
                                  : csv_field(data.names[static_cast<std::size_t>(s)]));
       if (every_step) out << ',' << step;
-      if (every_step && data.has_times()) out << ',' << data.time(s, step);
+      if (every_step && data.has_times()) {
+        out << ',' << std::setprecision(15) << data.time(s, step) << std::setprecision(9);
+      }
       if (answers.has_classes) {
         out << ',' << csv_field(answers.names[static_cast<std::size_t>(answers.predicted(n))]);
       }

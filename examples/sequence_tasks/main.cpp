@@ -74,7 +74,8 @@ void train(const Command& command, glstm::ProcessGroup& group, std::ostream& out
     check_same(*command.app, command.settings, read_given_settings(folder), saved,
                folder.path.string());
     const bool threads = command.has_option("--threads");
-    resume_run(folder, threads ? command.settings.threads : saved.threads, group, out);
+    resume_run(folder, threads ? command.settings.threads : saved.threads,
+               command.has_option("--epochs") ? command.settings.epochs : std::nullopt, group, out);
   } else {
     start_run(command.settings, folder, group, out);
   }

@@ -94,6 +94,9 @@ void add_test(const glstm::Network<Gate>& network, const Task& task, const Setti
   metrics["test"] = json_of(test.mean, task);
   metrics["test"]["sequences"] = task.test->size();
   metrics["test"].update(scores(test.answers));
+  for (const auto& [name, rmse] : task.baselines) {
+    metrics["test"]["baselines"].push_back({{"forecast", name}, {"rmse", rmse}});
+  }
   metrics["update_share"] = test.mean.ops.update_share();
   metrics["macs_per_sequence"] = test.mean.ops.macs / sequences;
   metrics["dense_macs_per_sequence"] = test.mean.ops.dense_macs / sequences;

@@ -4,10 +4,12 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "forecast_baselines.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/core/split.hpp"
 #include "glstm/core/text.hpp"
@@ -91,7 +93,8 @@ std::pair<ClockKind, std::string> choose_clock(const Sequences& data, const Sett
   const std::string count =
       detail::text_of(overlaps, " of ", data.size(), " sequences start before an earlier one ends");
   if (2 * overlaps >= data.size() - 1) return {ClockKind::shared, count};
-  return {ClockKind::own, "they follow one another: only " + count};
+  return {ClockKind::own, overlaps == 0 ? "the sequences follow one another"
+                                        : "they follow one another: only " + count};
 }
 
 /// Spreads the windows over the time in which most sequences run: until 95 % of them have ended. If
@@ -149,6 +152,7 @@ void describe(const Sequences& data, const Settings& settings, Task& task) {
       " timestamps; features:", list_of(description.feature_names), "; ", task.outputs,
       data.has_labels() ? " classes:" + list_of(description.class_names) : " targets",
       data.every_step ? "; one answer for every step" : "");
+  if (!data.left_out.empty()) task.details += "\nleft out: " + data.left_out;
   Index unknown = 0;
   const Index entries = data.every_step ? data.rows() : data.size();
   for (Index n = 0; n < entries; ++n) unknown += data.is_known(n) ? 0 : 1;
@@ -252,6 +256,12 @@ std::vector<double> class_weights(const Sequences& data, std::span<const Index> 
   return weights;
 }
 
+std::vector<Index> every_sequence(const Sequences& data) {
+  std::vector<Index> all(static_cast<std::size_t>(data.size()));
+  std::iota(all.begin(), all.end(), Index{0});
+  return all;
+}
+
 /// The data of the run, and those of --test-data, before scaling.
 struct OwnData {
   Sequences all;
@@ -277,10 +287,12 @@ OwnData read_all(const Settings& settings) {
 
 }  // namespace
 
-Sequences read_own_data(const fs::path& data, const Settings& settings) {
+Sequences read_own_data(const fs::path& data, const Settings& settings,
+                        const std::vector<std::string>& features) {
   if (settings.task == "wav") return read_recordings(data, settings);
   if (settings.task == "ts") return read_ts_sequences(data, settings.missing != "error");
-  const CsvOptions options = csv_options(settings);
+  CsvOptions options = csv_options(settings);
+  if (!features.empty()) options.features = features;
   Sequences read =
       data == "-" ? parse_csv_sequences(std::string(std::istreambuf_iterator<char>(std::cin), {}),
                                         "stdin", options)
@@ -289,24 +301,26 @@ Sequences read_own_data(const fs::path& data, const Settings& settings) {
   return cut_windows(read, {settings.window, settings.stride, settings.forecast});
 }
 
-std::string prepare_like(const DataDescription& description, const Settings& settings,
-                         Sequences& data) {
-  if (settings.missing == "zero-and-mask") {
-    std::vector<std::string> masked;  // the features that had missing values in training
-    for (const std::string& name : data.description.feature_names) {
-      const auto& names = description.feature_names;
-      if (std::find(names.begin(), names.end(), name + " is missing") != names.end()) {
-        masked.push_back(name);
-      }
+Sequences read_like(const fs::path& data, const Settings& settings,
+                    const DataDescription& description, Sequences& original) {
+  constexpr std::string_view mask = " is missing";  // see glstm::add_missing_features
+  std::vector<std::string> features, masked;
+  for (const std::string& name : description.feature_names) {
+    if (settings.missing == "zero-and-mask" && name.ends_with(mask)) {
+      masked.push_back(name.substr(0, name.size() - mask.size()));
+    } else {
+      features.push_back(name);
     }
-    add_missing_features(data, masked);
   }
-  const std::vector<std::string> left_out = match_description(data, description);
-  use_clock(data, description.clock);
-  scale_sequences(data, description);
-  if (settings.missing != "error") fill(data, settings);
-  make_frames(data, description.frame);
-  return left_out.empty() ? "" : "columns without use, left out:" + list_of(left_out);
+  original = read_own_data(data, settings, features);
+  Sequences prepared = original;
+  add_missing_features(prepared, masked);
+  match_description(prepared, description);
+  use_clock(prepared, description.clock);
+  scale_sequences(prepared, description);
+  if (settings.missing != "error") fill(prepared, settings);
+  make_frames(prepared, description.frame);
+  return prepared;
 }
 
 void use_own_data(const Settings& settings, Task& task) {
@@ -321,6 +335,11 @@ void use_own_data(const Settings& settings, Task& task) {
   const DataParts split = split_sequences(all, settings, !test);
   const auto [clock, reason] = choose_clock(all, settings);
   const std::vector<double> weights = class_weights(all, split.training, settings, task.details);
+  if (settings.window > 0) {
+    task.baselines = test ? forecast_baselines(*test, every_sequence(*test), every_sequence(*test),
+                                               settings.forecast)
+                          : forecast_baselines(all, split.training, split.test, settings.forecast);
+  }
   task.details += scale(all, split.training, settings);
   if (test) scale_sequences(*test, all.description);
   for (Sequences* part : {&all, test ? &*test : nullptr}) {

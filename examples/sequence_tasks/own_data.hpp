@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "glstm/core/data_description.hpp"
 #include "glstm/data/sequences.hpp"
@@ -11,14 +13,16 @@
 namespace sequence_tasks {
 
 /// Reads the file or folder `data` as the task and the options of the settings say; "-" is the
-/// standard input, for CSV. Throws glstm::Error, naming the file, if it is damaged.
-glstm::Sequences read_own_data(const std::filesystem::path& data, const Settings& settings);
+/// standard input, for CSV. Of a CSV file, only the columns `features` are read as features, if
+/// there are any. Throws glstm::Error, naming the file, if it is damaged.
+glstm::Sequences read_own_data(const std::filesystem::path& data, const Settings& settings,
+                               const std::vector<std::string>& features = {});
 
-/// Prepares new data as those were prepared that a network was trained on. Returns what was left
-/// out, in a line for people, or "". Throws glstm::Error, naming a feature or a class, if they do
-/// not fit.
-std::string prepare_like(const glstm::DataDescription& description, const Settings& settings,
-                         glstm::Sequences& data);
+/// Reads new data and prepares them as those were prepared that a network was trained on.
+/// `original` is what was read. Throws glstm::Error, naming a feature or a class, if they do not
+/// fit.
+glstm::Sequences read_like(const std::filesystem::path& data, const Settings& settings,
+                           const glstm::DataDescription& description, glstm::Sequences& original);
 
 /// Reads, splits and prepares the data, and describes them in `task`: clock, scaling and the time
 /// over which windows are spread follow from the data unless the settings say otherwise. Throws

@@ -78,10 +78,9 @@ void predict_run(const RunFolder& folder, const PredictOptions& options, std::os
                   "task ",
                   settings.task);
   with_finished_network(folder, settings, [&](const auto& trained) {
-    Sequences data = read_own_data(options.data, settings);
-    const Sequences original = data;  // with the times as they were read
-    const std::string left_out = prepare_like(trained.data, settings, data);
-    if (!left_out.empty()) log << left_out << "\n";
+    Sequences original;  // with the times as they were read
+    Sequences data = read_like(options.data, settings, trained.data, original);
+    if (!original.left_out.empty()) log << "left out: " << original.left_out << "\n";
     const bool network_steps = trained.options().readout == Readout::every_step;
     const bool every_step = options.every_step || network_steps;
     if (every_step != data.every_step) {  // no targets that fit

@@ -52,6 +52,46 @@ class Lines {
   int width_ = 14;
 };
 
+/// The number at `key` of the test results, with so many digits in all; "-" where there is none.
+std::string number_text(const Json& run, const char* key) {
+  const Json& test = run.at("test");
+  if (!test.contains(key) || test.at(key).is_null()) return "-";
+  return glstm::detail::text_of(std::setprecision(4), test.at(key).get<double>());
+}
+
+/// Prints the scores of the user's own data: errors in the user's unit, beside those of simple
+/// forecasts, or the balanced accuracy where classes differ in number.
+void print_scores(const Lines& lines, const std::vector<Json>& metrics) {
+  const auto any = [&](const char* key) {
+    return std::any_of(metrics.begin(), metrics.end(),
+                       [&](const Json& run) { return number_text(run, key) != "-"; });
+  };
+  if (any("rmse")) {
+    lines.print("root mean squared error", metrics,
+                [](const Json& run) { return number_text(run, "rmse"); });
+  }
+  const Json& first = metrics.front().at("test");
+  const Json& baselines = first.contains("baselines") ? first.at("baselines") : Json::array();
+  for (const Json& baseline : baselines) {
+    lines.print("... of repeating the " + baseline.at("forecast").get<std::string>(), metrics,
+                [&](const Json&) {
+                  return glstm::detail::text_of(std::setprecision(4),
+                                                baseline.at("rmse").get<double>());
+                });
+  }
+  const std::string task = metrics.front().at("task").get<std::string>();
+  const bool own = task == "csv" || task == "ts" || task == "wav";
+  if (own && any("balanced_accuracy")) {
+    lines.print("balanced accuracy", metrics, [](const Json& run) {
+      const Json& test = run.at("test");
+      return test.contains("balanced_accuracy")
+                 ? glstm::detail::fixed_text(100 * test.at("balanced_accuracy").get<double>(), 2) +
+                       " %"
+                 : std::string("-");
+    });
+  }
+}
+
 }  // namespace
 
 void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
@@ -70,6 +110,7 @@ void print_results(const std::vector<RunFolder>& runs, std::ostream& out) {
     lines.print(std::string(result_label(labels)) + " as a plain LSTM", metrics,
                 [](const Json& run) { return score(run.at("lstm")); });
   }
+  print_scores(lines, metrics);
   for (const ShownMetric& metric : shown_metrics) lines.print_metric(metric, metrics);
   lines.print_metric({"best_epoch", "best epoch on held-out sequences", 1, 1}, metrics);
   for (std::size_t r = 0; r < metrics.size(); ++r) {

@@ -15,7 +15,8 @@ namespace sequence_tasks {
 /// Returns the text that a run's checkpoints carry, to tell them from those of other runs.
 inline std::string identity(const Settings& settings) {
   nlohmann::ordered_json json = to_json(settings);
-  json.erase("threads");  // they do not change the result
+  // Threads do not change the result, and a run may get more epochs.
+  for (const char* key : {"threads", "epochs", "seconds", "max_steps"}) json.erase(key);
   return json.dump();
 }
 

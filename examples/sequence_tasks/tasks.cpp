@@ -14,6 +14,7 @@
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/data/subset.hpp"
 #include "glstm/io/cifar10.hpp"
+#include "glstm/io/data_description_json.hpp"
 #include "glstm/io/image_dataset.hpp"
 #include "own_data.hpp"
 #include "split.hpp"
@@ -142,6 +143,9 @@ nlohmann::ordered_json data_facts(const Task& task) {
     if (count == 0) return;  // nullptr would reset the checksum
     checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(values), count * sizeof *values);
   };
+  // Data that differ by their scaling alone are the same numbers after it.
+  const std::string description = detail::to_json_text(task.data);
+  if (task.from_file) add(description.data(), description.size());
   LabelledBatch<float> batch;
   for (const auto& data : {task.training, task.held_out, task.test}) {
     const Index count = task.from_file ? std::min<Index>(1000, data->size()) : 0;

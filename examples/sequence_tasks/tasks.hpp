@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "glstm/core/data_description.hpp"
 #include "glstm/data/dataset.hpp"
@@ -23,6 +25,8 @@ struct Task {
   bool from_file = false;            ///< false for generated data
   bool every_step = false;           ///< one answer for every step
   glstm::DataDescription data = {};  ///< of the user's own data
+  /// Simple forecasts and their root mean squared errors on the test sequences.
+  std::vector<std::pair<std::string, double>> baselines = {};
 
   double duration() const { return end - begin; }
   bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }

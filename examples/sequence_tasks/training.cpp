@@ -23,6 +23,7 @@
 #include "run_checkpoints.hpp"
 #include "step_counts.hpp"
 #include "training_notes.hpp"
+#include "window_notes.hpp"
 #include "windows_table.hpp"
 
 namespace sequence_tasks {
@@ -156,6 +157,8 @@ class TrainingRun {
     windows_.precision(9);
     windows_ << windows_header;
     append_windows(network_, task_, "before", windows_);
+    notes_ = window_notes(network_, task_);
+    for (const std::string& note : notes_) out_ << note << "\n";
     if (fs::exists(folder_.last())) resume();
     if (is_first()) write_file_atomically(folder_.windows(), windows_.str());
   }
@@ -191,10 +194,12 @@ class TrainingRun {
                     {"best_epoch", best.epochs},       {"best_is_eligible", eligible},
                     {"training_seconds", last.seconds}};
     metrics["validation"] = json_of(validation, task_);
-    const std::vector<std::string> notes =
-        training_notes(read_log(folder_), settings_, task_.has_labels(), best.epochs);
-    metrics["notes"] = notes;
-    for (const std::string& note : notes) out_ << note << "\n";
+    for (const std::string& note :
+         training_notes(read_log(folder_), settings_, task_.has_labels(), best.epochs)) {
+      notes_.push_back(note);
+      out_ << note << "\n";
+    }
+    metrics["notes"] = notes_;
     return measure(network_, settings_, task_, folder_, std::move(metrics));
   }
 
@@ -260,7 +265,7 @@ class TrainingRun {
     const bool append = keep_log_until(folder_, optimizer_.state().steps);
     const bool terminal = group_.size() == 1 && &out_ == &std::cout && isatty(STDOUT_FILENO) != 0;
     std::vector<std::unique_ptr<Callback<float>>> callbacks;
-    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal));
+    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal, terminal ? 0 : 1));
     callbacks.push_back(std::make_unique<CsvLog<float>>(folder_.log(), append));
     // A checkpoint must not survive a power cut that its log does not.
     callbacks.push_back(std::make_unique<SyncFile>(folder_.log()));
@@ -281,9 +286,10 @@ class TrainingRun {
   AdamW<float> optimizer_;
   BudgetController controller_;
   ParameterAverage<float> average_;
-  std::ostringstream windows_;  ///< windows.csv
-  TrainingProgress progress_;   ///< of the checkpoint that the run continues
-  Index open_from_ = 0;         ///< the step from which all windows of a curriculum are open
+  std::vector<std::string> notes_;  ///< what the user should know, for metrics.json
+  std::ostringstream windows_;      ///< windows.csv
+  TrainingProgress progress_;       ///< of the checkpoint that the run continues
+  Index open_from_ = 0;             ///< the step from which all windows of a curriculum are open
 };
 
 Json train_in(const RunFolder& folder, const Settings& settings, const Task& task,
@@ -320,11 +326,38 @@ Json start_run(const Settings& given, const RunFolder& folder, ProcessGroup& gro
   return train_in(folder, settings, task, group, out);
 }
 
-Json resume_run(const RunFolder& folder, Index threads, ProcessGroup& group, std::ostream& out) {
+namespace {
+
+/// Gives a run more epochs than it was started with. A finished one is unfinished then. Throws
+/// Error, and changes nothing, if it is to have fewer.
+void extend_run(const RunFolder& folder, double epochs, std::ostream& out) {
+  Settings settings = read_settings(folder), given = read_given_settings(folder);
+  if (epochs == *settings.epochs || given.epochs == epochs) return;
+  const double steps = static_cast<double>(settings.max_steps) / *settings.epochs * epochs;
+  detail::require(steps > static_cast<double>(settings.max_steps), folder.path.string(),
+                  ": expected more --epochs than the ", *settings.epochs, " that the run has, got ",
+                  epochs);
+  detail::require(steps <= 1e15, "--epochs: expected at most 1e15 training steps, got ", steps);
+  detail::require(settings.widen.empty(), "--epochs: expected no --widen, whose epochs are fixed");
+  out << folder.path.string() << ": now " << epochs << " epochs instead of " << *settings.epochs
+      << "; the learning rates follow the schedule of the longer training from here on\n";
+  settings.max_steps = std::llround(steps);
+  settings.epochs = epochs;
+  given.epochs = epochs;
+  given.seconds = settings.seconds = 0;
+  fs::remove(folder.metrics());  // first: a run that is finished is not trained further
+  write_config(folder, settings, given, read_data_facts(folder));
+}
+
+}  // namespace
+
+Json resume_run(const RunFolder& folder, Index threads, std::optional<double> epochs,
+                ProcessGroup& group, std::ostream& out) {
   std::optional<FolderLock> lock;
   if (group.rank() == 0) {
     lock.emplace(folder);
     remove_unfinished_files(folder);
+    if (epochs) extend_run(folder, *epochs, out);
   }
   group.wait_for_all();  // before the lock, another process may have changed the files
   Settings settings = read_settings(folder);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 
 #include "glstm/train/process_group.hpp"
 
@@ -24,10 +25,11 @@ nlohmann::ordered_json start_run(const Settings& given, const RunFolder& folder,
                                  glstm::ProcessGroup& group, std::ostream& out);
 
 /// Continues a run from its last checkpoint, bit for bit. The number of threads and of processes
-/// may differ from before, see glstm::BatchWorkers. Throws glstm::Error if a checkpoint is of
-/// another run or the data have changed.
+/// may differ from before, see glstm::BatchWorkers. With more `epochs` than the run has, it gets
+/// them. Throws glstm::Error if a checkpoint is of another run or the data have changed.
 nlohmann::ordered_json resume_run(const RunFolder& folder, Index threads,
-                                  glstm::ProcessGroup& group, std::ostream& out);
+                                  std::optional<double> epochs, glstm::ProcessGroup& group,
+                                  std::ostream& out);
 
 /// Tests the best checkpoint of a finished run again, measures its speed and rewrites the metrics.
 /// The times are reliable when nothing else runs on the machine.

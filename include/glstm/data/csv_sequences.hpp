@@ -132,7 +132,10 @@ class CsvReader {
     if (header) separator_ = csv_separator(row);
     const char* problem = split_csv_row(row, separator_, fields_);
     require(problem == nullptr, where(), problem != nullptr ? problem : "");
-    if (header) has_index_ = fields_.size() > 1 && fields_[0].empty();
+    if (header) {
+      has_index_ = fields_.size() > 1 && fields_[0].empty();
+      if (has_index_) result_.left_out = "the first column, which has no name";
+    }
     if (has_index_) fields_.erase(fields_.begin());
     const std::size_t columns = header ? 1 : names_.size();
     while (fields_.size() > columns && fields_.back().empty()) fields_.pop_back();
@@ -197,6 +200,8 @@ class CsvReader {
       target_columns_.push_back(column);
     } else if (options_.features.empty() || contains(options_.features, lower)) {
       feature_columns_.push_back(column);
+    } else {
+      result_.left_out += (result_.left_out.empty() ? "column " : ", ") + fields_[column];
     }
   }
 

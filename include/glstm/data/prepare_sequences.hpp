@@ -140,7 +140,14 @@ inline DataDescription fit_scaling(const Sequences& data, std::span<const Index>
 inline void scale_sequences(Sequences& data, const DataDescription& description) {
   detail::require(!data.description.has_scaling(), data.source,
                   ": expected data that are not scaled yet");
-  description.check(data.features(), std::max(data.outputs(), data.classes()));
+  const auto fits = [](const std::vector<Scaling>& scaling, const std::vector<std::string>& names) {
+    return scaling.empty() || scaling.size() == names.size();
+  };
+  detail::require(fits(description.feature_scaling, data.description.feature_names) &&
+                      fits(description.target_scaling, data.description.target_names),
+                  data.source, ": expected scalings of ", data.description.feature_names.size(),
+                  " features and ", data.outputs(), " targets, got ",
+                  description.feature_scaling.size(), " and ", description.target_scaling.size());
   detail::scale(data.values, description.feature_scaling);
   if (data.has_targets()) detail::scale(data.targets, description.target_scaling);
   data.description.feature_scaling = description.feature_scaling;

@@ -27,6 +27,7 @@ GLSTM_BEGIN_NAMESPACE
 /// Fill the members, then call check(); a SequenceDataset does.
 struct Sequences {
   std::string source = "sequences";  ///< what messages call the data: the name of a file
+  std::string left_out;              ///< what a reader left out, in a line for people; or ""
   DataDescription description;       ///< names of features, classes, targets; scaling and clock
   bool every_step = false;           ///< whether there is something to predict at every step
 

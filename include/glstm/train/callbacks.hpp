@@ -107,8 +107,14 @@ inline bool is_best(double metric, double least) {
 template <class Scalar>
 class ProgressBar final : public Callback<Scalar> {
  public:
-  /// Keeps a reference to `out`; `terminal` says whether it can redraw a line.
-  ProgressBar(std::ostream& out, bool terminal) : out_(out), terminal_(terminal) {}
+  /// Keeps a reference to `out`; `terminal` says whether it can redraw a line. Of several reports
+  /// within `seconds`, only the first is written, and the last one of all at the end of the
+  /// object's life.
+  ProgressBar(std::ostream& out, bool terminal, double seconds = 0)
+      : out_(out), terminal_(terminal), seconds_(seconds) {}
+  ~ProgressBar() override { out_ << held_back_ << std::flush; }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
 
   Continue on_step(const StepReport& report) override {
     using Clock = std::chrono::steady_clock;
@@ -141,6 +147,13 @@ class ProgressBar final : public Callback<Scalar> {
     }
     line << std::setprecision(2) << "  updates " << 100 * report.training.ops.update_share() << " %"
          << std::setprecision(1) << "  " << report.seconds << " s\n";
+    const auto now = std::chrono::steady_clock::now();
+    if (reported_ && std::chrono::duration<double>(now - *reported_).count() < seconds_) {
+      held_back_ = line.str();
+      return Continue::yes;
+    }
+    reported_ = now;
+    held_back_.clear();
     out_ << line.str() << std::flush;
     return Continue::yes;
   }
@@ -148,6 +161,9 @@ class ProgressBar final : public Callback<Scalar> {
  private:
   std::ostream& out_;
   bool terminal_;
+  double seconds_;
+  std::optional<std::chrono::steady_clock::time_point> reported_;
+  std::string held_back_;  // the last report, unless it was written
   std::chrono::steady_clock::time_point drawn_{};
 };
 

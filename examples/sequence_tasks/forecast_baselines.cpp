@@ -1,0 +1,90 @@
+#include "forecast_baselines.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "glstm/core/error.hpp"
+
+namespace sequence_tasks {
+namespace {
+
+using namespace glstm;
+
+double value(const Sequences& windows, Index window, Index row, Index feature) {
+  const Index place = (windows.start(window) + row) * windows.features() + feature;
+  return windows.values[static_cast<std::size_t>(place)];
+}
+
+/// The autocorrelation of the first feature at a lag, over some windows.
+double autocorrelation(const Sequences& windows, const std::vector<Index>& some, Index lag) {
+  double products = 0, squares = 0;
+  for (const Index w : some) {
+    const Index rows = windows.length(w);
+    double mean = 0;
+    for (Index n = 0; n < rows; ++n) mean += value(windows, w, n, 0) / static_cast<double>(rows);
+    for (Index n = 0; n < rows; ++n) {
+      const double now = value(windows, w, n, 0) - mean;
+      squares += now * now * static_cast<double>(rows - lag) / static_cast<double>(rows);
+      if (n >= lag) products += now * (value(windows, w, n - lag, 0) - mean);
+    }
+  }
+  return squares > 0 ? products / squares : 0;
+}
+
+/// The lag of the highest peak of the autocorrelation, at most half a window; 0 if none is high.
+Index find_period(const Sequences& windows, const std::vector<Index>& training) {
+  std::vector<Index> some;
+  const std::size_t count = std::min<std::size_t>(50, training.size());
+  for (std::size_t i = 0; i < count; ++i) some.push_back(training[i * training.size() / count]);
+  const Index longest = windows.length(0) / 2;
+  std::vector<double> found(static_cast<std::size_t>(longest + 2));
+  for (Index lag = 1; lag <= longest + 1 && lag < windows.length(0); ++lag) {
+    found[static_cast<std::size_t>(lag)] = autocorrelation(windows, some, lag);
+  }
+  std::size_t best = 0;
+  for (std::size_t lag = 2; lag + 1 < found.size(); ++lag) {
+    const bool peak = found[lag] >= found[lag - 1] && found[lag] >= found[lag + 1];
+    if (peak && found[lag] > 0.3 && (best == 0 || found[lag] > found[best])) best = lag;
+  }
+  return static_cast<Index>(best);
+}
+
+/// The error of repeating the last `period` rows.
+double repeating_error(const Sequences& windows, const std::vector<Index>& test, Index ahead,
+                       Index period) {
+  const Index features = windows.features();
+  double squares = 0, count = 0;
+  for (const Index w : test) {
+    for (Index n = 1; n <= ahead; ++n) {
+      const Index row = windows.length(w) - 1 + n - (n + period - 1) / period * period;
+      for (Index f = 0; f < features; ++f) {
+        const Index place = w * windows.outputs() + (n - 1) * features + f;
+        const double error =
+            value(windows, w, row, f) - windows.targets[static_cast<std::size_t>(place)];
+        squares += error * error;
+        ++count;
+      }
+    }
+  }
+  return std::sqrt(squares / count);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> forecast_baselines(const Sequences& windows,
+                                                               const std::vector<Index>& training,
+                                                               const std::vector<Index>& test,
+                                                               Index ahead) {
+  if (windows.outputs() != ahead * windows.features() || test.empty()) return {};
+  std::vector<std::pair<std::string, double>> baselines = {
+      {"last value", repeating_error(windows, test, ahead, 1)}};
+  const Index period = find_period(windows, training);
+  if (period > 0) {
+    baselines.emplace_back(detail::text_of("last period, ", period, " rows"),
+                           repeating_error(windows, test, ahead, period));
+  }
+  return baselines;
+}
+
+}  // namespace sequence_tasks

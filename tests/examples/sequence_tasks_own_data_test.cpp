@@ -1,0 +1,265 @@
+// sequence_tasks with the user's own data: files as different programs write them, predictions,
+// forecasts.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "calling.hpp"
+#include "catch.hpp"
+
+namespace sequence_tasks_own_data_test {
+
+namespace {
+
+const fs::path cases = GLSTM_CSV_CASES;
+
+Words training(const fs::path& data, const fs::path& out, const Words& more = {}) {
+  return Words{"train", "--task",   "csv", "--data", data.string(), "--hidden",
+               "6",     "--epochs", "30",  "--out",  out.string()} +
+         more;
+}
+
+/// Fields of CSV text without quotes.
+std::vector<Words> rows_of(const std::string& text) {
+  std::vector<Words> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    rows.emplace_back();
+    std::istringstream fields(line);
+    for (std::string field; std::getline(fields, field, ',');) rows.back().push_back(field);
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("sequence_tasks: CSV files as different programs write them have their outcome") {
+  const TemporaryFolder folder;
+  struct Case {
+    std::string file;
+    Words options;
+    bool trains;
+    std::string mentions;
+  };
+  for (const Case& one : std::vector<Case>{
+           {"bom_crlf", {}, true, "features: a, b; 2 classes: 0, 1"},
+           {"case_names", {}, true, "features: a, b; 2 classes: 0, 1"},
+           {"quoted_r", {}, true, "features: a, b; 2 classes: 0, 1"},
+           {"semicolon", {}, true, "features: a, b; 2 classes: 0, 1"},
+           {"pandas_index", {}, true, "left out: the first column, which has no name"},
+           {"named_labels", {}, true, "2 classes: sitting, walking"},
+           {"labels_from_1", {}, true, "2 classes: 1, 2"},
+           {"iso_t_z", {}, true, "windows: from 1732824000 to 1732824420"},
+           {"step_targets", {}, true, "1 targets; one answer for every step"},
+           {"unsorted", {}, false, "let the reader do it (CsvOptions::sort, --sort)"},
+           {"unsorted", {"--sort"}, true, "features: a, b; 2 classes: 0, 1"},
+           {"missing_empty", {}, false, "missing_empty.csv:7: expected a finite number in column"},
+           {"missing_empty", {"--missing", "last"}, true, "features: a, b;"},
+           {"missing_empty", {"--missing", "zero-and-mask"}, true, "a is missing"},
+           {"missing_nan", {}, false, "--missing"},
+           {"missing_nan", {"--missing", "last"}, true, "features: a, b;"},
+           {"no_label", {}, false, "found nothing to learn"},
+       }) {
+    CAPTURE(one.file, one.options);
+    const fs::path out = folder / "run";
+    fs::remove_all(out);
+    const Outcome done = call(folder, training(cases / (one.file + ".csv"), out, one.options));
+    INFO(done.text);
+    CHECK(done.code == (one.trains ? 0 : 2));
+    CHECK(done.text.find(one.mentions) != std::string::npos);
+    CHECK(fs::exists(out) == one.trains);
+  }
+}
+
+TEST_CASE("sequence_tasks: sequences of different days are learnt with the defaults") {
+  const TemporaryFolder folder;
+  std::ofstream csv(folder / "days.csv");
+  csv << "sequence,timestamp,a,label\n" << std::fixed;
+  for (int s = 0; s < 120; ++s) {
+    for (int n = 0; n < 40; ++n) {
+      csv << "m" << s << ',' << 1732825800000.0 + 86400000.0 * s + 1000.0 * n << ','
+          << std::sin(0.7 * s + n * (s % 2 == 0 ? 0.4 : 0.9)) << ',' << s % 2 << '\n';
+    }
+  }
+  csv.close();
+  const Outcome done = call(
+      folder, training(folder / "days.csv", folder / "run", {"--hidden", "16", "--epochs", "60"}));
+  INFO(done.text);
+  CHECK(done.text.find("clock: own (the sequences follow one another)") != std::string::npos);
+  CHECK(Json::parse(text_in(folder / "run/metrics.json"))["test"]["accuracy"] >= 0.9);
+}
+
+TEST_CASE("sequence_tasks: predict answers data with other columns as the evaluation did") {
+  const TemporaryFolder folder;
+  std::ofstream csv(folder / "mine.csv"), shuffled(folder / "shuffled.csv");
+  csv << "sequence,timestamp,noise,pressure,constant,label\n";
+  shuffled << "extra;pressure;constant;sequence;timestamp;noise\n";
+  for (int s = 0; s < 60; ++s) {
+    for (int n = 0; n < 5 + s % 3; ++n) {
+      const double pressure = 101325 + (s % 2 == 0 ? 500 : -500) + 10 * std::sin(n + s);
+      const double noise = std::cos(7.0 * n + s), time = 1e9 + 1000 * s + n;
+      csv << std::fixed << "s" << s << ',' << time << ',' << noise << ',' << pressure << ",7,"
+          << (s % 2 == 0 ? "high" : "low") << '\n';
+      shuffled << std::fixed << "x;" << pressure << ";7;s" << s << ';' << time << ';' << noise
+               << '\n';
+    }
+  }
+  csv.close();
+  shuffled.close();
+  const Outcome trained = call(folder, training(folder / "mine.csv", folder / "run",
+                                                {"--open-share", "0.5", "--held-out", "12"}));
+  INFO(trained.text);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.text.find("constant features, only moved to 0: constant") != std::string::npos);
+  CHECK(Json::parse(text_in(folder / "run/metrics.json"))["test"]["accuracy"] == 1);
+
+  const Words predict = {"predict", (folder / "run").string()};
+  const Outcome labelled = call(folder, predict + Words{folder / "mine.csv", "--probabilities"});
+  CHECK(labelled.errors.find("accuracy 100.0 % of 60 known classes") != std::string::npos);
+  const auto rows = rows_of(labelled.text);
+  REQUIRE(rows.size() >= 61);
+  CHECK(rows[0] == Words{"sequence", "prediction", "probability high", "probability low"});
+  CHECK(rows[1][0] == "s0");
+  CHECK(rows[1][1] == "high");
+  CHECK(rows[2][1] == "low");
+  CHECK(std::stod(rows[1][2]) + std::stod(rows[1][3]) == Approx(1));
+
+  const Outcome other = call(folder, predict + Words{folder / "shuffled.csv", "--probabilities",
+                                                     "--out", folder / "answers.csv"});
+  INFO(other.text);
+  CHECK(other.code == 0);
+  CHECK(other.errors.find("left out: column extra") != std::string::npos);
+  CHECK(other.errors.find("answers.csv: 60 answers") != std::string::npos);
+  CHECK(other.errors.find("accuracy") == std::string::npos);
+  const auto answers = rows_of(text_in(folder / "answers.csv"));
+  REQUIRE(answers.size() == 61);
+  for (std::size_t row = 0; row < answers.size(); ++row) CHECK(answers[row] == rows[row]);
+
+  // The folded export takes the numbers as they are; predictions of every step end in the same.
+  const Outcome steps = call(folder, predict + Words{folder / "mine.csv", "--every-step"});
+  const auto by_step = rows_of(steps.text);
+  CHECK(by_step[0] == Words{"sequence", "step", "time", "prediction"});
+  CHECK(by_step[5] == Words{"s0", "4", "1000000004", "high"});
+  check_mentions(call(folder, {"export", folder / "run", "--out", folder / "net"}).text,
+                 {"parameters"});
+
+  const Outcome lacking = call(folder, predict + Words{cases / "no_label.csv"});
+  CHECK(lacking.code == 2);
+  check_mentions(lacking.errors, {"no_label.csv", "expected a column \"noise\"",
+                                  "found sequence, timestamp, a, b"});
+}
+
+TEST_CASE("sequence_tasks: predict reads and writes streams") {
+  const TemporaryFolder folder;
+  REQUIRE(call(folder, training(cases / "named_labels.csv", folder / "run")).code == 0);
+  write_file(folder / "do.sh", "'" + program + "' predict run - < '" +
+                                   (cases / "no_label.csv").string() + "' 2> errors\n");
+  const fs::path output = folder / "streamed";
+  const Outcome done = wait_for(
+      start({"/bin/sh", "-c", "cd '" + folder.path().string() + "' && . ./do.sh"}, output), output);
+  CHECK(done.code == 0);
+  CHECK(rows_of(done.text).size() == 13);
+  CHECK(done.text.starts_with("sequence,prediction\nm0,"));
+}
+
+TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") {
+  const TemporaryFolder folder;
+  std::ofstream csv(folder / "series.csv");
+  csv << "value\n";
+  for (int n = 0; n < 1500; ++n) {
+    csv << 1000 + 100 * std::sin(2 * M_PI * n / 24) + 5 * std::sin(1.7 * n * n) << '\n';
+  }
+  csv.close();
+  const Outcome done =
+      call(folder, {"train", "--task", "csv", "--data", folder / "series.csv", "--window", "48",
+                    "--stride", "3", "--forecast", "6", "--hidden", "16", "--open-share", "0.4",
+                    "--epochs", "60", "--out", folder / "run"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json test = Json::parse(text_in(folder / "run/metrics.json"))["test"];
+  REQUIRE(test["baselines"].size() == 2);
+  CHECK(test["baselines"][1]["forecast"] == "last period, 24 rows");
+  CHECK(test["rmse"] < test["baselines"][0]["rmse"]);
+  CHECK(test["by_target"].size() == 6);
+  CHECK(done.text.find("... of repeating the last value") != std::string::npos);
+  const Outcome next = call(folder, {"predict", folder / "run", folder / "series.csv"});
+  CHECK(rows_of(next.text)[0] == Words{"sequence", "value + 1", "value + 2", "value + 3",
+                                       "value + 4", "value + 5", "value + 6"});
+}
+
+TEST_CASE("sequence_tasks: a finished run gets more epochs") {
+  const TemporaryFolder folder;
+  const Words words = training(cases / "bom_crlf.csv", folder / "run");
+  REQUIRE(call(folder, words).code == 0);
+  const Words more = {"train", "--out", folder / "run", "--resume"};
+  const Outcome longer = call(folder, more + Words{"--epochs", "50"});
+  INFO(longer.text);
+  CHECK(longer.code == 0);
+  CHECK(longer.text.find("now 50 epochs instead of 30") != std::string::npos);
+  CHECK(Json::parse(text_in(folder / "run/metrics.json"))["epochs"] == 50);
+  const std::string before = text_in(folder / "run/metrics.json");
+  check_mentions(call(folder, more + Words{"--epochs", "20"}).errors,
+                 {"more --epochs than the 50"});
+  check_mentions(call(folder, more + Words{"--hidden", "7"}).errors, {"--hidden", "--start"});
+  CHECK(text_in(folder / "run/metrics.json") == before);
+}
+
+TEST_CASE("sequence_tasks: sequences are split by a column, or by time") {
+  const TemporaryFolder folder;
+  std::ofstream csv(folder / "mine.csv");
+  csv << "sequence,person,x,label\n";
+  for (int s = 0; s < 60; ++s) {
+    for (int n = 0; n < 4; ++n) csv << s << ",p" << s / 12 << ',' << s % 2 << ',' << s % 2 << '\n';
+  }
+  csv.close();
+  const auto tests = [&](const Words& more, const char* run) {
+    const Outcome done = call(folder, training(folder / "mine.csv", folder / run, more));
+    INFO(done.text);
+    REQUIRE(done.code == 0);
+    return Json::parse(text_in(folder / run / "metrics.json"))["test"]["sequences"].get<int>();
+  };
+  CHECK(tests({"--split-by", "person"}, "groups") == 12);  // whole persons
+  CHECK(tests({"--split-by", "time", "--ignore-columns", "person"}, "time") == 6);
+  check_mentions(
+      call(folder, training(folder / "mine.csv", folder / "no", {"--split-by", "room"})).errors,
+      {"expected a column \"room\""});
+}
+
+TEST_CASE("sequence_tasks: .ts files train, with frames, augmentation and weights of classes") {
+  const TemporaryFolder folder;
+  for (const char* part : {"TRAIN", "TEST"}) {
+    std::ofstream ts(folder / ("Mine_" + std::string(part) + ".ts"));
+    ts << "@problemName Mine\n@timeStamps false\n@classLabel true slow fast\n@data\n";
+    for (int s = 0; s < 60; ++s) {
+      for (int n = 0; n < 60; ++n) {
+        ts << (n == 0 ? "" : ",") << std::sin(s + n * (s % 4 == 0 ? 0.2 : 0.5));
+      }
+      ts << (s % 4 == 0 ? ":slow\n" : ":fast\n");
+    }
+  }
+  const Outcome done =
+      call(folder,
+           {"train", "--task", "ts", "--data", folder / "Mine_TRAIN.ts", "--test-data",
+            folder / "Mine_TEST.ts", "--frame", "5", "--augment", "roll,noise=0.1", "--hidden",
+            "16", "--class-weights", "balanced", "--open-share", "0.3", "--out", folder / "run"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const Json test = Json::parse(text_in(folder / "run/metrics.json"))["test"];
+  CHECK(test["sequences"] == 60);
+  CHECK(test["balanced_accuracy"] >= 0.9);
+  CHECK(test["by_class"][0]["class"] == "slow");
+  CHECK(test["confusion"].size() == 2);
+  check_mentions(call(folder, {"predict", folder / "run", folder / "Mine_TEST.ts"}).errors,
+                 {"of 60 known classes"});
+  check_mentions(call(folder, {"train", "--task", "ts", "--data", folder / "Mine_TRAIN.ts",
+                               "--augment", "flip", "--out", folder / "no"})
+                     .errors,
+                 {"--augment", "flip"});
+}
+
+}  // namespace sequence_tasks_own_data_test
