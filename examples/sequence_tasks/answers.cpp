@@ -124,6 +124,23 @@ std::string csv_field(const std::string& text) {
   return result.append("\"");
 }
 
+void write_targets_and_answers(const Answers& answers, std::ostream& out) {
+  out << "target,right,answer\n";
+  out.precision(9);
+  const Index count = std::min<Index>(2000, answers.size());
+  for (Index o = 0; o < answers.outputs(); ++o) {
+    // Such a file is read back by its commas.
+    std::string name = answers.names[static_cast<std::size_t>(o)];
+    std::replace(name.begin(), name.end(), ',', ' ');
+    for (Index i = 0; i < count; ++i) {
+      const Index n = i * answers.size() / count;
+      const auto at = static_cast<std::size_t>(n * answers.outputs() + o);
+      if (std::isnan(answers.targets[at])) continue;
+      out << name << ',' << answers.targets[at] << ',' << answers.values[at] << '\n';
+    }
+  }
+}
+
 void write_answers(const Answers& answers, const Sequences& data, bool every_step,
                    bool probabilities, std::ostream& out) {
   out.precision(9);

@@ -76,6 +76,10 @@ nlohmann::ordered_json scores(const Answers& answers);
 void write_answers(const Answers& answers, const glstm::Sequences& data, bool every_step,
                    bool probabilities, std::ostream& out);
 
+/// Writes a CSV file with the right number and the answer of each target, of up to 2,000 answers
+/// that are spread over all.
+void write_targets_and_answers(const Answers& answers, std::ostream& out);
+
 /// A field of a CSV file, in quotes where it needs them.
 std::string csv_field(const std::string& text);
 

@@ -114,7 +114,8 @@ std::string panel_start(std::size_t panel, std::size_t panels) {
 std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns) {
   const int rows = legend_rows(entries.size(), columns);
   std::ostringstream out;
-  out << "unset border\nunset tics\nunset grid\nunset xlabel\nunset ylabel\nunset logscale\n"
+  out << "unset arrow\nunset label\nunset border\nunset tics\nunset grid\nunset xlabel\nunset "
+         "ylabel\nunset logscale\n"
       << "set xrange [0:1]\nset yrange [0:1] noreverse\nset lmargin at screen 0.02\n"
       << "set rmargin at screen 0.98\nset bmargin at screen 0.005\nset tmargin at screen "
       << static_cast<double>(legend_row * rows) / (400 + legend_row * rows)
@@ -128,14 +129,15 @@ std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns)
 }
 
 std::string log_ticks(char axis, double least, double most) {
-  if (most >= 100 * least) return {};
+  if (most >= 1e4 * least) return {};  // powers of ten are enough
   std::vector<int> mantissas = {1, 2, 5};
+  if (most >= 100 * least) mantissas = {1};
   if (most < 8 * least) mantissas = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   std::ostringstream out;
   out << "set " << axis << "tics (";
   const char* separator = "";
   const int first = static_cast<int>(std::floor(std::log10(least)));
-  for (int exponent = first; exponent <= first + 2; ++exponent) {
+  for (int exponent = first; exponent <= first + 5; ++exponent) {
     for (const int mantissa : mantissas) {
       const double tick = mantissa * std::pow(10.0, exponent);
       if (tick < least || tick > most) continue;
@@ -147,19 +149,28 @@ std::string log_ticks(char axis, double least, double most) {
   return out.str();
 }
 
-std::string result_axis(bool labels, const std::string& sequences,
-                        const std::vector<double>& places) {
+std::string ResultAxis::setup(const std::string& sequences,
+                              const std::vector<double>& places) const {
   double least = 1, most = 1;
   if (!places.empty()) {
-    least = 0.8 * *std::min_element(places.begin(), places.end());
-    most = 1.1 * *std::max_element(places.begin(), places.end());
+    least = *std::min_element(places.begin(), places.end());
+    most = *std::max_element(places.begin(), places.end());
   }
-  if (most <= least) most = 2 * least;
-  // The best accuracy is at the top, the smallest error at the bottom.
-  const double bottom = labels ? most : least, top = labels ? least : most;
   std::ostringstream out;
-  out << "set logscale y\nset yrange [" << bottom << ":" << top << "]\nset ylabel ";
-  if (labels) {
+  if (linear_) {
+    const double bottom = std::max(0.0, std::min(least, chance_) - 8);
+    out << "unset logscale y\nset yrange [" << bottom << ":101]\nset ytics "
+        << (bottom < 50 ? 10 : 5) << "\nset ylabel " << quoted("accuracy on " + sequences + ", %")
+        << "\nset arrow from graph 0,first " << chance_ << " to graph 1,first " << chance_
+        << " nohead dashtype 3 linecolor rgb '#808080'\nset label 'chance' at graph 0.98,first "
+        << chance_ << " right offset 0,0.5 font ',11' textcolor rgb '#606060'\n";
+    return out.str();
+  }
+  least *= 0.8;
+  most *= 1.1;
+  if (most <= least) most = 2 * least;
+  out << "set logscale y\nset yrange [" << most << ":" << least << "]\nset ylabel ";
+  if (labels_) {
     out << quoted("accuracy on " + sequences + ", %") << "\n" << accuracy_ticks(least, most);
   } else {
     out << quoted("squared error on " + sequences) << "\nset format y '%.0e'\n"
@@ -168,8 +179,9 @@ std::string result_axis(bool labels, const std::string& sequences,
   return out.str();
 }
 
-double result_place(bool labels, double accuracy, double loss) {
-  return labels ? std::max(0.01, 100 - 100 * accuracy) : loss;
+double ResultAxis::place(double accuracy, double loss) const {
+  if (linear_) return 100 * accuracy;
+  return labels_ ? std::max(0.01, 100 - 100 * accuracy) : loss;
 }
 
 std::vector<std::string> draw(const std::vector<Picture>& pictures) {

@@ -50,18 +50,33 @@ std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns)
 
 // ---- axes ------------------------------------------------------------------------------------
 
-/// Sets ticks on a logarithmic axis that covers less than two decades, where powers of ten alone
-/// would give at most one label. Returns an empty text for longer axes, which gnuplot labels well.
+/// Sets ticks on a logarithmic axis that covers less than four decades. Returns an empty text for
+/// longer axes, which gnuplot labels well.
 std::string log_ticks(char axis, double least, double most);
 
-/// Sets up the vertical axis for results on `sequences`. Accuracies are drawn by their distance
-/// from 100 % on a logarithmic axis that is labelled with the accuracy: 98 and 99 % are as far
-/// apart as 96 and 98 %. `places` are the positions of the results, see result_place().
-std::string result_axis(bool labels, const std::string& sequences,
-                        const std::vector<double>& places);
+/// The vertical axis of results, with the best at the top. Accuracies on 1,000 sequences or more
+/// are drawn by their distance from 100 % on a logarithmic axis that is labelled with the accuracy:
+/// 98 and 99 % are as far apart as 96 and 98 %. Those on fewer sequences, which no one can tell so
+/// exactly, are drawn on a linear axis with the level of chance.
+class ResultAxis {
+ public:
+  /// For accuracies on so many sequences of so many classes, or, without `labels`, for errors.
+  ResultAxis(bool labels, double sequences, double classes)
+      : labels_(labels), linear_(labels && sequences < 1000), chance_(100 / classes) {}
 
-/// Returns the position of a result on that axis. `accuracy` is a fraction.
-double result_place(bool labels, double accuracy, double loss);
+  bool is_linear() const { return linear_; }
+
+  /// The position of a result. `accuracy` is a fraction.
+  double place(double accuracy, double loss) const;
+
+  /// Sets up the axis for results at `places`, which were measured on `sequences`, such as "the
+  /// test set".
+  std::string setup(const std::string& sequences, const std::vector<double>& places) const;
+
+ private:
+  bool labels_, linear_;
+  double chance_;  // percent
+};
 
 // ---- gnuplot ---------------------------------------------------------------------------------
 

@@ -84,10 +84,10 @@ inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const
            std::isfinite(accuracy) ? nlohmann::ordered_json(accuracy) : nlohmann::ordered_json()}};
 }
 
-/// Adds the test results and the speed of a trained network to its metrics.
+/// Adds the test results and the speed of a trained network to its metrics. Returns its answers.
 template <glstm::TimeGate Gate>
-void add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
-              nlohmann::ordered_json& metrics) {
+Answers add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
+                 nlohmann::ordered_json& metrics) {
   glstm::ProcessGroup alone;
   const double sequences = static_cast<double>(task.test->size());
   const Test test = test_network(network, *task.test);
@@ -109,6 +109,7 @@ void add_test(const glstm::Network<Gate>& network, const Task& task, const Setti
                                  {"update_share", test.layers[l].update_share()},
                                  {"macs_per_sequence", test.layers[l].macs / sequences}});
   }
+  return test.answers;
 }
 
 }  // namespace sequence_tasks

@@ -6,30 +6,42 @@
 #include <sstream>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 
 namespace sequence_tasks {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// The axis for results of runs of one task on a part of their data, "held_out" or "test".
+ResultAxis axis_of(const Runs& runs, const char* part) {
+  const Json& facts = runs.front().facts;
+  return {runs.front().has_labels, facts.value(part, 0.0), facts.value("outputs", 1.0)};
+}
+
 // ---- learning curves -------------------------------------------------------------------------
 
 /// The curves of all runs as gnuplot's data: epoch, seconds, place of the result.
 struct Curves {
-  std::string data;
+  std::string data, kept;  ///< of the kept epochs too
   std::vector<double> places;
   double least_seconds = std::numeric_limits<double>::infinity(), most_seconds = 0;
 };
 
-Curves curves_of(const Runs& runs, bool labels) {
+Curves curves_of(const Runs& runs, const ResultAxis& axis) {
   Curves curves;
-  std::ostringstream out;
+  std::ostringstream out, kept;
   for (std::size_t r = 0; r < runs.size(); ++r) {
     const Table& log = runs[r].log;
     out << "$run" << r << " << END\n";
+    const double best =
+        runs[r].metrics ? runs[r].metrics->at("best_epoch").get<double>() : std::nan("");
     for (std::size_t row = 0; row < log.rows(); ++row) {
-      const double place = result_place(labels, log.number("validation_accuracy", row),
-                                        log.number("validation_loss", row));
+      const double place =
+          axis.place(log.number("validation_accuracy", row), log.number("validation_loss", row));
+      if (std::abs(log.number("epoch", row) - best) <= 1e-4 * best) {
+        kept << log.text("epoch", row) << ' ' << log.text("seconds", row) << ' ' << place << '\n';
+      }
       if (std::isfinite(place)) curves.places.push_back(place);
       out << log.text("epoch", row) << ' ' << log.text("seconds", row) << ' ' << place << '\n';
     }
@@ -39,17 +51,23 @@ Curves curves_of(const Runs& runs, bool labels) {
     curves.least_seconds = std::min(curves.least_seconds, seconds);
     curves.most_seconds = std::max(curves.most_seconds, seconds);
   }
-  curves.data = out.str();
+  curves.kept = kept.str();
+  curves.data = out.str() + "$kept << END\n" + curves.kept + "END\n";
   return curves;
 }
 
 /// Plots all runs against a column of their data.
-std::string plot_curves(const Runs& runs, const std::vector<std::string>& groups, int column) {
+std::string plot_curves(const Runs& runs, const std::vector<std::string>& groups, int column,
+                        bool with_kept) {
   std::ostringstream out;
   out << "plot ";
   for (std::size_t r = 0; r < runs.size(); ++r) {
     out << plot_separator(r) << "$run" << r << " using " << column
         << ":3 with linespoints pointtype 7 pointsize 0.3" << line_style(groups, runs[r].group);
+  }
+  if (with_kept) {
+    out << ", \\\n  $kept using " << column
+        << ":3 with points pointtype 6 pointsize 1.2 linewidth 2 linecolor rgb 'black'";
   }
   out << "\n";
   return out.str();
@@ -82,14 +100,19 @@ std::vector<std::string> kinds_of(const Runs& runs) {
   return kinds;
 }
 
-/// Writes a finished run as gnuplot's data: updates, MACs, milliseconds, place of the result.
-/// Returns that place.
-double write_costs(const RecordedRun& run, bool labels, std::ostream& out) {
+/// Writes a finished run as gnuplot's data: updates, MACs, milliseconds, place of the result, the
+/// ends of its error bar, the updates as text. Returns the place.
+double write_costs(const RecordedRun& run, const ResultAxis& axis, std::ostream& out) {
   const Json& metrics = *run.metrics;
-  const double place = result_place(labels, run.result(), run.result());
-  out << 100 * metrics.at("update_share").get<double>() << ' '
-      << metrics.at("macs_per_sequence").get<double>() / 1e6 << ' '
-      << metrics.at("inference_ms_per_sequence").get<double>() << ' ' << place << '\n';
+  const double result = run.result(), place = axis.place(result, result);
+  const double sequences = metrics.at("test").at("sequences").get<double>();
+  // The standard error of a share of `sequences`; exact axes are for many.
+  const double error = axis.is_linear() ? std::sqrt(result * (1 - result) / sequences) : 0;
+  const double share = 100 * metrics.at("update_share").get<double>();
+  out << share << ' ' << metrics.at("macs_per_sequence").get<double>() / 1e6 << ' '
+      << metrics.at("inference_ms_per_sequence").get<double>() << ' ' << place << ' '
+      << axis.place(result - error, result) << ' ' << axis.place(result + error, result) << ' '
+      << quoted_field(glstm::detail::fixed_text(share, share < 9.95 ? 1 : 0) + " %") << '\n';
   return place;
 }
 
@@ -106,7 +129,8 @@ std::string plot_skip(std::size_t column) {
 }
 
 /// The three panels, with the published results in those that have them.
-std::string plot_costs(const std::vector<LegendEntry>& kinds, bool with_skip) {
+std::string plot_costs(const std::vector<LegendEntry>& kinds, bool with_skip, bool with_errors,
+                       bool with_shares) {
   const char* axes[3] = {"neuron updates, % of all", "million MACs per sequence",
                          "inference, ms per sequence"};
   std::ostringstream out;
@@ -115,6 +139,13 @@ std::string plot_costs(const std::vector<LegendEntry>& kinds, bool with_skip) {
     for (std::size_t k = 0; k < kinds.size(); ++k) {
       out << plot_separator(k) << "$kind" << k << " using " << panel + 1 << ":4 "
           << kinds[k].second;
+      if (with_errors) {
+        out << ", '' using " << panel + 1 << ":5:(0):($6-$5) with vectors nohead linewidth 1.5 "
+            << kinds[k].second.substr(kinds[k].second.find("linecolor"));
+      }
+      if (with_shares && panel > 0) {  // the first panel has them on its axis
+        out << ", '' using " << panel + 1 << ":4:7 with labels left offset 0.7,0.4 font ',11'";
+      }
     }
     if (with_skip && panel < 2) out << plot_skip(panel + 1);
     out << "\nset ylabel ''\n";
@@ -164,23 +195,31 @@ void write_norms(const Table& gradients, const std::string& when, std::ostream& 
 }  // namespace
 
 Picture learning_curves(const Runs& runs) {
-  const bool labels = runs.front().has_labels;
   const std::vector<std::string> groups = groups_of(runs);
   const std::size_t columns = legend_columns(groups);
-  const Curves curves = curves_of(runs, labels);
+  const ResultAxis axis = axis_of(runs, "held_out");
+  const Curves curves = curves_of(runs, axis);
+  const bool with_kept = !curves.kept.empty();
   std::ostringstream out;
-  out << panels_start("Learning", legend_rows(groups.size(), columns)) << curves.data
-      << result_axis(labels, "held-out sequences", curves.places) << panel_start(0, 2)
+  out << panels_start("Learning", legend_rows(groups.size() + (with_kept ? 1 : 0), columns))
+      << curves.data << axis.setup("held-out sequences", curves.places) << panel_start(0, 2)
       << "set xlabel 'epoch'\n"
-      << plot_curves(runs, groups, 1) << panel_start(1, 2) << "set xlabel 'seconds of training'\n";
+      << plot_curves(runs, groups, 1, with_kept) << panel_start(1, 2)
+      << "set xlabel 'seconds of training'\n";
   if (curves.most_seconds > 5 * curves.least_seconds) out << "set logscale x\n";
-  out << plot_curves(runs, groups, 2);
+  out << plot_curves(runs, groups, 2, with_kept);
   std::vector<LegendEntry> entries;
   for (const std::string& group : groups) {
     entries.emplace_back(group, "with lines" + line_style(groups, group));
   }
+  if (with_kept) {
+    entries.emplace_back("the epoch that was kept",
+                         "with points pointtype 6 pointsize 1.2 linewidth 2 linecolor rgb 'black'");
+  }
   out << legend(entries, columns);
-  return {"learning", "Learning, on sequences held out from training. One line per run.",
+  return {"learning",
+          "Learning, on sequences held out from training. One line per run; a circle marks the "
+          "epoch whose network was kept.",
           out.str()};
 }
 
@@ -188,7 +227,8 @@ Picture costs(const Runs& runs) {
   Runs finished = runs;
   std::erase_if(finished, [](const RecordedRun& run) { return !run.metrics; });
   if (finished.size() < 2) return {};
-  const bool labels = !finished.front().metrics->at("test").at("accuracy").is_null();
+  const ResultAxis axis = axis_of(finished, "test");
+  const bool with_shares = finished.size() <= 12;
   const bool with_skip = finished.front().settings.task == "mnist";
   const std::vector<std::string> kind_of_run = kinds_of(finished), kinds = each_once(kind_of_run);
 
@@ -200,20 +240,24 @@ Picture costs(const Runs& runs) {
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     out << "$kind" << k << " << END\n";
     for (std::size_t r = 0; r < finished.size(); ++r) {
-      if (kind_of_run[r] == kinds[k]) places.push_back(write_costs(finished[r], labels, out));
+      if (kind_of_run[r] == kinds[k]) places.push_back(write_costs(finished[r], axis, out));
     }
     out << "END\n";
     entries.emplace_back(kinds[k], "with points pointtype 7 pointsize 0.6 linecolor rgb '" +
                                        colour_of(kinds, kinds[k]) + "'");
   }
   out << skip_data << "set logscale x\nset format x '%g'\n"
-      << result_axis(labels, "the test set", places) << plot_costs(entries, with_skip);
+      << axis.setup("the test set", places)
+      << plot_costs(entries, with_skip, axis.is_linear(), with_shares);
   if (with_skip) {
     entries.emplace_back("Skip LSTM (Campos et al. 2018)", skip_style + "9");
     entries.emplace_back("Skip GRU (Campos et al. 2018)", skip_style + "8");
   }
   out << legend(entries, 2);
-  return {"pareto", "What a result costs: one point per run, on the test set.", out.str()};
+  std::string caption = "What a result costs: one point per run, on the test set.";
+  if (with_shares) caption += " Numbers at points are their updates.";
+  if (axis.is_linear()) caption += " Bars are standard errors, from the number of test sequences.";
+  return {"pareto", caption, out.str()};
 }
 
 Picture updates_per_layer(const Runs& runs) {

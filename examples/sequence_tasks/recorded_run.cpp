@@ -72,19 +72,22 @@ RecordedRun read_run(const fs::path& path) {
   RecordedRun run;
   run.path = path;
   run.settings = read_settings(folder);
+  run.given = read_given_settings(folder);
   run.name = folder.name();
   run.group = std::regex_replace(run.name, std::regex("-s[0-9]+$"), "");
   run.log = read_log(folder);
   run.windows = read_table(folder.windows(),
                            {"when", "layer", "neuron", "mu", "sigma", "open", "close"}, "when");
   run.gradients = read_table(folder.gradients(), {"when", "step", "norm"}, "when");
+  run.answers = read_table(folder.answers(), {"target", "right", "answer"}, "target");
   if (folder.finished()) run.metrics = read_metrics(folder);
 
-  run.has_labels = read_data_facts(folder)["labels"].get<bool>();
+  run.facts = read_data_facts(folder);
+  run.has_labels = run.facts["labels"].get<bool>();
   run.task = run.settings.task;
   if (run.task == "adding") run.task += glstm::detail::text_of("-", run.settings.steps);
   if (run.task == "frequency") run.task += "-" + run.settings.sampling;
-  if (run.task == "csv") run.task += "-" + fs::path(run.settings.data).stem().string();
+  if (has_own_data(run.settings)) run.task += "-" + fs::path(run.settings.data).stem().string();
   return run;
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <ostream>
 #include <set>
 #include <sstream>
@@ -11,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "answer_pictures.hpp"
 #include "answers.hpp"
 #include "drawing.hpp"
 #include "glstm/core/error.hpp"
@@ -68,24 +71,6 @@ std::string html(const std::string& text) {
   return result;
 }
 
-std::string table(const Runs& runs, const std::vector<TableColumn>& columns) {
-  std::ostringstream out;
-  out << "<table><tr><th>run<th>model<th>seed";
-  for (const TableColumn& column : columns) out << "<th>" << html(column.name);
-  out << "</tr>\n";
-  for (const RecordedRun& run : runs) {
-    out << "<tr><td>" << html(run.name) << "<td>" << run.settings.model << "<td>"
-        << run.settings.seed;
-    for (const TableColumn& column : columns) {
-      const double value = run.metrics ? column.value(run) : std::nan("");
-      out << "<td>" << (std::isnan(value) ? "-" : glstm::detail::fixed_text(value, column.digits));
-    }
-    out << "</tr>\n";
-  }
-  out << "</table>\n";
-  return out.str();
-}
-
 /// Returns the values of a column for the finished runs of a group that have one.
 std::vector<double> values_of(const Runs& runs, const std::string& group,
                               const TableColumn& column) {
@@ -95,6 +80,149 @@ std::vector<double> values_of(const Runs& runs, const std::string& group,
     if (!std::isnan(value)) values.push_back(value);
   }
   return values;
+}
+
+/// A row with the means of a group of several finished runs, and their range.
+std::string mean_row(const Runs& runs, const std::string& group,
+                     const std::vector<TableColumn>& columns) {
+  std::ostringstream out;
+  out << "<tr class=\"mean\"><td>" << html(group) << ": mean (least to greatest)<td><td><td>";
+  std::size_t most = 0;
+  for (const TableColumn& column : columns) {
+    const std::vector<double> values = values_of(runs, group, column);
+    most = std::max(most, values.size());
+    out << "<td>";
+    if (values.empty()) {
+      out << "-";
+      continue;
+    }
+    const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+    const double mean =
+        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+    const auto text = [&](double value) { return glstm::detail::fixed_text(value, column.digits); };
+    out << text(mean) << " (" << text(*least) << " to " << text(*greatest) << ")";
+  }
+  out << "</tr>\n";
+  return most < 2 ? "" : out.str();
+}
+
+std::string table(const Runs& runs, const std::vector<TableColumn>& columns) {
+  std::ostringstream out;
+  out << "<div class=\"wide\"><table><tr><th>run<th>model<th>seed<th>data seed";
+  for (const TableColumn& column : columns) out << "<th>" << html(column.name);
+  out << "</tr>\n";
+  for (const RecordedRun& run : runs) {
+    out << "<tr><td>" << html(run.name) << "<td>" << run.settings.model << "<td>"
+        << run.settings.seed << "<td>" << run.settings.data_seed;
+    for (const TableColumn& column : columns) {
+      const double value = run.metrics ? column.value(run) : std::nan("");
+      out << "<td>" << (std::isnan(value) ? "-" : glstm::detail::fixed_text(value, column.digits));
+    }
+    out << "</tr>\n";
+  }
+  for (const std::string& group : groups_of(runs)) out << mean_row(runs, group, columns);
+  out << "</table></div>\n";
+  return out.str();
+}
+
+/// What the runs of a task were trained and tested on, from the first of them.
+std::string description(const RecordedRun& run) {
+  const auto count = [&](const char* key) { return run.facts.value(key, 0.0); };
+  std::string text = glstm::detail::text_of(
+      count("training"), " training, ", count("held_out"), " held-out and ", count("test"),
+      " test sequences of up to ", count("longest"), " steps, ", count("inputs"), " features, ",
+      count("outputs"), run.has_labels ? " classes" : " numbers to predict");
+  if (has_own_data(run.settings)) {
+    text += "; data: " + fs::path(run.settings.data).filename().string();
+    if (!run.settings.test_data.empty()) {
+      text += ", tested on " + fs::path(run.settings.test_data).filename().string();
+    }
+  }
+  if (run.metrics && run.metrics->contains("date")) {
+    text += "; measured on " + run.metrics->at("date").get<std::string>() + " with glstm " +
+            run.metrics->at("glstm").get<std::string>();
+  }
+  return "<p>" + html(text) + ".</p>\n";
+}
+
+/// The options that each group of runs was given.
+std::string settings_text(const Runs& runs) {
+  std::string text;
+  for (const std::string& group : groups_of(runs)) {
+    const auto first = std::find_if(runs.begin(), runs.end(),
+                                    [&](const RecordedRun& run) { return run.group == group; });
+    const Json given = to_json(first->given), defaults = to_json(Settings{});
+    std::string options;
+    for (const auto& [key, value] : given.items()) {
+      if (value == defaults.at(key) || key == "max_steps" || key == "seed" || key == "data" ||
+          key == "test_data") {
+        continue;
+      }
+      std::string name = key;
+      std::replace(name.begin(), name.end(), '_', '-');
+      options += " --" + name + " " + (value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    text += "<p>" + html(group) + ": <code>" + html(options) + "</code></p>\n";
+  }
+  return text;
+}
+
+/// Per-class scores of the first finished run of each group, where the data are the user's own.
+std::string class_table(const Runs& runs) {
+  std::ostringstream out;
+  for (const std::string& group : groups_of(runs)) {
+    const auto first = std::find_if(runs.begin(), runs.end(), [&](const RecordedRun& run) {
+      return run.group == group && run.metrics && has_own_data(run.settings) &&
+             run.metrics->at("test").contains("by_class");
+    });
+    if (first == runs.end()) continue;
+    out << "<h3>Classes, " << html(first->name)
+        << "</h3>\n<div class=\"wide\"><table><tr><th>class<th>test sequences<th>precision, %<th>"
+           "recall, %<th>F1, %</tr>\n";
+    for (const Json& one : first->metrics->at("test").at("by_class")) {
+      out << "<tr><td>" << html(one.at("class").get<std::string>()) << "<td>"
+          << one.at("count").get<double>();
+      for (const char* key : {"precision", "recall", "f1"}) {
+        const Json& value = one.at(key);
+        out << "<td>"
+            << (value.is_null() ? "-" : glstm::detail::fixed_text(100 * value.get<double>(), 1));
+      }
+      out << "</tr>\n";
+    }
+    out << "</table></div>\n";
+  }
+  return out.str();
+}
+
+/// Errors in the user's unit, of the first finished run of each group with numbers to predict.
+std::string target_table(const Runs& runs) {
+  std::ostringstream out;
+  for (const std::string& group : groups_of(runs)) {
+    const auto first = std::find_if(runs.begin(), runs.end(), [&](const RecordedRun& run) {
+      return run.group == group && run.metrics && run.metrics->at("test").contains("by_target");
+    });
+    if (first == runs.end() || !has_own_data(first->settings)) continue;
+    const Json& test = first->metrics->at("test");
+    const auto cell = [](const Json& value) {
+      return value.is_null() ? std::string("-")
+                             : glstm::detail::text_of(std::setprecision(4), value.get<double>());
+    };
+    out << "<h3>Errors, " << html(first->name)
+        << "</h3>\n<div class=\"wide\"><table><tr><th>target<th>root mean squared error<th>mean "
+           "absolute error<th>R2</tr>\n";
+    for (const Json& one : test.at("by_target")) {
+      out << "<tr><td>" << html(one.at("target").get<std::string>()) << "<td>"
+          << cell(one.at("rmse")) << "<td>" << cell(one.at("mae")) << "<td>" << cell(one.at("r2"))
+          << "</tr>\n";
+    }
+    out << "<tr><td>all<td>" << cell(test.at("rmse")) << "<td>-<td>-</tr>\n";
+    for (const Json& baseline : test.value("baselines", Json::array())) {
+      out << "<tr><td>repeating the " << html(baseline.at("forecast").get<std::string>()) << "<td>"
+          << cell(baseline.at("rmse")) << "<td>-<td>-</tr>\n";
+    }
+    out << "</table></div>\n";
+  }
+  return out.str();
 }
 
 /// Returns CSV rows with the mean, the least and the largest value of each group and column.
@@ -123,6 +251,7 @@ std::string summary(const std::string& task, const Runs& runs,
 constexpr const char* style = R"(<style>
 body { font-family: sans-serif; max-width: 980px; margin: 2em auto; padding: 0 1em; color: #222; }
 table { border-collapse: collapse; font-size: 90%; }
+.wide { overflow-x: auto; } .mean td { font-weight: bold; } code { font-size: 90%; }
 th, td { border-bottom: 1px solid #ccc; padding: 0.25em 0.7em; text-align: right; vertical-align: bottom; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 figure { margin: 2em 0; } figcaption { margin-top: 0.5em; } svg { max-width: 100%; height: auto; }
@@ -149,12 +278,19 @@ std::string file_name(std::string name) {
   return name;
 }
 
+/// Pictures of single runs are drawn for the first run of so many groups.
+constexpr std::size_t groups_with_pictures = 6;
+
 /// Returns the pictures of one task that have something to show.
 std::vector<Picture> pictures_of(const Runs& runs) {
   std::vector<Picture> pictures = {learning_curves(runs), costs(runs)};
+  std::size_t shown = 0;
   for (const std::string& group : groups_of(runs)) {
+    if (++shown > groups_with_pictures) break;
     const auto first = std::find_if(runs.begin(), runs.end(),
                                     [&](const RecordedRun& run) { return run.group == group; });
+    pictures.push_back(confusion_matrix(*first));
+    pictures.push_back(answers_against_targets(*first));
     append_window_pictures(*first, pictures);
   }
   pictures.push_back(updates_per_layer(runs));
@@ -168,7 +304,12 @@ class Page {
  public:
   void add_task(const std::string& task, const Runs& runs, std::optional<double> reach) {
     const std::vector<TableColumn> columns = table_columns(runs.front().has_labels, reach);
-    html_ += "<h2>" + html(task) + "</h2>\n" + table(runs, columns);
+    html_ += "<h2>" + html(task) + "</h2>\n" + description(runs.front()) + table(runs, columns) +
+             settings_text(runs) + class_table(runs) + target_table(runs);
+    if (groups_of(runs).size() > groups_with_pictures) {
+      html_ += glstm::detail::text_of("<p>Pictures of single runs: the first ",
+                                      groups_with_pictures, " groups of runs.</p>\n");
+    }
     summary_ += summary(task, runs, columns);
     const std::vector<Picture> pictures = pictures_of(runs);
     const std::vector<std::string> drawn = draw(pictures);

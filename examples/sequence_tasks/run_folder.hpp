@@ -18,6 +18,7 @@ struct RunFolder {
   std::filesystem::path windows() const { return path / "windows.csv"; }
   std::filesystem::path metrics() const { return path / "metrics.json"; }
   std::filesystem::path gradients() const { return path / "gradients.csv"; }
+  std::filesystem::path answers() const { return path / "answers.csv"; }
   std::filesystem::path first() const { return path / "first.safetensors"; }
   std::filesystem::path last() const { return path / "last.safetensors"; }
   std::filesystem::path best() const { return path / "best.safetensors"; }
@@ -25,7 +26,8 @@ struct RunFolder {
 
   /// Returns all files; the last one is the one that makes the folder a run.
   std::vector<std::filesystem::path> files() const {
-    return {log(), windows(), metrics(), gradients(), first(), last(), best(), lstm(), config()};
+    return {log(),   windows(), metrics(), gradients(), answers(),
+            first(), last(),    best(),    lstm(),      config()};
   }
   /// Returns the name of the run, which is the name of its folder.
   std::string name() const {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
+#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <numeric>
@@ -17,6 +19,7 @@
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/checkpoint.hpp"
 #include "glstm/io/network_file.hpp"
+#include "glstm/version.hpp"
 #include "gradient_norms.hpp"
 #include "measurement.hpp"
 #include "models.hpp"
@@ -118,12 +121,28 @@ class SyncFile final : public Callback<float> {
   fs::path file_;
 };
 
+/// The date in UTC, as 2026-01-31.
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::ostringstream text;
+  text << std::put_time(std::gmtime(&now), "%Y-%m-%d");
+  return text.str();
+}
+
 /// Measures a trained network and writes the metrics. After a temporal curriculum, also measures
 /// and saves the plain LSTM that the network has become.
 template <TimeGate Gate>
 Json measure(const Network<Gate>& network, const Settings& settings, const Task& task,
              const RunFolder& folder, Json metrics) {
-  add_test(network, task, settings, metrics);
+  metrics["glstm"] =
+      detail::text_of(GLSTM_VERSION_MAJOR, '.', GLSTM_VERSION_MINOR, '.', GLSTM_VERSION_PATCH);
+  metrics["date"] = today();
+  const Answers answers = add_test(network, task, settings, metrics);
+  if (has_own_data(settings) && !answers.has_classes) {
+    std::ostringstream csv;
+    write_targets_and_answers(answers, csv);
+    write_file_atomically(folder.answers(), csv.str());
+  }
   metrics["lstm"] = nullptr;
   if (!settings.widen.empty()) {
     const Lstm<float> plain = without_gates(network);

@@ -36,7 +36,70 @@ std::vector<Words> rows_of(const std::string& text) {
   return rows;
 }
 
+/// The blocks of a page that begin with ``` and `language`, in their order.
+Words blocks_of(const fs::path& page, const std::string& language) {
+  std::ifstream in(page);
+  Words blocks;
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (inside && line == "```") {
+      inside = false;
+    } else if (inside) {
+      blocks.back() += line + "\n";
+    } else if (line == "```" + language) {
+      inside = true;
+      blocks.emplace_back();
+    }
+  }
+  return blocks;
+}
+
 }  // namespace
+
+TEST_CASE("sequence_tasks: the page docs/first-model.md leads to a program that answers") {
+  const TemporaryFolder folder;
+  std::ofstream csv(folder / "mine.csv"), unknown(folder / "new.csv");
+  std::ofstream one(folder / "one-sequence.txt");
+  csv << "sequence,timestamp,vibration,temperature,label\n";
+  unknown << "temperature,sequence,timestamp,vibration\n";  // another order, no answers
+  for (int s = 0; s < 80; ++s) {
+    for (int n = 0; n < 20; ++n) {
+      const bool worn = s % 2 == 1;
+      const double vibration = (worn ? 0.9 : 0.3) * std::sin(1.3 * n + s);
+      const double temperature = 20 + 0.1 * n + 0.2 * std::sin(7.0 * s), time = 0.1 * n;
+      csv << "machine-" << s << ',' << time << ',' << vibration << ',' << temperature << ','
+          << (worn ? "worn" : "good") << '\n';
+      unknown << temperature << ",machine-" << s << ',' << time << ',' << vibration << '\n';
+      if (s == 1) one << time << ',' << vibration << ',' << temperature << '\n';
+    }
+  }
+  csv.close();
+  unknown.close();
+  one.close();
+  const fs::path page = fs::path(GLSTM_DOCS) / "first-model.md";
+  const Words commands = blocks_of(page, "sh"), programs = blocks_of(page, "cpp");
+  REQUIRE(commands.size() == 5);
+  REQUIRE(programs.size() == 1);
+  write_file(folder / "program.cpp", programs[0]);
+  std::string script = "set -e\nPATH=\"" + fs::path(program).parent_path().string() +
+                       ":$PATH\"\ncd '" + folder.path().string() + "'\n";
+  for (const std::string& command : commands) script += command;
+  write_file(folder / "follow.sh", script);
+  const fs::path output = folder / "output.txt";
+  const Outcome done = wait_for(start({"/bin/sh", folder / "follow.sh"}, output), output);
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  CHECK(fs::exists(folder / "report/index.html"));
+  CHECK(Json::parse(text_in(folder / "runs/mine/metrics.json"))["test"]["accuracy"] == 1);
+  const auto answers = rows_of(text_in(folder / "answers.csv"));
+  REQUIRE(answers.size() == 81);
+  CHECK(answers[2][0] == "machine-1");
+  CHECK(answers[2][1] == "worn");
+  CHECK(done.text.find("class 1") != std::string::npos);  // good is 0, worn is 1
+  check_mentions(
+      text_in(folder / "model.hpp"),
+      {"//     x: vibration, temperature", "//     y: the greatest is the answer: good, worn"});
+}
 
 TEST_CASE("sequence_tasks: CSV files as different programs write them have their outcome") {
   const TemporaryFolder folder;

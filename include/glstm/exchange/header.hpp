@@ -117,6 +117,39 @@ inline void check_rounding(const DataDescription& data, WeightStorage storage) {
           least->scale, " to ", greatest->scale, ": store the weights in full");
 }
 
+/// Returns names as a part of a comment, which they cannot end.
+inline std::string comment_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (char& c : text) {
+    const bool harmless = c != '\\' && static_cast<unsigned char>(c) >= ' ';
+    c = harmless ? c : '_';
+  }
+  return text;
+}
+
+/// Returns lines of a comment that say what the numbers of a network mean; "" where that is not
+/// known.
+inline std::string data_text(const DataDescription& data) {
+  const std::string line = "\n//     ";
+  std::string text;
+  if (!data.feature_names.empty()) {
+    text += line + "x: " + comment_list(data.feature_names);
+    if (data.frame > 1) {
+      text += text_of("; ", data.frame, " samples, one after the other, each with all of them");
+    }
+  }
+  if (!data.class_names.empty()) {
+    text += line + "y: the greatest is the answer: " + comment_list(data.class_names);
+  }
+  if (!data.target_names.empty()) text += line + "y: " + comment_list(data.target_names);
+  if (data.clock == ClockKind::own) text += line + "t: since the first step of the sequence";
+  if (data.clock == ClockKind::relative) {
+    text += line + "t: the fraction of the sequence's duration, 0 at its first step, 1 at its last";
+  }
+  return text;
+}
+
 /// Returns the shortest literal of type Scalar that is read back as the same number.
 template <class Scalar>
 std::string literal(Scalar value) {
@@ -184,7 +217,7 @@ class HeaderWriter {
     const NetworkOptions<Gate>& sizes = network_.options();
     text_ += fill_template(introduction, {{"name_space", name_space},
                                           {"summary", summary()},
-                                          {"numbers", numbers()},
+                                          {"numbers", numbers() + data_text(network_.data)},
                                           {"inputs", std::to_string(sizes.inputs)},
                                           {"outputs", std::to_string(sizes.outputs)},
                                           {"scalar", scalar_name},

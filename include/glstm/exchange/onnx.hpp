@@ -15,6 +15,7 @@
 #include "glstm/exchange/exported_gate.hpp"
 #include "glstm/exchange/onnx_graph.hpp"
 #include "glstm/io/atomic_file.hpp"
+#include "glstm/io/data_description_json.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/nn/fold_scaling.hpp"
 #include "glstm/nn/network.hpp"
@@ -39,6 +40,9 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 ///     lengths  [B]      in, int32, only with options.ragged: the valid steps of a sample, 0..T
 ///     y        [B,O]    out, of the type Scalar; [T,B,O] with Readout::every_step, where values
 ///                       past a sample's length are unspecified
+///
+/// Its metadata "glstm.data" are the description of the data, network.data, as JSON, if there is
+/// one.
 ///
 /// The model accepts any T >= 1 and any B. Initial states are zero. It takes and returns the
 /// numbers of the user's data, before scaling: see fold_scaling.
@@ -87,6 +91,12 @@ class NetworkGraph {
     model.integer(ModelField::ir_version, 7).text(ModelField::producer_name, "glstm");
     model.message(ModelField::opset_import, operators);
     model.message(ModelField::graph, graph_.message());
+    if (!network_.data.empty()) {
+      Message description;
+      description.text(StringEntryField::key, data_key);
+      description.text(StringEntryField::value, to_json_text(network_.data));
+      model.message(ModelField::metadata_props, description);
+    }
     return model;
   }
 

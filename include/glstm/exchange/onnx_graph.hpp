@@ -50,7 +50,11 @@ class Message {
 
 // The field numbers of onnx.proto that are used here.
 struct ModelField {
-  static constexpr int ir_version = 1, producer_name = 2, graph = 7, opset_import = 8;
+  static constexpr int ir_version = 1, producer_name = 2, graph = 7, opset_import = 8,
+                       metadata_props = 14;
+};
+struct StringEntryField {
+  static constexpr int key = 1, value = 2;
 };
 struct OperatorSetField {
   static constexpr int domain = 1, version = 2;

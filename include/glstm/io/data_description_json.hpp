@@ -13,6 +13,9 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
+/// The key of a description in the metadata of a file.
+inline constexpr const char* data_key = "glstm.data";
+
 inline constexpr Names<ClockKind, 3> clock_names = {
     {{"shared", ClockKind::shared}, {"own", ClockKind::own}, {"relative", ClockKind::relative}}};
 

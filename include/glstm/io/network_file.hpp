@@ -104,7 +104,6 @@ NetworkFileInfo inspect_network(const std::filesystem::path& path);
 namespace detail {
 
 inline constexpr const char* network_key = "glstm.network";
-inline constexpr const char* data_key = "glstm.data";
 
 inline constexpr Names<WeightStorage, 3> storage_names = {{{"full", WeightStorage::full},
                                                            {"float16", WeightStorage::float16},
