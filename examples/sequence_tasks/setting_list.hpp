@@ -48,7 +48,8 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
         "generated ones");
   visit("held-out", s.held_out, between(1, 1e9),
         "The number of held-out sequences that choose the best epoch; by default a tenth of the "
-        "training data, at most 5000, or 2000 generated ones");
+        "training data, at most 5000, or 2000 generated ones. Of fewer than 1000, a later epoch "
+        "within a standard error of the best accuracy is kept");
   visit("test-sequences", s.test_sequences, between(1, 1e9),
         "The number of test sequences; by default the whole test set, a tenth of a CSV file, or "
         "5000 generated ones");

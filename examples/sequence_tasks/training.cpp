@@ -291,6 +291,8 @@ class TrainingRun {
     auto checkpoints = std::make_unique<Checkpoints<float>>(
         folder_.path, metadata_of(settings_, network_),
         [this](const EpochReport& report) { return is_eligible(report); });
+    const Index held_out = task_.held_out->size();
+    if (task_.has_labels() && held_out < 1000) checkpoints->allow_standard_error(held_out);
     checkpoints->resume(progress_);
     callbacks.push_back(std::move(checkpoints));
     return callbacks;

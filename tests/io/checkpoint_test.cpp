@@ -402,6 +402,30 @@ TEST_CASE("a checkpoint says all that a resumed training needs to know") {
   CHECK(least == std::numeric_limits<double>::infinity());
 }
 
+TEST_CASE("a later network within a standard error of the best is kept") {
+  const TemporaryFolder folder;
+  Checkpoints<float> checkpoints(folder.path());
+  checkpoints.allow_standard_error(100);
+  Model<float> model(1);
+  const auto kept = [&](double epochs, Index correct) {
+    glstm::EpochReport report;
+    report.loss_kind = glstm::Loss::softmax_cross_entropy;
+    report.epochs = epochs;
+    report.validation.emplace();
+    report.validation->task = {.loss = 1, .correct = correct, .count = 100, .weight = 100};
+    checkpoints.on_epoch(report, model.snapshot());
+    return glstm::training_progress(model.load(checkpoints.best()), "best").epochs;
+  };
+  CHECK(kept(1, 80) == 1);
+  CHECK(kept(2, 90) == 2);
+  CHECK(kept(3, 88) == 3);  // the standard error of 90 of 100 is 3
+  CHECK(kept(4, 86) == 3);
+  CHECK(kept(5, 87) == 5);  // measured from the best, not from what was kept
+  CHECK(kept(6, 84) == 5);
+  CHECK(checkpoints.best_metric() == Approx(0.1));
+  check_mentions(error_of([&] { checkpoints.allow_standard_error(0); }), {"got 0"});
+}
+
 TEST_CASE("only an eligible epoch is the best") {
   const TemporaryFolder folder;
   Model<float> model(1);

@@ -1,6 +1,7 @@
 // Checkpoints: parameters and optimizer state of a training, as safetensors files.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -282,6 +283,16 @@ class Checkpoints final : public Callback<Scalar> {
     return *this;
   }
 
+  /// Also keeps a later network as the best whose error on the `samples` of the validation is at
+  /// most a standard error above the least: so few samples cannot tell the two, and a longer
+  /// training is the better guess (the one-standard-error rule of Breiman et al. 1984, with time in
+  /// place of size). For errors that are shares of wrong answers.
+  Checkpoints& allow_standard_error(Index samples) {
+    detail::require(samples >= 1, "expected samples of a validation, got ", samples);
+    validation_samples_ = samples;
+    return *this;
+  }
+
   /// Continues where the checkpoint last() with this progress was written: only a metric at least
   /// as good as its best_metric replaces best().
   void resume(const TrainingProgress& progress) { best_metric_ = progress.best_metric; }
@@ -301,8 +312,9 @@ class Checkpoints final : public Callback<Scalar> {
   /// report.
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>& now) override {
     const double metric = monitored_metric(report);
-    const bool improved = is_best(metric, best_metric_) && (!eligible_ || eligible_(report));
-    const double best_metric = improved ? metric : best_metric_;
+    const bool improved = (is_best(metric, best_metric_) || metric <= best_metric_ + tolerance()) &&
+                          (!eligible_ || eligible_(report));
+    const double best_metric = improved ? std::min(metric, best_metric_) : best_metric_;
     CheckpointMetadata metadata = metadata_;
     metadata["epoch"] = exact_text(report.epochs);
     metadata["watched_error"] = exact_text(metric);
@@ -332,6 +344,14 @@ class Checkpoints final : public Callback<Scalar> {
   double best_metric() const { return best_metric_; }
 
  private:
+  /// The standard error of the least error; none at all may be one in half of such validations.
+  double tolerance() const {
+    if (validation_samples_ == 0 || !std::isfinite(best_metric_)) return 0;
+    const double samples = static_cast<double>(validation_samples_);
+    const double error = std::clamp(best_metric_, 1 / samples, 1 - 1 / samples);
+    return std::sqrt(error * (1 - error) / samples);
+  }
+
   static std::string exact_text(double value) {
     std::ostringstream text;
     text.imbue(std::locale::classic());
@@ -345,6 +365,7 @@ class Checkpoints final : public Callback<Scalar> {
   std::function<bool(const EpochReport&)> eligible_;
   const EarlyStop<Scalar>* early_stop_ = nullptr;
   double best_metric_ = std::numeric_limits<double>::infinity();
+  Index validation_samples_ = 0;  // 0: no tolerance
 };
 
 GLSTM_END_NAMESPACE
