@@ -48,32 +48,44 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   return test;
 }
 
-/// Returns the seconds of a training step of a group, measured over a few steps that leave the
-/// network as it is. All processes get the result of the first one.
+/// Returns the seconds of a training step of a group, measured on a copy of the network: over a few
+/// steps that leave it as it is, or, with `trial` seconds, over the second half of a training that
+/// long, in which windows and updates begin to change as they will. All processes get the result of
+/// the first one.
 template <glstm::TimeGate Gate>
 double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Settings& settings,
-                        glstm::ProcessGroup& group) {
+                        glstm::ProcessGroup& group, double trial = 0) {
   using glstm::Continue, glstm::StepReport;
   struct Times final : glstm::Callback<float> {
     Continue on_step(const StepReport& report) override {
       seconds.push_back(report.seconds);  // the first step allocates, and is not typical
       const std::size_t steps = seconds.size();
+      if (trial > 0) return steps >= 5 && report.seconds > trial ? Continue::no : Continue::yes;
       return steps >= 50 || (steps >= 4 && report.seconds > 2) ? Continue::no : Continue::yes;
     }
+    double trial = 0;
     std::vector<double> seconds;
   } times;
-  glstm::AdamW<float> optimizer(network.layout(),
-                                {.learning_rate = 0, .time_gate_learning_rate = 0});
-  glstm::Trainer<Gate>(network, optimizer,
-                       {.batch = *settings.batch,
-                        .epochs = 50,
-                        .threads = settings.threads,
-                        .shards = settings.shards},
-                       &group)
-      .add_callback(times)
-      .fit(*task.training);
-  return group.from_first((times.seconds.back() - times.seconds.front()) /
-                          static_cast<double>(std::max<std::size_t>(1, times.seconds.size() - 1)));
+  times.trial = trial;
+  const double learning = trial > 0 ? 0.5 : 0;  // the mean of a schedule
+  glstm::AdamW<float> optimizer(
+      network.layout(), {.learning_rate = learning * *settings.learning_rate,
+                         .time_gate_learning_rate = learning * *settings.gate_learning_rate});
+  glstm::BudgetController controller({.target_share = settings.target_share.value_or(1)});
+  glstm::Trainer<Gate> trainer(network, optimizer,
+                               {.batch = *settings.batch,
+                                .epochs = trial > 0 ? 100'000 : 50,
+                                .clip_norm = settings.clip,
+                                .budget_weight = settings.budget,
+                                .threads = settings.threads,
+                                .shards = settings.shards},
+                               &group);
+  if (trial > 0 && settings.target_share) trainer.control(controller);
+  trainer.add_callback(times).fit(*task.training);
+  const std::size_t last = times.seconds.size() - 1,
+                    first = trial > 0 ? times.seconds.size() / 2 : 0;
+  return group.from_first((times.seconds[last] - times.seconds[first]) /
+                          static_cast<double>(std::max<std::size_t>(1, last - first)));
 }
 
 /// Returns loss and accuracy; the accuracy is null for tasks without labels.

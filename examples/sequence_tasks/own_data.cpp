@@ -298,7 +298,8 @@ Sequences read_own_data(const fs::path& data, const Settings& settings,
                                         "stdin", options)
                   : read_csv_sequences(data, options);
   if (settings.window == 0) return read;
-  return cut_windows(read, {settings.window, settings.stride, settings.forecast});
+  const bool to_the_end = !features.empty();  // new data: what follows them is to be forecast
+  return cut_windows(read, {settings.window, settings.stride, settings.forecast, to_the_end});
 }
 
 Sequences read_like(const fs::path& data, const Settings& settings,
@@ -314,6 +315,10 @@ Sequences read_like(const fs::path& data, const Settings& settings,
   }
   original = read_own_data(data, settings, features);
   Sequences prepared = original;
+  if (settings.window > 0 && prepared.description.target_names != description.target_names) {
+    prepared.targets.clear();  // without the columns of targets, those are of other columns
+    prepared.description.target_names.clear();
+  }
   add_missing_features(prepared, masked);
   match_description(prepared, description);
   use_clock(prepared, description.clock);

@@ -13,8 +13,8 @@
 namespace sequence_tasks {
 
 /// Reads the file or folder `data` as the task and the options of the settings say; "-" is the
-/// standard input, for CSV. Of a CSV file, only the columns `features` are read as features, if
-/// there are any. Throws glstm::Error, naming the file, if it is damaged.
+/// standard input, for CSV. New data for a network have `features`, the columns of a CSV file to
+/// read; series are then cut to their ends. Throws glstm::Error, naming the file, if it is damaged.
 glstm::Sequences read_own_data(const std::filesystem::path& data, const Settings& settings,
                                const std::vector<std::string>& features = {});
 

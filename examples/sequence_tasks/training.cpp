@@ -38,11 +38,12 @@ using Json = nlohmann::ordered_json;
 
 // ---- settings and data -----------------------------------------------------------------------
 
-/// Returns the number of steps that fit into --seconds, measured on a copy of the network.
+/// Returns the number of steps that fit into --seconds, measured on a copy of the network in a
+/// twentieth of that time.
 double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& group) {
   const double seconds = with_network(settings, task, [&](auto network) {
     initialize(settings, task, network);
-    return seconds_per_step(std::move(network), task, settings, group);
+    return seconds_per_step(std::move(network), task, settings, group, settings.seconds / 20);
   });
   return settings.seconds / seconds;
 }

@@ -108,6 +108,14 @@ TEST_CASE("a long series is cut into windows whose targets follow them") {
                  {"my.csv", "at least 7 rows", "at most 6"});
   check_mentions(error_of([&] { glstm::cut_windows(series, {.window = 0}); }),
                  {"at least one row"});
+  // To forecast what follows the series, windows go on to its end; their targets are not known.
+  const Sequences all =
+      glstm::cut_windows(series, {.window = 3, .stride = 2, .ahead = 2, .to_the_end = true});
+  CHECK(all.names == std::vector<std::string>{"row 0", "row 2", "row 3"});
+  CHECK(all.targets[1] == 40);
+  CHECK(std::isnan(all.targets[2]));
+  CHECK(std::isnan(all.targets[5]));
+  all.check();
   // Columns of targets are forecast instead of the features.
   const Sequences own = read("x,target\n1,5\n2,6\n3,7\n", {.one_sequence = true});
   CHECK(glstm::cut_windows(own, {.window = 2, .stride = 1, .ahead = 1}).targets ==

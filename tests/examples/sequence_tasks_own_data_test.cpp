@@ -2,6 +2,7 @@
 // forecasts.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -251,6 +252,7 @@ TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") 
   CHECK(test["by_target"].size() == 6);
   CHECK(done.text.find("... of repeating the last value") != std::string::npos);
   const Outcome next = call(folder, {"predict", folder / "run", folder / "series.csv"});
+  CHECK(rows_of(next.text)[485][0] == "row 1452");  // the last 48 rows: what follows is not known
   CHECK(rows_of(next.text)[0] == Words{"sequence", "value + 1", "value + 2", "value + 3",
                                        "value + 4", "value + 5", "value + 6"});
 }
@@ -323,6 +325,77 @@ TEST_CASE("sequence_tasks: .ts files train, with frames, augmentation and weight
                                "--augment", "flip", "--out", folder / "no"})
                      .errors,
                  {"--augment", "flip"});
+}
+
+TEST_CASE("sequence_tasks: recordings train, with classes from their names or a table") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "sounds/more");
+  std::ofstream table(folder / "labels.csv");
+  table << "file,label\n";
+  for (int s = 0; s < 40; ++s) {
+    const std::string name = (s % 3 == 0 ? "more/" : "") +
+                             std::string(s % 2 == 0 ? "low" : "high") + "_" + std::to_string(s) +
+                             ".wav";
+    table << name << ',' << (s % 2 == 0 ? "deep" : "shrill") << '\n';
+    const std::uint32_t samples = 400 + 10 * static_cast<std::uint32_t>(s);
+    std::ofstream wav(folder / ("sounds/" + name), std::ios::binary);
+    const auto number = [&](std::uint32_t value, int bytes) {
+      for (int b = 0; b < bytes; ++b) wav.put(static_cast<char>(value >> (8 * b) & 0xff));
+    };
+    wav << "RIFF";
+    number(36 + 2 * samples, 4);
+    wav << "WAVEfmt ";
+    number(16, 4), number(1, 2), number(1, 2), number(8000, 4), number(16000, 4), number(2, 2);
+    number(16, 2);
+    wav << "data";
+    number(2 * samples, 4);
+    for (std::uint32_t n = 0; n < samples; ++n) {
+      const double sample = 9000 * std::sin(n * (s % 2 == 0 ? 0.05 : 0.3) + s);
+      number(static_cast<std::uint32_t>(static_cast<std::int32_t>(sample)), 2);
+    }
+  }
+  table.close();
+  const Words words = {"train",         "--task",   "wav",      "--data", folder / "sounds",
+                       "--sample-rate", "4000",     "--hidden", "12",     "--open-share",
+                       "0.2",           "--epochs", "60"};
+  const Outcome named =
+      call(folder, words + Words{"--label-pattern", "([a-z]+)_", "--out", folder / "named"});
+  INFO(named.text);
+  if (named.text.find("built without libsndfile") != std::string::npos) {
+    WARN("skipped: this program was built without libsndfile");
+    CHECK(named.code == 2);
+    return;
+  }
+  REQUIRE(named.code == 0);
+  check_mentions(named.text, {"40 sequences of up to 395 steps", "2 classes: high, low"});
+  CHECK(Json::parse(text_in(folder / "named/metrics.json"))["test"]["accuracy"] == 1);
+  const Outcome labelled =
+      call(folder, words + Words{"--labels", folder / "labels.csv", "--out", folder / "labelled"});
+  check_mentions(labelled.text, {"2 classes: deep, shrill"});
+  const Outcome again = call(folder, {"predict", folder / "named", folder / "sounds"});
+  check_mentions(again.text, {"high_1.wav,high", "more/low_0.wav,low", "of 40 known classes"});
+  write_file(folder / "sounds/broken.wav", "RIFFnothing");
+  check_mentions(call(folder, words + Words{"--out", folder / "no"}).errors, {"broken.wav"});
+}
+
+TEST_CASE("sequence_tasks: short trainings meet their target share") {
+  const TemporaryFolder folder;
+  for (const char* target : {"0.05", "0.1", "0.2"}) {
+    const Outcome done = call(
+        folder,
+        {"train", "--task",     "adding",       "--steps",          "100", "--training-sequences",
+         "1600",  "--held-out", "100",          "--test-sequences", "100", "--hidden",
+         "40",    "--batch",    "16",           "--epochs",         "6",   "--target-share",
+         target,  "--out",      folder / target});
+    INFO(done.text);
+    REQUIRE(done.code == 0);
+    const Json metrics = Json::parse(text_in(folder / target / "metrics.json"));
+    CAPTURE(metrics["update_share"].get<double>());
+    CHECK(metrics["steps"] == 600);
+    CHECK(metrics["best_is_eligible"] == true);
+    CHECK(metrics["update_share"] <= 1.03 * std::stod(target));
+    CHECK(metrics["update_share"] >= 0.8 * std::stod(target));
+  }
 }
 
 }  // namespace sequence_tasks_own_data_test

@@ -1065,4 +1065,34 @@ TEST_CASE("training steps flush denormals to zero if they are told to") {
 }
 #endif
 
+TEST_CASE("an epoch uses every sample, in batches that are all full") {
+  /// Counts how often each sample is loaded, and the seeds of variations.
+  class Counted final : public Dataset<float> {
+   public:
+    Index size() const override { return task_.size(); }
+    void load(std::span<const Index> samples, LabelledBatch<float>& batch) const override {
+      task_.load(samples, batch);
+    }
+    void load_for_training(std::span<const Index> samples, std::uint64_t seed,
+                           LabelledBatch<float>& batch) const override {
+      CHECK(samples.size() == 16);
+      for (const Index sample : samples) ++loads[static_cast<std::size_t>(sample)];
+      if (seeds.empty() || seeds.back() != seed) seeds.push_back(seed);
+      load(samples, batch);
+    }
+    mutable std::vector<int> loads = std::vector<int>(40);
+    mutable std::vector<std::uint64_t> seeds;
+
+   private:
+    AddingTask<float> task_{20, 40, 1};
+  };
+  const Counted data;
+  GRun run;
+  run.options.epochs = 2;
+  CHECK(run.fit(data).step == 6);  // 40 samples are two and a half batches
+  CHECK(*std::min_element(data.loads.begin(), data.loads.end()) >= 2);
+  CHECK(std::count(data.loads.begin(), data.loads.end(), 2) >= 24);
+  CHECK(data.seeds.size() == 2);  // every epoch varies samples anew
+}
+
 }  // namespace trainer_test

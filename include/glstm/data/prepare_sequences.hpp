@@ -297,12 +297,28 @@ struct ForecastOptions {
   Index window = 100;  ///< rows of a sequence
   Index stride = 10;   ///< rows from the start of a sequence to that of the next
   Index ahead = 1;     ///< rows to predict, after the last row of a sequence
+  /// Also cut windows that too few rows follow, whose targets are not known; the last window ends
+  /// with the last row.
+  bool to_the_end = false;
 };
+
+namespace detail {
+
+/// The first rows, within a series of `length` rows, of the windows that are cut out of it.
+inline std::vector<Index> window_starts(Index length, const ForecastOptions& options) {
+  std::vector<Index> starts;
+  const Index last = length - options.window - (options.to_the_end ? 0 : options.ahead);
+  for (Index first = 0; first <= last; first += options.stride) starts.push_back(first);
+  if (options.to_the_end && last >= 0 && starts.back() != last) starts.push_back(last);
+  return starts;
+}
+
+}  // namespace detail
 
 /// Cuts each sequence of numbers, such as one long series, into overlapping windows. The targets of
 /// a window are the `ahead` values of each feature that follow it, or, where the data have a target
-/// for every step, those targets. Windows keep their times, and are named and grouped as the
-/// sequence and the number of their first row. Throws Error unless options are at least 1, and a
+/// for every step, those targets. Windows keep their times, and are named as the sequence and the
+/// number of their first row. Throws Error unless the numbers in the options are at least 1, and a
 /// sequence is long enough for a window.
 inline Sequences cut_windows(const Sequences& data, const ForecastOptions& options) {
   detail::require(options.window >= 1 && options.stride >= 1 && options.ahead >= 1, data.source,
@@ -310,13 +326,14 @@ inline Sequences cut_windows(const Sequences& data, const ForecastOptions& optio
                   options.window, ", ", options.stride, " and ", options.ahead);
   detail::require(data.every_step || !data.has_targets(), data.source,
                   ": expected targets for every step, to forecast them");
-  const bool own_targets = data.has_targets();
-  const std::vector<double>& from = own_targets ? data.targets : data.values;
+  const std::vector<double>& from = data.has_targets() ? data.targets : data.values;
   const std::vector<std::string>& named =
-      own_targets ? data.description.target_names : data.description.feature_names;
+      data.has_targets() ? data.description.target_names : data.description.feature_names;
   const Index width = data.features(), outputs = static_cast<Index>(named.size());
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
   Sequences cut;
   cut.source = data.source;
+  cut.left_out = data.left_out;
   cut.description.feature_names = data.description.feature_names;
   for (Index n = 1; n <= options.ahead; ++n) {
     for (const std::string& name : named) {
@@ -324,25 +341,28 @@ inline Sequences cut_windows(const Sequences& data, const ForecastOptions& optio
     }
   }
   for (Index s = 0; s < data.size(); ++s) {
-    const Index last = data.start(s + 1) - options.window - options.ahead;
-    for (Index first = data.start(s); first <= last; first += options.stride) {
-      const Index end = first + options.window;
+    for (const Index start : detail::window_starts(data.length(s), options)) {
+      const Index first = data.start(s) + start, end = first + options.window;
       const auto values = data.values.begin();
       cut.values.insert(cut.values.end(), values + first * width, values + end * width);
       for (Index row = first; data.has_times() && row < end; ++row) {
         cut.times.push_back(data.times[static_cast<std::size_t>(row)]);
       }
-      cut.targets.insert(cut.targets.end(), from.begin() + end * outputs,
-                         from.begin() + (end + options.ahead) * outputs);
+      if (end + options.ahead <= data.start(s + 1)) {
+        cut.targets.insert(cut.targets.end(), from.begin() + end * outputs,
+                           from.begin() + (end + options.ahead) * outputs);
+      } else {
+        cut.targets.insert(cut.targets.end(), static_cast<std::size_t>(options.ahead * outputs),
+                           unknown);
+      }
       cut.starts.push_back(cut.starts.back() + options.window);
       const std::string name = data.names.empty() ? "" : data.names[static_cast<std::size_t>(s)];
-      cut.names.push_back(
-          detail::text_of(name, name.empty() ? "" : " ", "row ", first - data.start(s)));
+      cut.names.push_back(detail::text_of(name, name.empty() ? "" : " ", "row ", start));
     }
   }
   detail::require(cut.size() >= 1, data.source, ": expected a sequence of at least ",
-                  options.window + options.ahead, " rows, for one window, found at most ",
-                  data.longest());
+                  options.window + (options.to_the_end ? 0 : options.ahead),
+                  " rows, for one window, found at most ", data.longest());
   return cut;
 }
 
