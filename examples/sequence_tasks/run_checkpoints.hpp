@@ -12,12 +12,24 @@
 
 namespace sequence_tasks {
 
-/// Returns the text that a run's checkpoints carry, to tell them from those of other runs.
-inline std::string identity(const Settings& settings) {
+/// Returns what a run's checkpoints carry, to tell them from those of other runs.
+inline nlohmann::ordered_json identity(const Settings& settings) {
   nlohmann::ordered_json json = to_json(settings);
   // Threads do not change the result, and a run may get more epochs.
   for (const char* key : {"threads", "epochs", "seconds", "max_steps"}) json.erase(key);
-  return json.dump();
+  return json;
+}
+
+/// Whether a checkpoint carries that of a run with these settings. One of an earlier version may
+/// have fewer settings, or more.
+inline bool is_of_run(const std::string& carried, const Settings& settings) {
+  const auto json = nlohmann::ordered_json::parse(carried, nullptr, false);
+  if (!json.is_object() || !json.contains("seed")) return false;
+  const nlohmann::ordered_json own = identity(settings);
+  for (const auto& [key, value] : own.items()) {
+    if (json.contains(key) && json[key] != value) return false;
+  }
+  return true;
 }
 
 /// Returns what goes into every checkpoint of a run. It makes each checkpoint a network file too.
@@ -25,7 +37,7 @@ template <glstm::TimeGate Gate>
 glstm::CheckpointMetadata metadata_of(const Settings& settings,
                                       const glstm::Network<Gate>& network) {
   glstm::CheckpointMetadata metadata = glstm::network_metadata(network);
-  metadata.emplace("config", identity(settings));
+  metadata.emplace("config", identity(settings).dump());
   return metadata;
 }
 
@@ -39,7 +51,7 @@ glstm::CheckpointMetadata load(const std::filesystem::path& file, const Settings
   glstm::CheckpointMetadata metadata =
       glstm::load_checkpoint<float>(file, loaded.layout(), loaded.parameters, optimizer, average);
   const auto found = metadata.find("config");
-  glstm::detail::require(found != metadata.end() && found->second == identity(settings),
+  glstm::detail::require(found != metadata.end() && is_of_run(found->second, settings),
                          file.string(), ": expected a checkpoint of this run, got one of another");
   network.parameters.swap(loaded.parameters);
   return metadata;
@@ -52,7 +64,8 @@ void begin(const Settings& settings, const Task& task, const RunFolder& folder,
            glstm::Network<Gate>& network, glstm::ProcessGroup& group) {
   if (group.rank() == 0 && !std::filesystem::exists(folder.first())) {
     initialize(settings, task, network);
-    glstm::save_network(folder.first(), network, {.metadata = {{"config", identity(settings)}}});
+    glstm::save_network(folder.first(), network,
+                        {.metadata = {{"config", identity(settings).dump()}}});
   }
   group.wait_for_all();
   load(folder.first(), settings, network);

@@ -214,6 +214,8 @@ void for_each_computation_setting(AnySettings& s, Visit visit) {
         "of the duration of the sequences");
 }
 
+inline constexpr const char* own_data_group = "Own data";
+
 /// Calls visit(group, name, value, limits, help) for all settings, in the order of config.json.
 template <class AnySettings, class Visit>
 void for_each_setting(AnySettings& settings, Visit visit) {
@@ -223,7 +225,7 @@ void for_each_setting(AnySettings& settings, Visit visit) {
     };
   };
   for_each_task_setting(settings, in_group("Task"));
-  for_each_own_data_setting(settings, in_group("Own data"));
+  for_each_own_data_setting(settings, in_group(own_data_group));
   for_each_network_setting(settings, in_group("Network"));
   for_each_training_setting(settings, in_group("Training"));
   for_each_computation_setting(settings, in_group("Computation"));

@@ -289,8 +289,9 @@ Settings from_json(const Json& json, const std::string& source) {
   require(json.is_object(), source, ": expected the settings of a run");
   Settings settings;
   std::size_t known = 0;
-  const auto take = [&](const std::string& key, auto& value) {
+  const auto take = [&](const std::string& key, auto& value, bool required) {
     const auto found = json.find(key);
+    if (found == json.end() && !required) return;
     require(found != json.end(), source, ": expected \"", key, "\", got none");
     try {
       read(*found, value);
@@ -299,9 +300,13 @@ Settings from_json(const Json& json, const std::string& source) {
     }
     ++known;
   };
-  for_each_setting(settings, [&](const char*, const char* name, auto& value, const Limits&,
-                                 const char*) { take(key_of(name), value); });
-  take("max_steps", settings.max_steps);
+  // Runs of earlier versions lack the settings of own data, which were not scaled.
+  if (!json.contains("scale")) settings.scale = "none";
+  for_each_setting(
+      settings, [&](const char* group, const char* name, auto& value, const Limits&, const char*) {
+        take(key_of(name), value, std::string_view(group) != own_data_group);
+      });
+  take("max_steps", settings.max_steps, true);
   require(known == json.size(), source, ": expected the ", known, " settings of a run, got ",
           json.size());
   try {

@@ -327,6 +327,16 @@ TEST_CASE("sequence_tasks: .ts files train, with frames, augmentation and weight
                  {"--augment", "flip"});
 }
 
+TEST_CASE("sequence_tasks: runs of earlier versions are read") {
+  const TemporaryFolder folder;
+  const fs::path recorded = fs::path(GLSTM_DOCS) / "../results/adding-1000-glstm-s1";
+  REQUIRE_FALSE(Json::parse(text_in(recorded / "config.json")).contains("scale"));
+  const Outcome done = call(folder, {"report", recorded.string(), "--out", folder / "report"});
+  INFO(done.text);
+  CHECK(done.code == 0);
+  CHECK(fs::exists(folder / "report/index.html"));
+}
+
 TEST_CASE("sequence_tasks: recordings train, with classes from their names or a table") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "sounds/more");

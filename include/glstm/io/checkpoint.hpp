@@ -344,10 +344,10 @@ class Checkpoints final : public Callback<Scalar> {
   double best_metric() const { return best_metric_; }
 
  private:
-  /// The standard error of the least error; none at all may be one in half of such validations.
+  /// The standard error of the least error. No error at all counts as one, which it may have been.
   double tolerance() const {
     if (validation_samples_ == 0 || !std::isfinite(best_metric_)) return 0;
-    const double samples = static_cast<double>(validation_samples_);
+    const double samples = std::max(2.0, static_cast<double>(validation_samples_));
     const double error = std::clamp(best_metric_, 1 / samples, 1 - 1 / samples);
     return std::sqrt(error * (1 - error) / samples);
   }
