@@ -51,7 +51,8 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
         "training data, at most 5000, or 2000 generated ones. Of fewer than 1000, a later epoch "
         "within a standard error of the best accuracy is kept");
   visit("test-sequences", s.test_sequences, between(1, 1e9),
-        "The number of test sequences; by default the whole test set, a tenth of a CSV file, or "
+        "The number of test sequences; by default the whole test set, --test-share of your own "
+        "data, or "
         "5000 generated ones");
   visit("data-seed", s.data_seed, between(0, 1e15),
         "The seed of generated data, of the permutation, and of the split of your own data");
@@ -62,6 +63,9 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
   visit(
       "test-data", s.test_data, any_text(),
       "A second file or folder with the test sequences; by default a part of --data is held back");
+  visit(
+      "test-share", s.test_share, between(1e-6, 0.99),
+      "The part of --data that is held back for the test, unless --test-data or --test-sequences");
   visit(
       "split-by", s.split_by, any_text(),
       "How the test and held-out sequences are chosen. random: at random, with all classes. time: "

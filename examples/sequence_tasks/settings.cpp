@@ -157,7 +157,8 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
   add(csv && s.window > 0, csv ? "a run without --window" : task, {"stride", "forecast"});
   add(s.task == "wav", task, {"labels", "label-pattern", "sample-rate"});
   add(own, task,
-      {"test-data", "split-by", "missing", "clock", "scale", "frame", "augment", "class-weights"});
+      {"test-data", "test-share", "split-by", "missing", "clock", "scale", "frame", "augment",
+       "class-weights"});
   add(images, task, {"shift"});
   add(!generated, task, {"data"});
   add(!images || s.task == "permuted-mnist", task, {"data-seed"});
@@ -202,6 +203,8 @@ void check_together(const Settings& settings) {
   require(!widens || settings.threshold > 0,
           "--widen: expected a --threshold above 0, without which windows never close, got ",
           settings.threshold);
+  require(settings.test_data.empty() || settings.test_share == Settings{}.test_share,
+          "--test-share: expected no --test-data, got ", settings.test_data);
   require(settings.window == 0 || settings.frame == 1,
           "--window: expected no --frame, got frames of ", settings.frame, " rows");
   require(!settings.target_share || !widens,

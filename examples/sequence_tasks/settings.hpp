@@ -32,6 +32,7 @@ struct Settings {
 
   // own data
   std::string test_data;          ///< a file; empty: a part of `data`
+  double test_share = 0.1;        ///< that part, unless test_sequences
   std::string split_by = "auto";  ///< random, time, or the name of a column
   std::string sequence_column = "sequence", time_column = "timestamp", label_column = "label";
   std::string target_columns, feature_columns, ignore_columns;  ///< names with commas

@@ -90,7 +90,10 @@ DataParts split_sequences(const Sequences& data, const Settings& settings, bool 
   const Index gap = settings.window > 0 && by_time ? (settings.forecast - 1) / settings.stride : 0;
   Index tests = 0;
   if (with_test) {
-    tests = count_of(settings.test_sequences, tenth, size - 2 - 2 * gap, "--test-sequences");
+    const double part = settings.test_share * static_cast<double>(size);
+    const Index share = std::max<Index>(1, static_cast<Index>(part + 1e-9));
+    tests = count_of(settings.test_sequences, share, size - 2 - 2 * gap,
+                     settings.test_sequences ? "--test-sequences" : "--test-share");
     if (groups) tests = whole_groups(data, order, tests);
   }
   const Index held_from = tests + (with_test ? gap : 0);

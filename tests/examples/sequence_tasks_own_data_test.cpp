@@ -289,6 +289,7 @@ TEST_CASE("sequence_tasks: sequences are split by a column, or by time") {
     return Json::parse(text_in(folder / run / "metrics.json"))["test"]["sequences"].get<int>();
   };
   CHECK(tests({"--split-by", "person"}, "groups") == 12);  // whole persons
+  CHECK(tests({"--test-share", "0.25", "--ignore-columns", "person"}, "share") == 15);
   CHECK(tests({"--split-by", "time", "--ignore-columns", "person"}, "time") == 6);
   check_mentions(
       call(folder, training(folder / "mine.csv", folder / "no", {"--split-by", "room"})).errors,
