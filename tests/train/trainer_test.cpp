@@ -82,7 +82,7 @@ struct Witness final : Callback<float> {
   }
 };
 
-AddingTask<float> small_task() { return AddingTask<float>(20, 100, 3); }
+AddingTask<float> small_task() { return AddingTask<float>(20, 96, 3); }
 
 // The adding task, but from the `bad_batch`-th batch on one number is `bad_value`.
 struct SpoiledTask final : Dataset<float> {
