@@ -105,9 +105,10 @@ std::vector<std::string> kinds_of(const Runs& runs) {
 double write_costs(const RecordedRun& run, const ResultAxis& axis, std::ostream& out) {
   const Json& metrics = *run.metrics;
   const double result = run.result(), place = axis.place(result, result);
-  const double sequences = metrics.at("test").at("sequences").get<double>();
+  const double sequences = metrics.at("test").value("sequences", 0.0);
   // The standard error of a share of `sequences`; exact axes are for many.
-  const double error = axis.is_linear() ? std::sqrt(result * (1 - result) / sequences) : 0;
+  const double error =
+      axis.is_linear() && sequences > 0 ? std::sqrt(result * (1 - result) / sequences) : 0;
   const double share = 100 * metrics.at("update_share").get<double>();
   out << share << ' ' << metrics.at("macs_per_sequence").get<double>() / 1e6 << ' '
       << metrics.at("inference_ms_per_sequence").get<double>() << ' ' << place << ' '

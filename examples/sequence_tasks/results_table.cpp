@@ -1,6 +1,7 @@
 #include "results_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <ostream>
 #include <string>
@@ -76,15 +77,18 @@ void print_scores(const Lines& lines, const std::vector<Json>& metrics) {
     lines.print("... of repeating the " + baseline.at("forecast").get<std::string>(), metrics,
                 [&](const Json&) {
                   return glstm::detail::text_of(std::setprecision(4),
-                                                baseline.at("rmse").get<double>());
+                                                baseline.at("rmse").is_null()
+                                                    ? std::nan("")
+                                                    : baseline.at("rmse").get<double>());
                 });
   }
-  const std::string task = metrics.front().at("task").get<std::string>();
-  const bool own = task == "csv" || task == "ts" || task == "wav";
+  Settings settings;
+  settings.task = metrics.front().value("task", "");
+  const bool own = has_own_data(settings);
   if (own && any("balanced_accuracy")) {
     lines.print("balanced accuracy", metrics, [](const Json& run) {
       const Json& test = run.at("test");
-      return test.contains("balanced_accuracy")
+      return test.contains("balanced_accuracy") && !test.at("balanced_accuracy").is_null()
                  ? glstm::detail::fixed_text(100 * test.at("balanced_accuracy").get<double>(), 2) +
                        " %"
                  : std::string("-");

