@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +14,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/exchange/exported_data.hpp"
 #include "glstm/exchange/exported_gate.hpp"
 #include "glstm/exchange/header_template.hpp"
 #include "glstm/exchange/text_template.hpp"
@@ -103,51 +103,6 @@ inline void check_namespace(const std::string& name) {
     if (end == rest.npos) return;
     rest.remove_prefix(end + 2);
   }
-}
-
-/// Throws Error if rounding would spoil weights that contain the scaling of the features: a row of
-/// int8 weights has one scale for all of them, and float16 has a small range.
-inline void check_rounding(const DataDescription& data, WeightStorage storage) {
-  if (storage == WeightStorage::full || data.feature_scaling.empty()) return;
-  const auto [least, greatest] = std::minmax_element(
-      data.feature_scaling.begin(), data.feature_scaling.end(),
-      [](const auto& a, const auto& b) { return std::abs(a.scale) < std::abs(b.scale); });
-  require(std::abs(greatest->scale) <= 16 * std::abs(least->scale),
-          "expected features of similar scale where weights are rounded, got standard deviations ",
-          least->scale, " to ", greatest->scale, ": store the weights in full");
-}
-
-/// Returns names as a part of a comment, which they cannot end.
-inline std::string comment_list(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  for (char& c : text) {
-    const bool harmless = c != '\\' && static_cast<unsigned char>(c) >= ' ';
-    c = harmless ? c : '_';
-  }
-  return text;
-}
-
-/// Returns lines of a comment that say what the numbers of a network mean; "" where that is not
-/// known.
-inline std::string data_text(const DataDescription& data) {
-  const std::string line = "\n//     ";
-  std::string text;
-  if (!data.feature_names.empty()) {
-    text += line + "x: " + comment_list(data.feature_names);
-    if (data.frame > 1) {
-      text += text_of("; ", data.frame, " samples, one after the other, each with all of them");
-    }
-  }
-  if (!data.class_names.empty()) {
-    text += line + "y: the greatest is the answer: " + comment_list(data.class_names);
-  }
-  if (!data.target_names.empty()) text += line + "y: " + comment_list(data.target_names);
-  if (data.clock == ClockKind::own) text += line + "t: since the first step of the sequence";
-  if (data.clock == ClockKind::relative) {
-    text += line + "t: the fraction of the sequence's duration, 0 at its first step, 1 at its last";
-  }
-  return text;
 }
 
 /// Returns the shortest literal of type Scalar that is read back as the same number.
