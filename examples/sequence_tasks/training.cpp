@@ -39,11 +39,12 @@ using Json = nlohmann::ordered_json;
 // ---- settings and data -----------------------------------------------------------------------
 
 /// Returns the number of steps that fit into --seconds, measured on a copy of the network in a
-/// twentieth of that time.
+/// twentieth of that time, or 0.2 s.
 double steps_in_time(const Settings& settings, const Task& task, ProcessGroup& group) {
   const double seconds = with_network(settings, task, [&](auto network) {
     initialize(settings, task, network);
-    return seconds_per_step(std::move(network), task, settings, group, settings.seconds / 20);
+    const double trial = std::max(settings.seconds / 20, std::min(0.2, settings.seconds));
+    return seconds_per_step(std::move(network), task, settings, group, trial);
   });
   return settings.seconds / seconds;
 }

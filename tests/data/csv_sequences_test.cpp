@@ -423,6 +423,11 @@ TEST_CASE("columns of CSV sequences may be chosen") {
   const auto targets = read(text, {.targets = {"c"}, .features = {"a"}});
   CHECK(targets.description.target_names == std::vector<std::string>{"c"});
   CHECK(targets.targets == std::vector<double>{3, 6});
+  CHECK(targets.left_out == "column who, label, b");
+  // A network must not see other answers as features.
+  const auto other = read("sequence,label,target_a,x,y\ns,1,2,3,4\n", {.targets = {"y"}});
+  CHECK(other.description.feature_names == std::vector<std::string>{"x"});
+  CHECK(other.left_out == "column label, target_a");
   const auto one = read("x\n1\n2\n", {.one_sequence = true});
   CHECK(one.size() == 1);
   CHECK(one.length(0) == 2);

@@ -184,6 +184,11 @@ class CsvReader {
             found);
   }
 
+  /// Where options.targets names the targets, what would be an answer without them.
+  bool is_other_answer(const std::string& lower) const {
+    return lower == lower_case(options_.label) || lower.starts_with(lower_case(options_.target));
+  }
+
   void give_meaning(std::size_t column, const std::string& lower) {
     if (lower == lower_case(options_.sequence)) {
       sequence_column_ = column;
@@ -198,7 +203,8 @@ class CsvReader {
     } else if (options_.targets.empty() ? lower.starts_with(lower_case(options_.target))
                                         : contains(options_.targets, lower)) {
       target_columns_.push_back(column);
-    } else if (options_.features.empty() || contains(options_.features, lower)) {
+    } else if (contains(options_.features, lower) ||
+               (options_.features.empty() && !is_other_answer(lower))) {
       feature_columns_.push_back(column);
     } else {
       result_.left_out += (result_.left_out.empty() ? "column " : ", ") + fields_[column];
