@@ -58,7 +58,7 @@ struct CsvOptions {
 /// column there is nothing to learn.
 ///
 /// A first column without a name, as of row numbers, and empty fields at the end of lines are left
-/// out, as are lines that start with #. Commas, semicolons or tabs separate fields, whichever the
+/// out, as are lines that start with `#`. Commas, semicolons or tabs separate fields, whichever the
 /// header has; blanks around a field are ignored. A field may be in double quotes, on one line.
 /// Lines end in LF, CRLF or CR; a byte-order mark is ignored. Numbers have a decimal point in every
 /// locale, or a decimal comma between semicolons.

@@ -22,14 +22,14 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Reads sequences from .ts text, which messages call `source`: lines that start with # are
-/// comments, lines that start with @ describe the data, up to @data; then each line is a sequence,
-/// its dimensions and its class separated by colons:
+/// Reads sequences from .ts text, which messages call `source`: lines that start with `#` are
+/// comments, lines that start with `@` describe the data, up to `@data`; then each line is a
+/// sequence, its dimensions and its class separated by colons:
 ///
 ///     1.5,2,3:0.1,0.2,0.3:walking
 ///
-/// @classlabel true with the names of the classes, or @targetlabel true (numbers) say whether the
-/// last part is a class, a number to predict or another dimension. Dimensions are features,
+/// `@classlabel true` with the names of the classes, or `@targetlabel true` (numbers) say whether
+/// the last part is a class, a number to predict or another dimension. Dimensions are features,
 /// "dimension 0" and so on; all of a sequence have the same length, sequences may differ. A value
 /// that is ? or NaN is missing: it is NaN where `allow_missing`, see fill_missing. Timestamps in
 /// brackets, (time,value), are not supported.
