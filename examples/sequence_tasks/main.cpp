@@ -49,6 +49,7 @@ constexpr const char* about_train = R"(A run keeps all its files in the folder -
   windows.csv        the time windows before and after training
   metrics.json       after training: accuracy on the test set, updates, MACs, milliseconds
   lstm.safetensors   the plain LSTM at the end of a curriculum (--widen)
+  answers.csv        where numbers are predicted: the right ones and the answers
   gradients.csv      the output of the command gradients
 
 If a run is interrupted at any moment, the same command with --resume continues it from the last

@@ -1,15 +1,14 @@
 #include "recordings.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <regex>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/data/class_numbers.hpp"
 #include "glstm/data/csv_fields.hpp"
 #include "glstm/data/text_file.hpp"
@@ -94,10 +93,9 @@ std::vector<fs::path> recordings_in(const fs::path& folder) {
                   ": expected a folder of recordings, found none");
   std::vector<fs::path> paths;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    std::string ending = entry.path().extension().string();
-    std::transform(ending.begin(), ending.end(), ending.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (ending == ".wav") paths.push_back(entry.path());
+    if (detail::lower_case(entry.path().extension().string()) == ".wav") {
+      paths.push_back(entry.path());
+    }
   }
   std::sort(paths.begin(), paths.end());
   detail::require(!paths.empty(), folder.string(), ": expected .wav files, found none");

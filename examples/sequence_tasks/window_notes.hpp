@@ -14,6 +14,7 @@ namespace sequence_tasks {
 /// neurons that never open in any of the sequences, and times at which none is open.
 template <glstm::TimeGate Gate>
 std::vector<std::string> window_notes(const glstm::Network<Gate>& network, const Task& task) {
+  if constexpr (Gate::parameter_names.empty()) return {};  // always open
   constexpr Index sequences = 100;
   constexpr std::size_t shown = 3;
   const Index size = task.training->size(), count = std::min(size, sequences);

@@ -23,6 +23,12 @@ inline std::string fixed_text(double value, int digits) {
   return text.str();
 }
 
+/// `text` with its letters A to Z in lower case; all other bytes stay.
+inline std::string lower_case(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
 /// "38.3 M": three digits, and a prefix from a thousand on.
 inline std::string short_text(double value, const char* unit = "") {
   constexpr std::array<const char*, 6> prefixes = {"", "k", "M", "G", "T", "P"};

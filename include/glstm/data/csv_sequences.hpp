@@ -18,6 +18,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_date_time.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/core/utf8.hpp"
 #include "glstm/data/class_numbers.hpp"
@@ -141,10 +142,6 @@ class CsvReader {
     while (fields_.size() > columns && fields_.back().empty()) fields_.pop_back();
   }
 
-  static std::string lower_case(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return text;
-  }
   static bool contains(const std::vector<std::string>& names, const std::string& lower) {
     return std::any_of(names.begin(), names.end(),
                        [&](const std::string& name) { return lower_case(name) == lower; });
@@ -217,12 +214,12 @@ class CsvReader {
     const bool starts = add_to_sequence();
     if (time_column_) add_time(starts);
     for (const std::size_t column : feature_columns_) {
-      result_.values.push_back(number(column, options_.allow_missing, "fill_missing"));
+      result_.values.push_back(number(column, options_.allow_missing, true));
     }
     if (label_column_) labels_.push_back(fields_[*label_column_]);
     if (group_column_ && starts) result_.groups.push_back(fields_[*group_column_]);
     for (const std::size_t column : target_columns_) {
-      result_.targets.push_back(number(column, true, ""));
+      result_.targets.push_back(number(column, true, false));
     }
     for (std::size_t o = 1; o < target_columns_.size(); ++o) {
       const auto last = result_.targets.end() - 1;
@@ -249,7 +246,7 @@ class CsvReader {
 
   void add_time(bool starts) {
     const std::optional<double> date = parse_date_time(fields_[*time_column_]);
-    const double time = date ? *date : number(*time_column_, false, "");
+    const double time = date ? *date : number(*time_column_, false, false);
     require(options_.sort || starts || time >= result_.times.back(), where(),
             "expected a time that does not decrease within a sequence, found ",
             fields_[*time_column_], " after ", starts ? time : result_.times.back(),
@@ -258,8 +255,9 @@ class CsvReader {
     result_.times.push_back(time);
   }
 
-  /// The number in a column of this row; NaN for a missing one where that is allowed.
-  double number(std::size_t column, bool allow_missing, const char* remedy) const {
+  /// The number in a column of this row; NaN for a missing one where that is allowed. An error says
+  /// how to allow it if `advise`.
+  double number(std::size_t column, bool allow_missing, bool advise) const {
     if (allow_missing && is_missing(fields_[column])) {
       return std::numeric_limits<double>::quiet_NaN();
     }
@@ -269,14 +267,14 @@ class CsvReader {
       std::replace(text.begin(), text.end(), ',', '.');
     }
     const std::optional<double> value = parse_number<double>(text);
-    const bool advise = is_missing(fields_[column]) && *remedy != '\0';
     // A NaN is not <= the largest number either.
     require(value && std::abs(*value) <= std::numeric_limits<double>::max(), where(),
             "expected a finite number in column \"", names_[column], "\", found \"",
             fields_[column], "\"",
-            advise ? ": fill in missing values, leave out the row, or let the reader do it "
-                     "(CsvOptions::allow_missing, --missing)"
-                   : "");
+            advise && is_missing(fields_[column])
+                ? ": fill in missing values, leave out the row, or let the reader do it "
+                  "(CsvOptions::allow_missing, --missing)"
+                : "");
     return *value;
   }
 

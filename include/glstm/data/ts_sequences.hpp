@@ -14,6 +14,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/parse_number.hpp"
 #include "glstm/core/split.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/core/utf8.hpp"
 #include "glstm/data/class_numbers.hpp"
@@ -81,11 +82,6 @@ class TsReader {
   static std::string_view trimmed(std::string_view text) {
     const std::size_t first = std::min(text.size(), text.find_first_not_of(" \t\r"));
     return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-  }
-  static std::string lower_case(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return result;
   }
 
   [[noreturn]] void fail(const std::string& problem) const {
@@ -159,7 +155,7 @@ class TsReader {
 
   double number(std::string_view text) const {
     if (text.starts_with('(')) fail("expected values without timestamps in brackets, found \"(\"");
-    const bool missing = text == "?" || lower_case(text) == "nan" || text.empty();
+    const bool missing = text == "?" || lower_case(std::string(text)) == "nan" || text.empty();
     if (missing && allow_missing_) return std::numeric_limits<double>::quiet_NaN();
     const std::optional<double> value = parse_number<double>(text);
     if (!value || !std::isfinite(*value)) {
