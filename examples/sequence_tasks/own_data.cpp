@@ -182,7 +182,8 @@ void fill(Sequences& data, const Settings& settings) {
 }
 
 /// The strength of each augmentation in a text such as "roll,noise=0.05".
-Augmentation parse_augmentation(const std::string& text) {
+Augmentation parse_augmentation(const std::string& text, const Sequences& data,
+                                const Settings& settings) {
   Augmentation how;
   for (const std::string& entry : names_in(text)) {
     const std::size_t sign = entry.find('=');
@@ -209,6 +210,11 @@ Augmentation parse_augmentation(const std::string& text) {
       how.noise = strength.value_or(0.05);
     }
   }
+  const bool forecasts = settings.window > 0 && settings.forecast > 0;
+  detail::require(!how.moves() || !(data.every_step || forecasts), "--augment ", text,
+                  ": roll, shift and time-warp move the values of a sequence but not its answers; "
+                  "expected scale or noise, since there is ",
+                  forecasts ? "a forecast from the last step" : "an answer for every step");
   return how;
 }
 
@@ -361,7 +367,7 @@ void use_own_data(const Settings& settings, Task& task) {
   task.data = all.description;
   task.data.first_time = task.begin;
   task.data.last_time = task.end;
-  const Augmentation augmentation = parse_augmentation(settings.augment);
+  const Augmentation augmentation = parse_augmentation(settings.augment, all, settings);
   const auto whole = std::make_shared<SequenceDataset<float>>(std::move(all), weights);
   task.training = std::make_shared<Subset<float>>(whole, split.training);
   if (!settings.augment.empty()) {

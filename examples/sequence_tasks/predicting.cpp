@@ -57,15 +57,14 @@ void write_scores(const Answers& answers, std::ostream& log) {
     }
     return;
   }
-  Index right = 0, known = 0;
-  for (Index n = 0; n < answers.size(); ++n) {
-    const int label = answers.labels[static_cast<std::size_t>(n)];
-    known += label >= 0 ? 1 : 0;
-    right += label == answers.predicted(n) ? 1 : 0;
+  double right = 0, known = 0;
+  for (const auto& of_class : json.at("by_class")) {
+    const double count = of_class.at("count");
+    known += count;
+    if (count > 0) right += of_class.at("recall").get<double>() * count;
   }
   if (known == 0) return;
-  log << "accuracy " << detail::percent_text(static_cast<double>(right), static_cast<double>(known))
-      << " of " << known << " known classes\n";
+  log << "accuracy " << detail::percent_text(right, known) << " of " << known << " known classes\n";
 }
 
 }  // namespace

@@ -181,7 +181,7 @@ class TrainingRun {
     windows_.precision(9);
     windows_ << windows_header;
     append_windows(network_, task_, "before", windows_);
-    notes_ = window_notes(network_, task_);
+    if (is_first()) notes_ = window_notes(network_, task_);
     for (const std::string& note : notes_) out_ << note << "\n";
     if (fs::exists(folder_.last())) resume();
     if (is_first()) write_file_atomically(folder_.windows(), windows_.str());

@@ -111,4 +111,21 @@ TEST_CASE("augmentations out of range are an error") {
       {"frames of 3 rows", "2 features"});
 }
 
+TEST_CASE("values that move do not fit answers for every step") {
+  const auto steps = std::make_shared<glstm::SequenceDataset<double>>(
+      glstm::parse_csv_sequences("sequence,label,a\ns,0,1\ns,1,2\ns,0,3\n", "my.csv"));
+  LabelledBatch<double> batch;
+  for (const Augmentation& how :
+       {Augmentation{.roll = true}, Augmentation{.shift = 0.1}, Augmentation{.time_warp = 0.1}}) {
+    check_mentions(
+        error_of([&] {
+          AugmentedDataset<double>(steps, how).load_for_training(std::vector<Index>{0}, 1, batch);
+        }),
+        {"not its answers", "every step"});
+  }
+  AugmentedDataset<double>(steps, {.scale = 0.1, .noise = 0.1})
+      .load_for_training(std::vector<Index>{0}, 1, batch);
+  CHECK(batch.targets.labels == std::vector<int>{0, 1, 0});
+}
+
 }  // namespace augmented_dataset_test

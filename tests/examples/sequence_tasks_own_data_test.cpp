@@ -255,6 +255,11 @@ TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") 
   CHECK(rows_of(next.text)[485][0] == "row 1452");  // the last 48 rows: what follows is not known
   CHECK(rows_of(next.text)[0] == Words{"sequence", "value + 1", "value + 2", "value + 3",
                                        "value + 4", "value + 5", "value + 6"});
+  check_mentions(
+      call(folder, {"train", "--task", "csv", "--data", folder / "series.csv", "--window", "48",
+                    "--forecast", "6", "--augment", "noise,shift", "--out", folder / "no"})
+          .errors,
+      {"--augment noise,shift", "not its answers", "a forecast"});
 }
 
 TEST_CASE("sequence_tasks: a finished run gets more epochs") {

@@ -26,12 +26,15 @@ struct Augmentation {
   double time_warp = 0;  ///< play it faster and slower: move rows by up to this part of its length
   double scale = 0;      ///< multiply each feature by exp(s), s normal with this standard deviation
   double noise = 0;      ///< add normal noise of this standard deviation to every value
+
+  /// Whether values move to other steps, so that answers for single steps no longer fit.
+  bool moves() const { return roll || shift > 0 || time_warp > 0; }
 };
 
 /// Another data set, whose training samples are varied at random and whose targets stay. Each epoch
 /// has other variations, which depend on the seed, the epoch and the sample alone. Times stay where
-/// they are. Use it where there is one answer for a sequence, and after scaling: `noise` is in the
-/// unit of the values.
+/// they are. Use it after scaling, since `noise` is in the unit of the values; and only where there
+/// is one answer for a sequence if values move.
 template <class Scalar>
 class AugmentedDataset final : public Dataset<Scalar> {
  public:
@@ -55,9 +58,15 @@ class AugmentedDataset final : public Dataset<Scalar> {
     original_->load(samples, batch);
   }
 
+  /// Throws Error for frames that do not fill the features, or if values move and there are labels
+  /// or weights for single steps.
   void load_for_training(std::span<const Index> samples, std::uint64_t seed,
                          LabelledBatch<Scalar>& batch) const override {
     original_->load_for_training(samples, seed, batch);
+    detail::require(!how_.moves() || (batch.targets.labels.size() <= samples.size() &&
+                                      batch.targets.weights.cols() <= 1),
+                    "roll, shift and time_warp move the values of a sequence but not its answers; "
+                    "expected one answer for a sequence, got one for every step");
     const Index width = batch.input.features / frame_;
     detail::require(width * frame_ == batch.input.features, "expected frames of ", frame_,
                     " rows that fill ", batch.input.features, " features");
