@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "glstm/data/csv_sequences.hpp"
 #include "glstm/glstm.hpp"
 #include "glstm/io/network_file.hpp"
 #include "new_file.hpp"

@@ -25,6 +25,7 @@
 #include "models.hpp"
 #include "run_checkpoints.hpp"
 #include "step_counts.hpp"
+#include "time_plan.hpp"
 #include "training_notes.hpp"
 #include "window_notes.hpp"
 #include "windows_table.hpp"
@@ -79,10 +80,14 @@ std::pair<Settings, Task> prepare(const Settings& given, ProcessGroup& group) {
   return {std::move(settings), std::move(task)};
 }
 
+/// Whether the number of steps follows from the time that they take. The epochs of a curriculum are
+/// fixed when it starts.
+bool is_planned(const Settings& settings) { return settings.seconds > 0 && settings.widen.empty(); }
+
 void describe(const Settings& settings, const Task& task, std::ostream& out) {
   if (!task.details.empty()) out << task.details << "\n";
-  out << task.title << ", " << settings.model << ": " << settings.max_steps << " training steps of "
-      << *settings.batch << " sequences\n";
+  out << task.title << ", " << settings.model << ": " << (is_planned(settings) ? "about " : "")
+      << settings.max_steps << " training steps of " << *settings.batch << " sequences\n";
 }
 
 /// Returns the data of a run. Throws glstm::Error if the run was started with other data.
@@ -193,9 +198,8 @@ class TrainingRun {
     if (settings_.target_share) trainer.control(controller_);
     if (*settings_.average > 0) trainer.average(average_);
     add_window_rules(trainer);
-    std::vector<std::unique_ptr<Callback<float>>> callbacks;
-    if (is_first()) callbacks = recorders();
-    for (const auto& callback : callbacks) trainer.add_callback(*callback);
+    const auto used = callbacks();
+    for (const auto& callback : used) trainer.add_callback(*callback);
     trainer.fit(*task_.training, task_.held_out.get());
     group_.wait_for_all();  // until the first process has written the last checkpoint
   }
@@ -250,15 +254,20 @@ class TrainingRun {
 
   TrainerOptions trainer_options() const {
     const Index steps = settings_.max_steps;
-    const Index warmup = static_cast<Index>(settings_.warmup * static_cast<double>(steps));
+    const Index limit = is_planned(settings_) ? std::numeric_limits<Index>::max() : steps;
+    const auto rate = [this](Index step) {
+      const Index all = settings_.max_steps;
+      const Index warmup = static_cast<Index>(settings_.warmup * static_cast<double>(all));
+      return warmup_cosine(all, warmup, *settings_.final_rate)(step);
+    };
     return {.batch = *settings_.batch,
-            .epochs = steps,  // max_steps ends it
+            .epochs = limit,  // max_steps ends it, or the time plan
             .reports_per_epoch = *settings_.reports,
-            .max_steps = steps,
+            .max_steps = limit,
             .clip_norm = settings_.clip,
             .budget_weight = settings_.budget,
             .weight_noise = *settings_.weight_noise,
-            .schedule = warmup_cosine(steps, warmup, *settings_.final_rate),
+            .schedule = rate,
             .seed = settings_.seed,
             .threads = settings_.threads,
             .shards = settings_.shards};
@@ -284,27 +293,52 @@ class TrainingRun {
            report.step >= open_from_;
   }
 
-  /// Returns the callbacks that show progress and write the log and the checkpoints.
-  std::vector<std::unique_ptr<Callback<float>>> recorders() {
-    const bool append = keep_log_until(folder_, optimizer_.state().steps);
-    const bool terminal = group_.size() == 1 && &out_ == &std::cout && isatty(STDOUT_FILENO) != 0;
-    std::vector<std::unique_ptr<Callback<float>>> callbacks;
-    callbacks.push_back(std::make_unique<ProgressBar<float>>(out_, terminal, terminal ? 0 : 1));
-    callbacks.push_back(std::make_unique<CsvLog<float>>(folder_.log(), append));
-    // A checkpoint must not survive a power cut that its log does not.
-    callbacks.push_back(std::make_unique<SyncFile>(folder_.log()));
+  /// Keeps to --seconds, and writes every change of the plan to the configuration.
+  std::unique_ptr<TimePlan> time_plan() {
+    const auto changed = [this, before = settings_.max_steps]() mutable {
+      const double ratio = static_cast<double>(settings_.max_steps) /
+                           static_cast<double>(std::exchange(before, settings_.max_steps));
+      settings_.epochs = *settings_.epochs * ratio;
+      if (!is_first()) return;
+      write_config(folder_, settings_, read_given_settings(folder_), read_data_facts(folder_));
+      if (std::abs(ratio - 1) > 0.1) {
+        out_ << "Planned again, for the time that steps take now: " << settings_.max_steps
+             << " training steps\n";
+      }
+    };
+    return std::make_unique<TimePlan>(settings_.seconds, settings_.max_steps, changed,
+                                      optimizer_.state().steps, progress_.seconds);
+  }
+
+  /// Returns what shows progress and writes the log and the checkpoints, in the first process, and
+  /// keeps to --seconds in all.
+  std::vector<std::unique_ptr<Callback<float>>> callbacks() {
+    std::vector<std::unique_ptr<Callback<float>>> used;
+    if (is_first()) {
+      const bool append = keep_log_until(folder_, optimizer_.state().steps);
+      const bool terminal = group_.size() == 1 && &out_ == &std::cout && isatty(STDOUT_FILENO) != 0;
+      used.push_back(std::make_unique<ProgressBar<float>>(out_, terminal, terminal ? 0 : 1));
+      used.push_back(std::make_unique<CsvLog<float>>(folder_.log(), append));
+      // A checkpoint must not survive a power cut that its log does not.
+      used.push_back(std::make_unique<SyncFile>(folder_.log()));
+    }
+    if (is_planned(settings_)) used.push_back(time_plan());
+    if (is_first()) used.push_back(checkpoints());  // last: they belong to the plan
+    return used;
+  }
+
+  std::unique_ptr<Checkpoints<float>> checkpoints() const {
     auto checkpoints = std::make_unique<Checkpoints<float>>(
         folder_.path, metadata_of(settings_, network_),
         [this](const EpochReport& report) { return is_eligible(report); });
     const Index held_out = task_.held_out->size();
     if (task_.has_labels() && held_out < 1000) checkpoints->allow_standard_error(held_out);
     checkpoints->resume(progress_);
-    callbacks.push_back(std::move(checkpoints));
-    return callbacks;
+    return checkpoints;
   }
 
   Network<Gate> network_;
-  const Settings& settings_;
+  Settings settings_;  ///< with the number of steps as planned now
   const Task& task_;
   const RunFolder& folder_;
   ProcessGroup& group_;

@@ -1,4 +1,5 @@
-// Everything of glstm that needs Eigen alone.
+// Everything of glstm that needs Eigen alone, but for the readers of files that not every program
+// has: data/csv_sequences.hpp and data/ts_sequences.hpp.
 #pragma once
 
 #include "glstm/core/abi.hpp"
@@ -13,7 +14,6 @@
 #include "glstm/core/types.hpp"
 #include "glstm/data/adding_task.hpp"
 #include "glstm/data/augmented_dataset.hpp"
-#include "glstm/data/csv_sequences.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/data/frequency_task.hpp"
 #include "glstm/data/idx.hpp"
@@ -22,7 +22,6 @@
 #include "glstm/data/sequences.hpp"
 #include "glstm/data/streams.hpp"
 #include "glstm/data/subset.hpp"
-#include "glstm/data/ts_sequences.hpp"
 #include "glstm/gates/always_open.hpp"
 #include "glstm/gates/gaussian_gate.hpp"
 #include "glstm/gates/phased_gate.hpp"
