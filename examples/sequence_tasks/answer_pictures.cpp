@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -53,19 +54,26 @@ Picture answers_against_targets(const RecordedRun& run) {
   const std::vector<std::string> targets = each_once(run.answers.columns.at("target"));
   std::ostringstream data;
   const std::size_t shown = std::min<std::size_t>(3, targets.size());
+  std::vector<std::string> ticks;
   for (std::size_t t = 0; t < shown; ++t) {
     data << "$target" << t << " << END\n";
+    double least = std::numeric_limits<double>::infinity(), most = -least;
     for (std::size_t row = 0; row < run.answers.rows(); ++row) {
       if (run.answers.text("target", row) != targets[t]) continue;
+      for (const char* column : {"right", "answer"}) {
+        least = std::min(least, run.answers.number(column, row));
+        most = std::max(most, run.answers.number(column, row));
+      }
       data << run.answers.text("right", row) << ' ' << run.answers.text("answer", row) << '\n';
     }
     data << "END\n";
+    ticks.push_back(few_ticks('x', least, most) + few_ticks('y', least, most));
   }
   const std::string title = "Answers of " + run.name;
   std::ostringstream out;
   out << panels_start(title, 1) << data.str();
   for (std::size_t t = 0; t < shown; ++t) {
-    out << panel_start(t, shown) << "set xlabel " << quoted("right " + targets[t])
+    out << panel_start(t, shown) << ticks[t] << "set xlabel " << quoted("right " + targets[t])
         << "\nset ylabel " << quoted(t == 0 ? "answer" : "") << "\nplot $target" << t
         << " using 1:2 with points pointtype 7 pointsize 0.3 linecolor rgb '#0072B2', x with lines "
            "linecolor rgb '#808080' dashtype 2\n";

@@ -128,6 +128,19 @@ std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns)
   return out.str();
 }
 
+std::string few_ticks(char axis, double least, double most) {
+  const double quarter = (most - least) / 4;
+  if (!(quarter > 0) || !std::isfinite(quarter)) return {};
+  const double unit = std::pow(10.0, std::floor(std::log10(quarter)));
+  double step = 10 * unit;
+  for (const int mantissa : {5, 2, 1}) {
+    if (mantissa * unit >= quarter) step = mantissa * unit;
+  }
+  std::ostringstream out;
+  out << "set " << axis << "tics " << step << "\nset format " << axis << " '%.10g'\n";
+  return out.str();
+}
+
 std::string log_ticks(char axis, double least, double most) {
   if (most >= 1e4 * least) return {};  // powers of ten are enough
   std::vector<int> mantissas = {1, 2, 5};

@@ -50,6 +50,9 @@ std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns)
 
 // ---- axes ------------------------------------------------------------------------------------
 
+/// Sets about four ticks on a linear axis, whose labels leave room for each other.
+std::string few_ticks(char axis, double least, double most);
+
 /// Sets ticks on a logarithmic axis that covers less than four decades. Returns an empty text for
 /// longer axes, which gnuplot labels well.
 std::string log_ticks(char axis, double least, double most);

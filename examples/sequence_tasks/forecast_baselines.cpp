@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 
 #include "glstm/core/error.hpp"
 
@@ -16,31 +17,49 @@ double value(const Sequences& windows, Index window, Index row, Index feature) {
   return windows.values[static_cast<std::size_t>(place)];
 }
 
-/// The autocorrelation of the first feature at a lag, over some windows.
-double autocorrelation(const Sequences& windows, const std::vector<Index>& some, Index lag) {
+/// The feature that each column of targets forecasts; none if one is no feature.
+std::vector<Index> forecast_features(const Sequences& windows, Index ahead) {
+  constexpr std::string_view next = " + 1";  // see glstm::cut_windows
+  const std::vector<std::string>& features = windows.description.feature_names;
+  std::vector<Index> columns;
+  for (Index c = 0; c < windows.outputs() / ahead; ++c) {
+    const std::string& target = windows.description.target_names[static_cast<std::size_t>(c)];
+    const std::string name = target.substr(0, target.size() - next.size());
+    const auto found = std::find(features.begin(), features.end(), name);
+    if (found == features.end()) return {};
+    columns.push_back(found - features.begin());
+  }
+  return columns;
+}
+
+/// The autocorrelation of a feature at a lag, over some windows.
+double autocorrelation(const Sequences& windows, const std::vector<Index>& some, Index feature,
+                       Index lag) {
   double products = 0, squares = 0;
   for (const Index w : some) {
     const Index rows = windows.length(w);
     double mean = 0;
-    for (Index n = 0; n < rows; ++n) mean += value(windows, w, n, 0) / static_cast<double>(rows);
     for (Index n = 0; n < rows; ++n) {
-      const double now = value(windows, w, n, 0) - mean;
+      mean += value(windows, w, n, feature) / static_cast<double>(rows);
+    }
+    for (Index n = 0; n < rows; ++n) {
+      const double now = value(windows, w, n, feature) - mean;
       squares += now * now * static_cast<double>(rows - lag) / static_cast<double>(rows);
-      if (n >= lag) products += now * (value(windows, w, n - lag, 0) - mean);
+      if (n >= lag) products += now * (value(windows, w, n - lag, feature) - mean);
     }
   }
   return squares > 0 ? products / squares : 0;
 }
 
 /// The lag of the highest peak of the autocorrelation, at most half a window; 0 if none is high.
-Index find_period(const Sequences& windows, const std::vector<Index>& training) {
+Index find_period(const Sequences& windows, const std::vector<Index>& training, Index feature) {
   std::vector<Index> some;
   const std::size_t count = std::min<std::size_t>(50, training.size());
   for (std::size_t i = 0; i < count; ++i) some.push_back(training[i * training.size() / count]);
   const Index longest = windows.length(0) / 2;
   std::vector<double> found(static_cast<std::size_t>(longest + 2));
   for (Index lag = 1; lag <= longest + 1 && lag < windows.length(0); ++lag) {
-    found[static_cast<std::size_t>(lag)] = autocorrelation(windows, some, lag);
+    found[static_cast<std::size_t>(lag)] = autocorrelation(windows, some, feature, lag);
   }
   std::size_t best = 0;
   for (std::size_t lag = 2; lag + 1 < found.size(); ++lag) {
@@ -51,17 +70,17 @@ Index find_period(const Sequences& windows, const std::vector<Index>& training) 
 }
 
 /// The error of repeating the last `period` rows.
-double repeating_error(const Sequences& windows, const std::vector<Index>& test, Index ahead,
-                       Index period) {
-  const Index features = windows.features();
+double repeating_error(const Sequences& windows, const std::vector<Index>& test,
+                       const std::vector<Index>& features, Index period) {
+  const Index columns = static_cast<Index>(features.size()), ahead = windows.outputs() / columns;
   double squares = 0, count = 0;
   for (const Index w : test) {
     for (Index n = 1; n <= ahead; ++n) {
       const Index row = windows.length(w) - 1 + n - (n + period - 1) / period * period;
-      for (Index f = 0; f < features; ++f) {
-        const Index place = w * windows.outputs() + (n - 1) * features + f;
-        const double error =
-            value(windows, w, row, f) - windows.targets[static_cast<std::size_t>(place)];
+      for (Index c = 0; c < columns; ++c) {
+        const Index place = w * windows.outputs() + (n - 1) * columns + c;
+        const double error = value(windows, w, row, features[static_cast<std::size_t>(c)]) -
+                             windows.targets[static_cast<std::size_t>(place)];
         squares += error * error;
         ++count;
       }
@@ -76,13 +95,14 @@ std::vector<std::pair<std::string, double>> forecast_baselines(const Sequences& 
                                                                const std::vector<Index>& training,
                                                                const std::vector<Index>& test,
                                                                Index ahead) {
-  if (windows.outputs() != ahead * windows.features() || test.empty()) return {};
+  const std::vector<Index> features = forecast_features(windows, ahead);
+  if (features.empty() || test.empty()) return {};
   std::vector<std::pair<std::string, double>> baselines = {
-      {"last value", repeating_error(windows, test, ahead, 1)}};
-  const Index period = find_period(windows, training);
+      {"last value", repeating_error(windows, test, features, 1)}};
+  const Index period = find_period(windows, training, features.front());
   if (period > 0) {
     baselines.emplace_back(detail::text_of("last period, ", period, " rows"),
-                           repeating_error(windows, test, ahead, period));
+                           repeating_error(windows, test, features, period));
   }
   return baselines;
 }

@@ -54,7 +54,8 @@ CsvOptions csv_options(const Settings& settings) {
                      .ignored = names_in(settings.ignore_columns),
                      .sort = settings.sort,
                      .allow_missing = settings.missing != "error",
-                     .one_sequence = settings.window > 0};
+                     .one_sequence = settings.window > 0,
+                     .targets_are_features = settings.window > 0};
   const std::string& by = settings.split_by;
   if (by != "auto" && by != "random" && by != "time") options.group = by;
   return options;

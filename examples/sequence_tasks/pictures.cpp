@@ -197,13 +197,16 @@ void write_norms(const Table& gradients, const std::string& when, std::ostream& 
 
 Picture learning_curves(const Runs& runs) {
   const std::vector<std::string> groups = groups_of(runs);
-  const std::size_t columns = legend_columns(groups);
   const ResultAxis axis = axis_of(runs, "held_out");
   const Curves curves = curves_of(runs, axis);
   const bool with_kept = !curves.kept.empty();
+  const std::string kept = "the epoch that was kept";
+  std::vector<std::string> names = groups;
+  if (with_kept) names.push_back(kept);
+  const std::size_t columns = legend_columns(names);
   std::ostringstream out;
-  out << panels_start("Learning", legend_rows(groups.size() + (with_kept ? 1 : 0), columns))
-      << curves.data << axis.setup("held-out sequences", curves.places) << panel_start(0, 2)
+  out << panels_start("Learning", legend_rows(names.size(), columns)) << curves.data
+      << axis.setup("held-out sequences", curves.places) << panel_start(0, 2)
       << "set xlabel 'epoch'\n"
       << plot_curves(runs, groups, 1, with_kept) << panel_start(1, 2)
       << "set xlabel 'seconds of training'\n";
@@ -214,7 +217,7 @@ Picture learning_curves(const Runs& runs) {
     entries.emplace_back(group, "with lines" + line_style(groups, group));
   }
   if (with_kept) {
-    entries.emplace_back("the epoch that was kept",
+    entries.emplace_back(kept,
                          "with points pointtype 6 pointsize 1.2 linewidth 2 linecolor rgb 'black'");
   }
   out << legend(entries, columns);
@@ -265,7 +268,7 @@ Picture updates_per_layer(const Runs& runs) {
   const Bars bars = bars_of(runs);
   if (bars.count == 0) return {};
   std::ostringstream out;
-  out << "set terminal svg size 960," << 110 + 24 * bars.count
+  out << "set terminal svg size 960," << 150 + 24 * bars.count
       << " font 'sans-serif,14' background 'white' noenhanced\n"
       << "set title 'Neuron updates of each layer'\nset xlabel 'updates, % of all'\n"
       << "set xrange [0:" << 1.12 * bars.most << "]\nset yrange [" << bars.count

@@ -112,7 +112,8 @@ Picture open_windows(const RecordedRun& run, const Rasters& rasters) {
       << "set multiplot layout 1,2 title " << quoted(title)
       << "\nset xlabel 'time'\nset ylabel 'neuron, sorted by centre'\nset xrange [" << first << ":"
       << last << "]\nset yrange [-1:" << rasters[0].layer_ends.back() << "]\nunset key\n"
-      << "set tics nomirror\nset border 3\n";
+      << "set tics nomirror\nset border 3\n"
+      << few_ticks('x', first, last);
   write_panel(rasters[0], "before training", out);
   write_panel(rasters[1], "after training", out);
   return {"windows-" + run.group,

@@ -234,10 +234,15 @@ TEST_CASE("sequence_tasks: predict reads and writes streams") {
 TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") {
   const TemporaryFolder folder;
   std::ofstream csv(folder / "series.csv");
+  std::ofstream two(folder / "two.csv");
   csv << "value\n";
+  two << "other,value\n";
   for (int n = 0; n < 1500; ++n) {
-    csv << 1000 + 100 * std::sin(2 * M_PI * n / 24) + 5 * std::sin(1.7 * n * n) << '\n';
+    const double value = 1000 + 100 * std::sin(2 * M_PI * n / 24) + 5 * std::sin(1.7 * n * n);
+    csv << value << '\n';
+    two << std::cos(n) << ',' << value << '\n';
   }
+  two.close();
   csv.close();
   const Outcome done =
       call(folder, {"train", "--task", "csv", "--data", folder / "series.csv", "--window", "48",
@@ -250,6 +255,17 @@ TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") 
   CHECK(test["baselines"][1]["forecast"] == "last period, 24 rows");
   CHECK(test["rmse"] < test["baselines"][0]["rmse"]);
   CHECK(test["by_target"].size() == 6);
+  // One column of two is forecast, from the past of both: the simple forecasts are the same.
+  const Outcome of_two =
+      call(folder, {"train", "--task", "csv", "--data", folder / "two.csv", "--window", "48",
+                    "--stride", "3", "--forecast", "6", "--target-columns", "value", "--hidden",
+                    "16", "--epochs", "1", "--out", folder / "two"});
+  INFO(of_two.text);
+  REQUIRE(of_two.code == 0);
+  CHECK(of_two.text.find("features: other, value; 6 targets") != std::string::npos);
+  CHECK(Json::parse(text_in(folder / "two/metrics.json"))["test"]["baselines"] ==
+        test["baselines"]);
+  CHECK(call(folder, {"predict", folder / "two", folder / "two.csv"}).code == 0);
   CHECK(done.text.find("... of repeating the last value") != std::string::npos);
   const Outcome next = call(folder, {"predict", folder / "run", folder / "series.csv"});
   CHECK(rows_of(next.text)[485][0] == "row 1452");  // the last 48 rows: what follows is not known

@@ -39,6 +39,8 @@ struct CsvOptions {
   bool sort = false;           ///< sort the rows by sequence and time, instead of refusing disorder
   bool allow_missing = false;  ///< read missing features as NaN: see fill_missing
   bool one_sequence = false;   ///< all rows are one sequence where there is no column of sequences
+  bool targets_are_features = false;  ///< the columns in `targets` are features too, as for a
+                                      ///< forecast, unless `features` names others
 };
 
 /// Reads sequences of any lengths from CSV text, which messages call `source`. Its first line is a
@@ -200,6 +202,10 @@ class CsvReader {
     } else if (options_.targets.empty() ? lower.starts_with(lower_case(options_.target))
                                         : contains(options_.targets, lower)) {
       target_columns_.push_back(column);
+      const bool wanted = options_.features.empty() || contains(options_.features, lower);
+      if (options_.targets_are_features && !options_.targets.empty() && wanted) {
+        feature_columns_.push_back(column);
+      }
     } else if (contains(options_.features, lower) ||
                (options_.features.empty() && !is_other_answer(lower))) {
       feature_columns_.push_back(column);
