@@ -55,6 +55,7 @@ void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>
   using Placement = glstm::GateSpread::Placement;
   const bool random = settings.placement == "random" || settings.model == "random-skip";
   initial.gates.placement = random ? Placement::random : Placement::even;
+  if (settings.placement == "running") initial.gates.ends = task.ends;
   glstm::Rng rng(settings.seed);
   network.initialize(initial, rng);
   if (!settings.start.empty()) {

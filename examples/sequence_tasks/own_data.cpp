@@ -110,6 +110,9 @@ std::string set_span(const Sequences& data, Task& task) {
   }
   std::sort(begins.begin(), begins.end());
   std::sort(ends.begin(), ends.end());
+  if (begins.front() == begins.back() && ends.front() < ends.back()) {
+    for (const double end : ends) task.ends.push_back(end - begins.front());
+  }
   const double first = begins.front(), last = ends.back();
   task.begin = first;
   task.end = last;

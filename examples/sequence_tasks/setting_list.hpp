@@ -140,8 +140,10 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
   visit("centres", s.centres, between(0, 1),
         "The part of the time over which the centres of the windows are spread at first, such as "
         "0,0.5 for the first half");
-  visit("placement", s.placement, one_of({"even", "random"}),
-        "How the centres are spread over that part");
+  visit("placement", s.placement, one_of({"auto", "even", "running", "random"}),
+        "How the centres are spread over that part. even: at equal distances. running: in "
+        "proportion to how many sequences still run. auto: running for a g-LSTM if your own "
+        "sequences end at different times, otherwise even");
   visit("leak", s.leak, between(0, 1), "The slope of the gate of a Phased LSTM outside its window");
   visit("start", s.start, any_text(),
         "A checkpoint of a network of the same shape to take the initial parameters from");
@@ -153,8 +155,9 @@ void for_each_training_setting(AnySettings& s, Visit visit) {
         "The number of passes over the training data; by default 10, and for your own data as many "
         "as make 1500 training steps");
   visit("seconds", s.seconds, between(0, 1e7),
-        "Train for about this many seconds instead of --epochs. A short trial finds the number of "
-        "steps, so two runs with the same seed may differ");
+        "Train for this many seconds of training steps instead of --epochs. The number of steps is "
+        "planned from a short trial and again as the run goes, so two runs with the same seed may "
+        "differ");
   visit("reports", s.reports, between(1e-6, 1e4),
         "How often per epoch to log, to validate and to save, such as 0.1 for every ten epochs. By "
         "default once, more often so that a run has 10 reports, or less often so that it has 100");

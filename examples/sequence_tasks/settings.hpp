@@ -49,7 +49,7 @@ struct Settings {
   std::optional<double> forget_bias, memory, min_width, open_share;
   double threshold = 0.01, leak = 0.001;
   std::vector<double> centres = {0, 1};
-  std::string placement = "even";
+  std::string placement = "auto";
   std::string start;  ///< checkpoint; empty: random parameters
 
   // training

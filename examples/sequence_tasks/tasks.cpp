@@ -217,6 +217,10 @@ void complete(const Task& task, Settings& settings) {
   const bool chrono = (lstm || adding) && longest > 2 && !settings.forget_bias;
   set(settings.memory, !chrono ? 0 : adding ? longest : std::min(longest, 100.0));
   set(settings.forget_bias, 1);
+  if (settings.placement == "auto") {
+    const bool running = settings.model == "glstm" && !task.ends.empty();
+    settings.placement = running ? "running" : "even";
+  }
   set(settings.open_share, std::min(1.0, std::max(adding ? 0.08 : 0.03, 2 / longest)));
 }
 

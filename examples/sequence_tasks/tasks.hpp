@@ -20,10 +20,11 @@ struct Task {
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
   glstm::Loss loss = glstm::Loss::mean_squared_error;
-  double begin = 0, end = 0;         ///< time of the sequences, in the unit of their timestamps
-  Index longest = 0;                 ///< steps of the longest sequence
-  bool from_file = false;            ///< false for generated data
-  bool every_step = false;           ///< one answer for every step
+  double begin = 0, end = 0;      ///< time of the sequences, in the unit of their timestamps
+  Index longest = 0;              ///< steps of the longest sequence
+  std::vector<double> ends = {};  ///< times after `begin` at which sequences end, if not together
+  bool from_file = false;         ///< false for generated data
+  bool every_step = false;        ///< one answer for every step
   glstm::DataDescription data = {};  ///< of the user's own data
   /// Simple forecasts and their root mean squared errors on the test sequences.
   std::vector<std::pair<std::string, double>> baselines = {};

@@ -283,6 +283,26 @@ double open_share(const Gate& gate, Index j, double start, double end) {
 
 }  // namespace
 
+TEST_CASE("gates are spread in proportion to how many sequences still run") {
+  // Three sequences until 2, one of them until 10: 6 of the 14 units of time lie before 2.
+  GateSpread spread{.start = 0, .end = 10, .ends = {2, 10, 2}};
+  Rng rng(1);
+  const Index count = 1400;
+  for (Index j = 0; j < count; ++j) {
+    const double part = (static_cast<double>(j) + 0.5) / static_cast<double>(count);
+    const double time = 14 * part < 6 ? 14 * part / 3 : 2 + 14 * part - 6;
+    REQUIRE(10 * spread.place(j, count, rng) == Approx(time));
+  }
+  // Sequences are cut to the span; if all last as long, or none is known, windows are spread
+  // evenly.
+  spread.ends = {12, 10, 30};
+  CHECK(spread.place(3, 10, rng) == Approx(0.35));
+  spread.ends = {};
+  CHECK(spread.place(3, 10, rng) == Approx(0.35));
+  spread.ends = {0, -1};
+  check_mentions(error_of([&] { spread.check(); }), {"end after 0"});
+}
+
 TEMPLATE_TEST_CASE("gates start spread over the span and open for the wanted share", "", float,
                    double) {
   const double share = GENERATE(0.03, 0.1, 0.4);

@@ -5,9 +5,11 @@
 #include <array>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <initializer_list>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/random.hpp"
@@ -36,21 +38,56 @@ struct GateSpread {
   double start = 0, end = 0;  ///< in the unit of the timestamps, relative to the time origin
   double open_share = 0.1;    ///< length of a window in spans, in (0, 1]; the ends may cut it
   Placement placement = Placement::even;
+  /// The times at which sequences end, on the same clock, where they end at different times:
+  /// windows are then spread in proportion to how many sequences still run. None: all end last.
+  std::vector<double> ends = {};
 
   double duration() const { return end - start; }
 
-  /// Throws Error unless the span is finite and not empty, and open_share lies in (0, 1].
+  /// Throws Error unless the span is finite and not empty, a sequence ends in it if any do, and
+  /// open_share lies in (0, 1].
   void check() const {
     detail::require(std::isfinite(start) && std::isfinite(end) && start < end,
                     "time gates need a span of time to spread over, got ", start, " to ", end);
     detail::require(open_share > 0 && open_share <= 1, "open_share must lie in (0, 1], got ",
                     open_share);
+    detail::require(ends.empty() || running_time() > 0, "time gates need sequences that end after ",
+                    start, ", where they begin");
   }
 
   /// The place of neuron j of `count` in the span, in [0, 1]: even, or drawn from `rng`.
   double place(Index j, Index count, Rng& rng) const {
-    if (placement == Placement::random) return rng.uniform();
-    return (static_cast<double>(j) + 0.5) / static_cast<double>(count);
+    const double part = placement == Placement::random
+                            ? rng.uniform()
+                            : (static_cast<double>(j) + 0.5) / static_cast<double>(count);
+    return ends.empty() ? part : time_at(part) / duration();
+  }
+
+ private:
+  /// The time that a sequence runs within the span.
+  double running(double sequence_end) const {
+    return std::clamp(sequence_end - start, 0.0, duration());
+  }
+  double running_time() const {
+    double sum = 0;
+    for (const double sequence_end : ends) sum += running(sequence_end);
+    return sum;
+  }
+
+  /// The time, from the start, until which all sequences together have run `part` of their time.
+  double time_at(double part) const {
+    std::vector<double> sorted;
+    for (const double sequence_end : ends) sorted.push_back(running(sequence_end));
+    std::sort(sorted.begin(), sorted.end());
+    double left = part * running_time(), time = 0;
+    for (std::size_t ended = 0; ended < sorted.size(); ++ended) {
+      const double count = static_cast<double>(sorted.size() - ended);  // that still run
+      const double until_next = count * (sorted[ended] - time);
+      if (until_next >= left) return time + left / count;
+      left -= until_next;
+      time = sorted[ended];
+    }
+    return time;
   }
 };
 
