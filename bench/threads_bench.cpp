@@ -19,14 +19,14 @@ struct Classifier {
       : network({.inputs = shape.inputs,
                  .hidden = {shape.hidden},
                  .outputs = 10,
-                 .loss = Loss::softmax_cross_entropy}) {
+                 .loss = cross_entropy}) {
     Rng rng(1);
     network.initialize({.gates = {.start = 0, .end = static_cast<double>(shape.steps)}}, rng);
     network.layers()[0].gate_parameters(network.parameters) = gates;
     batch.input = SequenceBatch<float>::zeros(shape.batch, shape.steps, shape.inputs);
     for (float& value : batch.input.values.reshaped()) value = static_cast<float>(rng.normal());
-    for (Index b = 0; b < shape.batch; ++b)
-      batch.targets.labels.push_back(static_cast<int>(b % 10));
+    batch.targets.labels.resize(shape.batch, 1);
+    for (Index b = 0; b < shape.batch; ++b) batch.targets.labels(b, 0) = static_cast<int>(b % 10);
     gradient.setZero(network.layout().size());
   }
 };

@@ -71,7 +71,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
   GLstm<float> network({.inputs = data.features(),
                         .hidden = {48},
                         .outputs = data.classes(),
-                        .loss = Loss::softmax_cross_entropy,
+                        .loss = cross_entropy,
                         .time_origin = first_time});
   network.data = data.description;  // the scaling and the names of the classes, saved with it
   const auto all = std::make_shared<SequenceDataset<float>>(std::move(data));
@@ -88,7 +88,7 @@ double run(const std::filesystem::path& csv, const std::filesystem::path& saved)
       .fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/100);
-  const double right = accuracy(result.task, Loss::softmax_cross_entropy);
+  const double right = result.accuracy();
   std::cout << "held out: " << 100 * right << " % of " << test.size() << " right, with "
             << 100 * result.ops.update_share() << " % of the updates\n";
 

@@ -15,11 +15,15 @@ using Catch::Approx;
 #include <catch2/catch.hpp>
 #endif
 
+#include <algorithm>
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/random.hpp"
+#include "glstm/core/types.hpp"
 
 /// The largest magnitude in a matrix; infinity where a value is not finite, which maxCoeff
 /// overlooks.
@@ -27,6 +31,24 @@ template <class Matrix>
 double largest_magnitude(const Matrix& values) {
   if (!values.allFinite()) return std::numeric_limits<double>::infinity();
   return values.size() == 0 ? 0 : static_cast<double>(values.cwiseAbs().maxCoeff());
+}
+
+/// Labels [B,1] of B samples.
+inline glstm::Matrix<int> labels_of(std::initializer_list<int> labels) {
+  glstm::Matrix<int> matrix(static_cast<glstm::Index>(labels.size()), 1);
+  std::copy(labels.begin(), labels.end(), matrix.data());
+  return matrix;
+}
+/// Labels [B,N] one after the other, those of all samples for the first prediction first.
+inline std::vector<int> listed(const glstm::Matrix<int>& labels) {
+  return {labels.data(), labels.data() + labels.size()};
+}
+/// Random labels [rows, columns] of `classes` classes.
+inline glstm::Matrix<int> random_labels(glstm::Index rows, glstm::Index columns,
+                                        glstm::Index classes, glstm::Rng& rng) {
+  glstm::Matrix<int> labels(rows, columns);
+  for (int& label : labels.reshaped()) label = static_cast<int>(rng.below(classes));
+  return labels;
 }
 
 /// The message of the glstm::Error that `callable` throws; the test fails when it throws none.

@@ -77,8 +77,8 @@ Json number_scores(const Answers& answers) {
 
 }  // namespace
 
-Answers::Answers(const DataDescription& description, Loss loss, Index outputs)
-    : has_classes(loss == Loss::softmax_cross_entropy),
+Answers::Answers(const DataDescription& description, const Loss& loss, Index outputs)
+    : has_classes(loss.has_labels()),
       names(has_classes ? description.class_names : description.target_names),
       scaling_(description.target_scaling) {
   for (Index o = static_cast<Index>(names.size()); o < outputs; ++o) {

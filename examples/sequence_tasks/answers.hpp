@@ -25,7 +25,7 @@ struct Answers {
   std::vector<double> targets;     ///< [N,O] the right numbers, NaN: not known; or none
 
   /// For a network with `outputs` outputs. Names that the description does not have are numbers.
-  Answers(const glstm::DataDescription& description, glstm::Loss loss, Index outputs);
+  Answers(const glstm::DataDescription& description, const glstm::Loss& loss, Index outputs);
 
   Index outputs() const { return static_cast<Index>(names.size()); }
   Index size() const { return static_cast<Index>(values.size()) / outputs(); }
@@ -49,9 +49,8 @@ struct Answers {
                             : std::nan("");
         }
         add_values(found);
-        if (!batch.targets.labels.empty()) {
-          const auto at = static_cast<std::size_t>(n * readout.rows() + b);
-          labels.push_back(known ? batch.targets.labels[at] : -1);
+        if (batch.targets.labels.size() > 0) {
+          labels.push_back(known ? batch.targets.labels(b, n) : -1);
         }
         if (batch.targets.values.size() > 0) add_targets(right);
       }

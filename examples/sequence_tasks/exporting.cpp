@@ -62,8 +62,8 @@ void write(const Network<Gate>& network, const ExportOptions& options) {
 template <TimeGate Gate>
 std::string result_of(const Network<Gate>& network, const Task& task) {
   const Evaluation mean = test_network(network, *task.test).mean;
-  if (task.loss == Loss::mean_squared_error) return detail::text_of("error ", mean.task.loss);
-  return "accuracy " + glstm::detail::fixed_text(100 * accuracy(mean.task, task.loss), 2) + " %";
+  if (!task.has_labels()) return detail::text_of("error ", mean.task.loss);
+  return "accuracy " + glstm::detail::fixed_text(100 * mean.accuracy(), 2) + " %";
 }
 
 template <TimeGate Gate>

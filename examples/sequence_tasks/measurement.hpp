@@ -88,9 +88,9 @@ double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Se
                           static_cast<double>(std::max<std::size_t>(1, last - first)));
 }
 
-/// Returns loss and accuracy; the accuracy is null for tasks without labels.
-inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation, const Task& task) {
-  const double accuracy = glstm::accuracy(evaluation.task, task.loss);
+/// Returns loss and accuracy; the accuracy is null where nothing is decided.
+inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation) {
+  const double accuracy = evaluation.accuracy();
   return {{"loss", evaluation.task.loss},
           {"accuracy",
            std::isfinite(accuracy) ? nlohmann::ordered_json(accuracy) : nlohmann::ordered_json()}};
@@ -103,7 +103,7 @@ Answers add_test(const glstm::Network<Gate>& network, const Task& task, const Se
   glstm::ProcessGroup alone;
   const double sequences = static_cast<double>(task.test->size());
   const Test test = test_network(network, *task.test);
-  metrics["test"] = json_of(test.mean, task);
+  metrics["test"] = json_of(test.mean);
   metrics["test"]["sequences"] = task.test->size();
   metrics["test"].update(scores(test.answers));
   for (const auto& [name, rmse] : task.baselines) {

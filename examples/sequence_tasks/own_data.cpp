@@ -148,7 +148,7 @@ void describe(const Sequences& data, const Settings& settings, Task& task) {
   task.from_file = true;
   task.every_step = data.every_step;
   task.outputs = data.has_labels() ? data.classes() : data.outputs();
-  task.loss = data.has_labels() ? Loss::softmax_cross_entropy : Loss::mean_squared_error;
+  task.loss = data.has_labels() ? Loss(cross_entropy) : Loss(mean_squared_error);
   const DataDescription& description = data.description;
   task.details = detail::text_of(
       data.size(), " sequences of up to ", data.longest(), " steps, ",

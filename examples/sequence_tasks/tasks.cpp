@@ -43,7 +43,7 @@ void use_images(ImageSequences<float> training, ImageSequences<float> test,
   task.from_file = true;
   task.inputs = training.features();
   task.outputs = training.classes();
-  task.loss = Loss::softmax_cross_entropy;
+  task.loss = cross_entropy;
   task.longest = training.steps();
   const Index size = training.size();
   const auto images =
@@ -88,7 +88,7 @@ void use_frequency(const Settings& settings, Task& task) {
                             : settings.sampling == "fine"  ? Sampling::fine
                                                            : Sampling::asynchronous;
   task.title = "frequency discrimination, " + settings.sampling + " samples";
-  task.loss = Loss::softmax_cross_entropy;
+  task.loss = cross_entropy;
   use_generated(settings, task, [&](Index size, std::uint64_t seed) {
     const auto waves = std::make_shared<FrequencyTask<float>>(sampling, size, seed);
     task.longest = waves->longest();
@@ -156,7 +156,7 @@ nlohmann::ordered_json data_facts(const Task& task) {
       const auto& times = batch.input.timing.timestamps;
       add(times.data(), static_cast<std::size_t>(times.size()));
       add(batch.targets.values.data(), static_cast<std::size_t>(batch.targets.values.size()));
-      add(batch.targets.labels.data(), batch.targets.labels.size());
+      add(batch.targets.labels.data(), static_cast<std::size_t>(batch.targets.labels.size()));
       const auto& weights = batch.targets.weights;
       add(weights.data(), static_cast<std::size_t>(weights.size()));
     }

@@ -8,7 +8,7 @@
 
 #include "glstm/core/data_description.hpp"
 #include "glstm/data/dataset.hpp"
-#include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "settings.hpp"
 
 namespace sequence_tasks {
@@ -19,7 +19,7 @@ struct Task {
   std::string title, details;  ///< for people; details may be empty
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
-  glstm::Loss loss = glstm::Loss::mean_squared_error;
+  glstm::Loss loss = glstm::mean_squared_error;
   double begin = 0, end = 0;      ///< time of the sequences, in the unit of their timestamps
   Index longest = 0;              ///< steps of the longest sequence
   std::vector<double> ends = {};  ///< times after `begin` at which sequences end, if not together
@@ -30,7 +30,7 @@ struct Task {
   std::vector<std::pair<std::string, double>> baselines = {};
 
   double duration() const { return end - begin; }
-  bool has_labels() const { return loss == glstm::Loss::softmax_cross_entropy; }
+  bool has_labels() const { return loss.has_labels(); }
 };
 
 /// Throws glstm::Error unless the files of an image data set in IDX format exist.

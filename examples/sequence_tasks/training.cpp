@@ -156,7 +156,7 @@ Json measure(const Network<Gate>& network, const Settings& settings, const Task&
   metrics["lstm"] = nullptr;
   if (!settings.widen.empty()) {
     const Lstm<float> plain = without_gates(network);
-    metrics["lstm"] = json_of(test_network(plain, *task.test).mean, task);
+    metrics["lstm"] = json_of(test_network(plain, *task.test).mean);
     save_network(folder.lstm(), plain);
   }
   write_json(folder.metrics(), metrics);
@@ -221,7 +221,7 @@ class TrainingRun {
                     {"steps", settings_.max_steps},    {"epochs", *settings_.epochs},
                     {"best_epoch", best.epochs},       {"best_is_eligible", eligible},
                     {"training_seconds", last.seconds}};
-    metrics["validation"] = json_of(validation, task_);
+    metrics["validation"] = json_of(validation);
     for (const std::string& note :
          training_notes(read_log(folder_), settings_, task_.has_labels(), best.epochs)) {
       notes_.push_back(note);

@@ -32,7 +32,7 @@ TEST_CASE("samples are copied with what belongs to them") {
     CHECK(out.input.timing.timestamps.size() == 0);
     CHECK(out.input.timing.lengths.empty());
     CHECK(out.targets.values.size() == 0);
-    CHECK(out.targets.labels.empty());
+    CHECK(out.targets.labels.size() == 0);
   }
   SECTION("lengths and timestamps of each sample") {
     batch.input.timing.lengths = {3, 0, 1, 2};
@@ -49,11 +49,11 @@ TEST_CASE("samples are copied with what belongs to them") {
   SECTION("target values and labels, one and three for each sample") {
     for (const Index answers : {1, 3}) {
       batch.targets.values = numbered_batch().input.values.leftCols(2 * answers);
-      batch.targets.labels.clear();
-      for (int i = 0; i < 4 * answers; ++i) batch.targets.labels.push_back(i);
+      batch.targets.labels.resize(4, answers);
+      for (int i = 0; i < 4 * answers; ++i) batch.targets.labels(i) = i;
       copy_samples(batch, 1, 2, out);
       CHECK(out.targets.values == batch.targets.values.middleRows(1, 2));
-      CHECK(out.targets.labels ==
+      CHECK(listed(out.targets.labels) ==
             (answers == 1 ? std::vector<int>{1, 2} : std::vector<int>{1, 2, 5, 6, 9, 10}));
     }
   }
@@ -61,14 +61,14 @@ TEST_CASE("samples are copied with what belongs to them") {
     batch.input.timing.lengths = {3, 0, 1, 2};
     batch.input.timing.timestamps = numbered_batch().input.values.leftCols(3);
     batch.targets.values = numbered_batch().input.values;
-    batch.targets.labels = {1, 2, 3, 4};
+    batch.targets.labels = labels_of({1, 2, 3, 4});
     copy_samples(batch, 0, 3, out);
     copy_samples(numbered_batch(), 0, 2, out);
     CHECK(out.input.values == batch.input.values.topRows(2));
     CHECK(out.input.timing.timestamps.size() == 0);
     CHECK(out.input.timing.lengths.empty());
     CHECK(out.targets.values.size() == 0);
-    CHECK(out.targets.labels.empty());
+    CHECK(out.targets.labels.size() == 0);
   }
 }
 
@@ -81,9 +81,9 @@ TEST_CASE("samples that are not there cannot be copied") {
   check_mentions(message(-1, 1), {"from -1"});
   check_mentions(message(0, 0), {"no 0 samples"});
   batch.targets.values.setZero(3, 1);
-  check_mentions(message(0, 1), {"target values", "4 rows", "got 3"});
-  batch.targets = {.values = {}, .labels = {1, 2, 3, 4, 5}};
-  check_mentions(message(0, 1), {"multiple of 4 labels", "got 5"});
+  check_mentions(message(0, 1), {"targets", "4 rows", "got 3"});
+  batch.targets = {.values = {}, .labels = labels_of({1, 2, 3, 4, 5})};
+  check_mentions(message(0, 1), {"targets", "4 rows", "got 5"});
   const LabelledBatch<double> empty;
   check_mentions(error_of([&] { copy_samples(empty, 0, 1, out); }), {"batch of 0"});
 }

@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("the adding task marks two values and asks for their sum", ""
     REQUIRE(batch.input.values.cols() == 2 * steps);
     REQUIRE(batch.targets.values.rows() == 64);
     REQUIRE(batch.targets.values.cols() == 1);
-    CHECK(batch.targets.labels.empty());
+    CHECK(batch.targets.labels.size() == 0);
     CHECK_NOTHROW(batch.input.timing.check());
 
     for (Index b = 0; b < 64; ++b) {
@@ -98,13 +98,13 @@ TEMPLATE_TEST_CASE("a sample of the adding task depends on the seed and its numb
     LabelledBatch<TestType> batch = load(AddingTask<TestType>(50, 200, 12), first_samples(150));
     batch.input.timing.timestamps.setOnes(150, 50);
     batch.input.timing.lengths.assign(150, 50);
-    batch.targets.labels.assign(150, 1);
+    batch.targets.labels.setConstant(150, 1, 1);
     const std::vector<Index> samples = {99, 0, 42, 42};
     task.load(samples, batch);
     REQUIRE(batch.input.batch() == 4);
     CHECK(batch.input.timing.timestamps.size() == 0);
     CHECK(batch.input.timing.lengths.empty());
-    CHECK(batch.targets.labels.empty());
+    CHECK(batch.targets.labels.size() == 0);
     REQUIRE(batch.input.values.cols() == 60);
     for (Index b = 0; b < 4; ++b) {
       const Index sample = samples[static_cast<std::size_t>(b)];

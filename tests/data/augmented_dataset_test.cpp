@@ -28,7 +28,7 @@ Matrix<double> varied(const Augmentation& how, std::uint64_t seed,
                       std::vector<Index> samples = {0, 1}) {
   LabelledBatch<double> batch;
   AugmentedDataset<double>(data(), how).load_for_training(samples, seed, batch);
-  CHECK(batch.targets.labels.size() == samples.size());
+  CHECK(batch.targets.labels.rows() == static_cast<Index>(samples.size()));
   return batch.input.values;
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("values that move do not fit answers for every step") {
   }
   AugmentedDataset<double>(steps, {.scale = 0.1, .noise = 0.1})
       .load_for_training(std::vector<Index>{0}, 1, batch);
-  CHECK(batch.targets.labels == std::vector<int>{0, 1, 0});
+  CHECK(listed(batch.targets.labels) == std::vector<int>{0, 1, 0});
 }
 
 }  // namespace augmented_dataset_test

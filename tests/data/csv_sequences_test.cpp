@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double)
   batch.input.timing.timestamps.setOnes(9, 9);
   batch.input.timing.lengths.assign(9, 1);
   batch.targets.values.setOnes(9, 1);
-  batch.targets.labels.assign(9, 7);
+  batch.targets.labels.setConstant(9, 1, 7);
   const SequenceDataset<TestType> dataset(data);
   dataset.load(std::vector<Index>{1, 2, 1, 0}, batch);
   CHECK_NOTHROW(batch.input.check());
@@ -98,7 +98,7 @@ TEMPLATE_TEST_CASE("sequences with labels are read from CSV", "", float, double)
   REQUIRE(batch.input.batch() == 4);
   REQUIRE(batch.input.steps() == 3);
   CHECK(batch.input.timing.lengths == std::vector<Index>{1, 3, 1, 2});
-  CHECK(batch.targets.labels == std::vector<int>{0, 1, 0, 2});
+  CHECK(listed(batch.targets.labels) == std::vector<int>{0, 1, 0, 2});
   CHECK(batch.targets.values.size() == 0);
   glstm::Matrix<TestType> values(4, 6);
   values << 3, -3, 0, 0, 0, 0,          //
@@ -134,12 +134,12 @@ TEST_CASE("sequences with numbers to predict are read from CSV, without times") 
 
   LabelledBatch<double> batch;
   batch.input.timing.timestamps.setOnes(1, 2);
-  batch.targets.labels.assign(2, 7);
+  batch.targets.labels.setConstant(2, 1, 7);
   SequenceDataset<double>(data).load(std::vector<Index>{1, 0}, batch);
   CHECK_NOTHROW(batch.input.check());
   CHECK(batch.input.timing.timestamps.size() == 0);
   CHECK(batch.input.timing.lengths == std::vector<Index>{1, 2});
-  CHECK(batch.targets.labels.empty());
+  CHECK(batch.targets.labels.size() == 0);
   CHECK(batch.targets.values == glstm::Matrix<double>{{0.25, 0.08}, {-1.5, 7}});
   CHECK(batch.input.values == glstm::Matrix<double>{{3, 0}, {1, 2}});
 }
@@ -247,7 +247,7 @@ TEST_CASE("labels of CSV sequences are any text, and keep their names") {
   };
   CHECK(classes("sitting", "lying").description.class_names ==
         std::vector<std::string>{"lying", "sitting"});
-  CHECK(load(classes("sitting", "lying"), {0, 1, 2}).targets.labels == std::vector<int>{1, 0, 1});
+  CHECK(listed(load(classes("sitting", "lying"), {0, 1, 2}).targets.labels) == std::vector<int>{1, 0, 1});
   CHECK(classes("10", "9").description.class_names == std::vector<std::string>{"9", "10"});
   CHECK(classes("2", "7").classes() == 2);
   CHECK(classes("true", "false").description.class_names ==
@@ -368,7 +368,7 @@ TEST_CASE("answers that change within CSV sequences are those of every step") {
   CHECK(labels.every_step);
   CHECK(labels.labels == std::vector<int>{0, 1, 0, -1});
   const auto batch = load(labels, {1, 0});
-  CHECK(batch.targets.labels == std::vector<int>{0, 0, 0, 1});  // sample fastest
+  CHECK(listed(batch.targets.labels) == std::vector<int>{0, 0, 0, 1});  // sample fastest
   CHECK(batch.targets.weights == glstm::Matrix<double>{{1, 0}, {1, 1}});
 
   const auto targets = read("sequence,target,a\ns,1,1\ns,,2\ns,3,2\nt,4,3\n");
@@ -458,7 +458,7 @@ TEST_CASE("a sequence that is not there is an error and leaves the batch alone")
     const std::vector<Index> samples = {0, wrong};
     check_mentions(error_of([&] { data.load(samples, batch); }),
                    {"my.csv", "0..2", "got " + std::to_string(wrong)});
-    CHECK(batch.targets.labels == std::vector<int>{1});
+    CHECK(listed(batch.targets.labels) == std::vector<int>{1});
     CHECK(batch.input.values.rows() == 1);
   }
 }

@@ -34,7 +34,7 @@ void check_sample(const LabelledBatch<Scalar>& batch, Index b, int image, int la
   for (int p = 0; p < 6; ++p) {
     CHECK(batch.input.step(p)(b, 0) == Scalar(50 * image + p) / Scalar(255));
   }
-  CHECK(batch.targets.labels[static_cast<std::size_t>(b)] == label);
+  CHECK(batch.targets.labels(b) == label);
 }
 
 std::string error_for(const IdxArray& images, const IdxArray& labels, Index classes = 10) {
@@ -91,7 +91,7 @@ TEMPLATE_TEST_CASE("the channels of a pixel are the features of its step", "", f
     REQUIRE(batch.input.steps() == 6);
     CHECK_NOTHROW(batch.input.check());
     for (std::size_t b = 0; b < samples.size(); ++b) {
-      CHECK(batch.targets.labels[b] == 3 - samples[b]);
+      CHECK(batch.targets.labels(static_cast<Index>(b)) == 3 - samples[b]);
       for (Index n = 0; n < 6; ++n) {
         for (Index channel = 0; channel < 3; ++channel) {
           CAPTURE(b, n, channel);
@@ -120,7 +120,7 @@ TEST_CASE("a permuted copy reads the same pixels in its order and outlives the o
     return ImageSequences<double>(five_images(), five_labels()).permuted(order);
   }();
   permuted.load(std::vector<Index>{1, 4}, batch);
-  CHECK(batch.targets.labels == std::vector<int>{1, 9});
+  CHECK(listed(batch.targets.labels) == std::vector<int>{1, 9});
   for (std::size_t n = 0; n < order.size(); ++n) {
     CAPTURE(n);
     const auto step = batch.input.step(static_cast<Index>(n));
@@ -147,7 +147,7 @@ TEST_CASE("shifted copies of an image move black in, the unshifted ones first") 
   std::iota(all.begin(), all.end(), Index(0));
   LabelledBatch<double> batch;
   data.load(all, batch);
-  CHECK(batch.targets.labels == std::vector<int>(9, 7));
+  CHECK(listed(batch.targets.labels) == std::vector<int>(9, 7));
   std::vector<std::pair<int, int>> seen;
   for (Index b = 0; b < 9; ++b) {
     int matches = 0;

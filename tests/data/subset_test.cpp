@@ -29,14 +29,15 @@ class Counted final : public glstm::Dataset<double> {
 
   Index size() const override { return 10; }
   void load(std::span<const Index> samples, LabelledBatch<double>& batch) const override {
-    batch.targets.labels.assign(samples.begin(), samples.end());
+    batch.targets.labels.resize(static_cast<Index>(samples.size()), 1);
+    std::copy(samples.begin(), samples.end(), batch.targets.labels.data());
   }
 };
 
-std::vector<int> labels_of(const Subset<double>& subset, const std::vector<Index>& samples) {
+std::vector<int> loaded(const Subset<double>& subset, const std::vector<Index>& samples) {
   LabelledBatch<double> batch;
   subset.load(samples, batch);
-  return batch.targets.labels;
+  return listed(batch.targets.labels);
 }
 
 }  // namespace
@@ -46,20 +47,20 @@ TEST_CASE("a subset renumbers the samples of a data set") {
   SECTION("those given, in their order, also twice") {
     const Subset<double> subset(whole, {7, 0, 9, 7});
     CHECK(subset.size() == 4);
-    CHECK(labels_of(subset, {0, 1, 2, 3}) == std::vector<int>{7, 0, 9, 7});
-    CHECK(labels_of(subset, {2, 2, 0}) == std::vector<int>{9, 9, 7});
-    CHECK(labels_of(subset, {}).empty());
+    CHECK(loaded(subset, {0, 1, 2, 3}) == std::vector<int>{7, 0, 9, 7});
+    CHECK(loaded(subset, {2, 2, 0}) == std::vector<int>{9, 9, 7});
+    CHECK(loaded(subset, {}).empty());
   }
   SECTION("a range") {
     const Subset<double> subset(whole, 6, 4);
     CHECK(subset.size() == 4);
-    CHECK(labels_of(subset, {3, 0, 1, 2}) == std::vector<int>{9, 6, 7, 8});
-    CHECK(labels_of(Subset<double>(whole, 0, 10), {0, 9}) == std::vector<int>{0, 9});
+    CHECK(loaded(subset, {3, 0, 1, 2}) == std::vector<int>{9, 6, 7, 8});
+    CHECK(loaded(Subset<double>(whole, 0, 10), {0, 9}) == std::vector<int>{0, 9});
   }
   SECTION("a subset of a subset") {
     const auto middle = std::make_shared<Subset<double>>(whole, 3, 5);
-    CHECK(labels_of(Subset<double>(middle, {4, 1}), {0, 1}) == std::vector<int>{7, 4});
-    CHECK(labels_of(Subset<double>(middle, 2, 2), {0, 1}) == std::vector<int>{5, 6});
+    CHECK(loaded(Subset<double>(middle, {4, 1}), {0, 1}) == std::vector<int>{7, 4});
+    CHECK(loaded(Subset<double>(middle, 2, 2), {0, 1}) == std::vector<int>{5, 6});
   }
 }
 
@@ -68,7 +69,7 @@ TEST_CASE("a subset keeps its data set alive, and no longer than itself") {
     const Subset<double> subset(std::make_shared<Counted>(), 2, 3);
     const Subset<double> copy = subset;
     REQUIRE(Counted::alive == 1);
-    CHECK(labels_of(copy, {0, 2}) == std::vector<int>{2, 4});
+    CHECK(loaded(copy, {0, 2}) == std::vector<int>{2, 4});
   }
   CHECK(Counted::alive == 0);
 }
@@ -112,7 +113,7 @@ TEST_CASE("a sample that a subset does not have is an error and leaves the batch
     const std::vector<Index> samples = {0, wrong};
     check_mentions(error_of([&] { subset.load(samples, batch); }),
                    {"0..2", "got " + std::to_string(wrong)});
-    CHECK(batch.targets.labels == std::vector<int>{3});
+    CHECK(listed(batch.targets.labels) == std::vector<int>{3});
   }
 }
 

@@ -25,7 +25,7 @@ void check_round_trips(const std::vector<std::vector<glstm::Index>>& layers,
                        std::size_t tensors_per_layer, Options options, To&& to, From&& from) {
   using namespace glstm;
   options.readout = Readout::every_step;
-  options.loss = Loss::softmax_cross_entropy;
+  options.loss = cross_entropy;
   for (const std::vector<Index>& hidden : layers) {
     for (const bool bidirectional : {false, true}) {
       CAPTURE(hidden.size(), bidirectional);

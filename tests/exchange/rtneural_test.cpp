@@ -68,10 +68,10 @@ TEMPLATE_TEST_CASE("a network comes back from RTNeural's JSON bit for bit", "", 
     CHECK(same_bits(back.parameters, network.parameters));
   }
   const auto options = load_rtneural<Lstm<TestType>>(path, {.readout = Readout::last_step,
-                                                            .loss = Loss::softmax_cross_entropy})
+                                                            .loss = cross_entropy})
                            .options();
   CHECK(options.readout == Readout::last_step);
-  CHECK(options.loss == Loss::softmax_cross_entropy);
+  CHECK(options.loss == cross_entropy);
 }
 
 TEST_CASE("a model of RTNeural has its weights in Keras' layout") {

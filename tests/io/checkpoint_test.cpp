@@ -409,10 +409,10 @@ TEST_CASE("a later network within a standard error of the best is kept") {
   Model<float> model(1);
   const auto kept = [&](double epochs, Index correct) {
     glstm::EpochReport report;
-    report.loss_kind = glstm::Loss::softmax_cross_entropy;
     report.epochs = epochs;
     report.validation.emplace();
-    report.validation->task = {.loss = 1, .correct = correct, .count = 100, .weight = 100};
+    report.validation->task = {
+        .loss = 1, .count = 100, .weight = 100, .decisions = {correct, 100}};
     checkpoints.on_epoch(report, model.snapshot());
     return glstm::training_progress(model.load(checkpoints.best()), "best").epochs;
   };

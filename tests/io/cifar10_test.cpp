@@ -121,7 +121,7 @@ void check_images(const ImageSequences<Scalar>& images, Index count) {
   for (Index image = 0; image < count; ++image) {
     CAPTURE(image);
     images.load(std::vector<Index>{image}, batch);
-    CHECK(batch.targets.labels[0] == label_of(image));
+    CHECK(batch.targets.labels(0) == label_of(image));
     bool same = true;
     for (Index pixel = 0; pixel < 1024; ++pixel) {
       for (Index channel = 0; channel < 3; ++channel) {

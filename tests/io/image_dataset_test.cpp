@@ -139,7 +139,7 @@ TEMPLATE_TEST_CASE("a folder of IDX files gives its training and test part", "",
     CHECK(train.steps() == 4);
     glstm::LabelledBatch<TestType> batch;
     train.load(std::vector<Index>{2}, batch);
-    CHECK(batch.targets.labels == std::vector<int>{2});
+    CHECK(listed(batch.targets.labels) == std::vector<int>{2});
     CHECK(batch.input.step(3)(0, 0) == TestType(23) / TestType(255));
   };
 

@@ -72,12 +72,10 @@ struct Random {
     batch.input.values = random_matrix<Scalar>(shape.batch, shape.inputs * shape.steps, rng);
     const Index answers = network.predictions_per_sample(batch.input.timing);
     const Index O = network.options().outputs;
-    if (network.options().loss == Loss::mean_squared_error) {
+    if (network.options().loss == mean_squared_error) {
       batch.targets.values = random_matrix<Scalar>(shape.batch, O * answers, rng);
     } else {
-      for (Index n = 0; n < shape.batch * answers; ++n) {
-        batch.targets.labels.push_back(static_cast<int>(rng.below(O)));
-      }
+      batch.targets.labels = random_labels(shape.batch, answers, O, rng);
     }
     if (shape.initial_state && !network.options().bidirectional) {
       initial.emplace();
@@ -100,7 +98,7 @@ struct Random {
     }
     options.outputs = 1 + rng.below(5);
     options.readout = rng.uniform() < 0.5 ? Readout::last_step : Readout::every_step;
-    options.loss = rng.uniform() < 0.5 ? Loss::mean_squared_error : Loss::softmax_cross_entropy;
+    options.loss = rng.uniform() < 0.5 ? Loss(mean_squared_error) : Loss(cross_entropy);
     options.time_origin = shape.origin;
     options.bidirectional = rng.uniform() < 0.3;
     shape.steps = rng.uniform() < 0.1 ? 1 + rng.below(300) : shape.steps;
@@ -120,7 +118,7 @@ struct Random {
     tell("an initial state", initial.has_value());
     tell("bidirectional", options.bidirectional);
     tell("read at every step", options.readout == Readout::every_step);
-    tell("cross-entropy", options.loss == Loss::softmax_cross_entropy);
+    tell("cross-entropy", options.loss == cross_entropy);
     tell("threshold 0", shape.threshold == 0);
     tell("a batch of one", shape.batch == 1);
     tell("a time origin", shape.origin != 0);

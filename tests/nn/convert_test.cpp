@@ -35,7 +35,7 @@ TEMPLATE_TEST_CASE("time gates are added to the weights of an LSTM", "", float, 
                                                     .hidden = {5, 1, 3},
                                                     .outputs = 2,
                                                     .readout = Readout::every_step,
-                                                    .loss = Loss::softmax_cross_entropy,
+                                                    .loss = cross_entropy,
                                                     .time_origin = 7,
                                                     .bidirectional = bidirectional});
     for (const double openness : {0.5, 0.99, 0.999999}) {
@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("time gates are added to the weights of an LSTM", "", float, 
       const GLstm<Scalar> gated = add_time_gates(plain, first, last, {.threshold = 0.1}, openness);
       CHECK(gated.options().hidden == plain.options().hidden);
       CHECK(gated.options().readout == Readout::every_step);
-      CHECK(gated.options().loss == Loss::softmax_cross_entropy);
+      CHECK(gated.options().loss == cross_entropy);
       CHECK(gated.options().time_origin == 7);
       CHECK(gated.options().bidirectional == bidirectional);
       CHECK(gated.options().gates.size() == 1);

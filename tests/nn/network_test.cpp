@@ -50,36 +50,35 @@ TEST_CASE("the mean squared error is its formula") {
   Targets<double> targets;
   targets.values = (Matrix<double>(2, 2) << 0, 2, 5, 1).finished();
   Matrix<double> dy;
-  const LossValue value =
-      evaluate_loss(Loss::mean_squared_error, y, 2, timing_of(2, 9), targets, dy);
+  const LossValue value = evaluate_loss(mean_squared_error, y, 2, timing_of(2, 9), targets, dy);
   CHECK(value.loss == Approx((1 + 0 + 4 + 9) / 4.0));
   CHECK(value.count == 2);
-  CHECK(value.correct == 0);
+  CHECK(value.decisions.all == 0);
+  CHECK(std::isnan(value.accuracy()));
   CHECK(dy(1, 0) == Approx(2 * (3 - 5) / 4.0));
-  check_loss_gradient(Loss::mean_squared_error, y, 2, timing_of(2, 9), targets);
+  check_loss_gradient(mean_squared_error, y, 2, timing_of(2, 9), targets);
 }
 
 TEST_CASE("the softmax cross-entropy is its formula") {
   const Matrix<double> y = (Matrix<double>(2, 3) << 0, 1, 2, 5, 5, 5).finished();
   Targets<double> targets;
-  targets.labels = {2, 1};
+  targets.labels = labels_of({2, 1});
   Matrix<double> dy;
-  const LossValue value =
-      evaluate_loss(Loss::softmax_cross_entropy, y, 3, timing_of(2, 9), targets, dy);
+  const LossValue value = evaluate_loss(cross_entropy, y, 3, timing_of(2, 9), targets, dy);
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   CHECK(value.loss == Approx((-std::log(std::exp(2.0) / sum) + std::log(3.0)) / 2));
   CHECK(value.count == 2);
-  CHECK(value.correct == 1);  // of equal logits the first counts as the prediction
+  CHECK(value.decisions.all == 2);
+  CHECK(value.decisions.right == 1);  // of equal logits the first counts as the prediction
   CHECK(dy(0, 2) == Approx((std::exp(2.0) / sum - 1) / 2));
   CHECK(dy(1, 0) == Approx(1 / 6.0));
   CHECK(std::abs(dy.sum()) < 1e-15);
-  check_loss_gradient(Loss::softmax_cross_entropy, y, 3, timing_of(2, 9), targets);
+  check_loss_gradient(cross_entropy, y, 3, timing_of(2, 9), targets);
 
   SECTION("large logits do not overflow") {
     const Matrix<double> large = (Matrix<double>(2, 3) << 1e4, 0, 0, -1e4, 0, 0).finished();
-    targets.labels = {0, 0};
-    const LossValue at_large =
-        evaluate_loss(Loss::softmax_cross_entropy, large, 3, timing_of(2, 9), targets, dy);
+    targets.labels = labels_of({0, 0});
+    const LossValue at_large = evaluate_loss(cross_entropy, large, 3, timing_of(2, 9), targets, dy);
     CHECK(at_large.loss == Approx((1e4 + std::log(2.0)) / 2));
     CHECK(dy.allFinite());
   }
@@ -92,9 +91,9 @@ TEST_CASE("when every step is read out, steps past a length do not count") {
   const Matrix<double> y = random_matrix(B, O * T, rng);
   Targets<double> targets;
   targets.values = random_matrix(B, O * T, rng);
-  for (Index i = 0; i < B * T; ++i) targets.labels.push_back(static_cast<int>(rng.below(O)));
+  targets.labels = random_labels(B, T, O, rng);
 
-  for (Loss kind : {Loss::mean_squared_error, Loss::softmax_cross_entropy}) {
+  for (Loss kind : {Loss(mean_squared_error), Loss(cross_entropy)}) {
     Matrix<double> dy;
     const LossValue value = evaluate_loss(kind, y, O, timing, targets, dy);
     CHECK(value.count == 11);
@@ -109,7 +108,7 @@ TEST_CASE("when every step is read out, steps past a length do not count") {
       for (Index n = 0; n < timing.length(b); ++n) {
         Targets<double> one;
         one.values = targets.values.row(b).segment(n * O, O);
-        one.labels = {targets.labels[static_cast<std::size_t>(n * B + b)]};
+        one.labels = labels_of({targets.labels(b, n)});
         const Matrix<double> y_one = y.row(b).segment(n * O, O);
         sum += evaluate_loss(kind, y_one, O, timing_of(1, 1), one, dy).loss;
       }
@@ -117,11 +116,11 @@ TEST_CASE("when every step is read out, steps past a length do not count") {
     CHECK(value.loss == Approx(sum / 11));
   }
 
-  targets.labels[static_cast<std::size_t>(3 * B + 2)] = -1;  // past the length: not looked at
+  targets.labels(2, 3) = -1;  // past the length: not looked at
   Matrix<double> dy;
-  CHECK_NOTHROW(evaluate_loss(Loss::softmax_cross_entropy, y, O, timing, targets, dy));
+  CHECK_NOTHROW(evaluate_loss(cross_entropy, y, O, timing, targets, dy));
   const LossValue none =
-      evaluate_loss(Loss::mean_squared_error, y, O, timing_of(B, T, {0, 0, 0, 0}), targets, dy);
+      evaluate_loss(mean_squared_error, y, O, timing_of(B, T, {0, 0, 0, 0}), targets, dy);
   CHECK(none.count == 0);
   CHECK(none.loss == 0);
   CHECK(dy.isZero(0));
@@ -134,16 +133,15 @@ TEST_CASE("targets that do not fit are errors, before anything is written") {
   const auto message = [&](Loss kind) {
     return error_of([&] { evaluate_loss(kind, y, 3, timing_of(2, 4), targets, dy); });
   };
-  check_mentions(message(Loss::mean_squared_error), {"target values", "[2,3]", "[0,0]"});
-  check_mentions(message(Loss::softmax_cross_entropy), {"2 labels", "got 0"});
-  targets.labels = {0, 3};
-  check_mentions(message(Loss::softmax_cross_entropy), {"label", "0..2", "got 3", "sample 1"});
-  targets.labels = {-1, 2};
-  check_mentions(message(Loss::softmax_cross_entropy), {"label", "got -1", "sample 0"});
-  targets.labels = {1, 2, 1};
+  check_mentions(message(mean_squared_error), {"target values", "[2,3]", "[0,0]"});
+  check_mentions(message(cross_entropy), {"labels must be [2,1]", "[0,0]"});
+  targets.labels = labels_of({0, 3});
+  check_mentions(message(cross_entropy), {"label", "0..2", "got 3", "sample 1"});
+  targets.labels = labels_of({-1, 2});
+  check_mentions(message(cross_entropy), {"label", "got -1", "sample 0"});
+  targets.labels = labels_of({1, 2, 1});
   const auto shape_error = [&](Index outputs, const Timing& timing) {
-    return error_of(
-        [&] { evaluate_loss(Loss::softmax_cross_entropy, y, outputs, timing, targets, dy); });
+    return error_of([&] { evaluate_loss(cross_entropy, y, outputs, timing, targets, dy); });
   };
   check_mentions(shape_error(3, timing_of(3, 4)), {"predictions", "B 3", "[2,3]"});
   check_mentions(shape_error(2, timing_of(2, 4)), {"predictions", "O 2", "[2,3]"});
@@ -212,12 +210,10 @@ LabelledBatch<double> random_batch(const Net::Options& options, Index batch, Ind
     }
   }
   const Index predictions = options.readout == Readout::every_step ? steps : 1;
-  if (options.loss == Loss::mean_squared_error) {
+  if (options.loss == mean_squared_error) {
     result.targets.values = random_matrix(batch, options.outputs * predictions, rng);
   } else {
-    for (Index i = 0; i < batch * predictions; ++i) {
-      result.targets.labels.push_back(static_cast<int>(rng.below(options.outputs)));
-    }
+    result.targets.labels = random_labels(batch, predictions, options.outputs, rng);
   }
   return result;
 }
@@ -226,9 +222,9 @@ LabelledBatch<double> random_batch(const Net::Options& options, Index batch, Ind
 
 TEST_CASE("a network's gradient agrees with central differences") {
   for (Readout readout : {Readout::last_step, Readout::every_step}) {
-    for (Loss loss : {Loss::mean_squared_error, Loss::softmax_cross_entropy}) {
+    for (Loss loss : {Loss(mean_squared_error), Loss(cross_entropy)}) {
       for (bool ragged : {false, true}) {
-        CAPTURE(static_cast<int>(readout), static_cast<int>(loss), ragged);
+        CAPTURE(static_cast<int>(readout), loss->name(), ragged);
         Rng rng(3);
         Net network(small_options(readout, loss));
         network.initialize({.gates = {.start = 0, .end = 8, .open_share = 0.6}}, rng);
@@ -273,8 +269,8 @@ TEST_CASE("a network's gradient agrees with central differences") {
 
 TEST_CASE("both paths predict alike, and the last of every step's predictions is the last step's") {
   Rng rng(4);
-  Net every(small_options(Readout::every_step, Loss::mean_squared_error));
-  Net last(small_options(Readout::last_step, Loss::mean_squared_error));
+  Net every(small_options(Readout::every_step, mean_squared_error));
+  Net last(small_options(Readout::last_step, mean_squared_error));
   every.initialize({.gates = {.start = 0, .end = 12, .open_share = 0.4}}, rng);
   last.parameters = every.parameters;
   const LabelledBatch<double> batch = random_batch(every.options(), 4, 12, false, rng);
@@ -293,7 +289,7 @@ TEST_CASE("both paths predict alike, and the last of every step's predictions is
 }
 
 TEST_CASE("initial weights are as documented") {
-  Net::Options options = small_options(Readout::last_step, Loss::mean_squared_error);
+  Net::Options options = small_options(Readout::last_step, mean_squared_error);
   options.hidden = {9, 6};
   Net network(options);
   Rng rng(5);
@@ -382,7 +378,7 @@ TEMPLATE_TEST_CASE("chrono initialisation spreads the memories of the neurons", 
 }
 
 TEST_CASE("a longest memory that makes no sense is an error and changes nothing") {
-  Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  Net network(small_options(Readout::last_step, mean_squared_error));
   Rng rng(5);
   network.initialize({.longest_memory = 30, .gates = {.end = 20}}, rng);
   const Vector<double> before = network.parameters;
@@ -406,12 +402,12 @@ TEST_CASE("a longest memory that makes no sense is an error and changes nothing"
 
 TEST_CASE("an evaluation counts updates and means add up over batches") {
   Rng rng(7);
-  Net network(small_options(Readout::every_step, Loss::softmax_cross_entropy));
+  Net network(small_options(Readout::every_step, cross_entropy));
   network.initialize({.gates = {.start = 0, .end = 20, .open_share = 0.3}}, rng);
   Net::Tape tape;
   EvaluationSum sum;
   double loss = 0, count = 0, openness_sum = 0, updates = 0, dense = 0;
-  Index correct_sum = 0;
+  Index right_sum = 0;
   for (Index size : {Index(3), Index(1), Index(5)}) {
     const LabelledBatch<double> batch = random_batch(network.options(), size, 20, true, rng);
     const Evaluation result = network.evaluate(batch, tape);
@@ -434,21 +430,21 @@ TEST_CASE("an evaluation counts updates and means add up over batches") {
     sum.add(result);
     loss += result.task.loss * static_cast<double>(result.task.count);
     count += static_cast<double>(result.task.count);
-    correct_sum += result.task.correct;
+    right_sum += result.task.decisions.right;
     updates += updates_here;
     openness_sum += openness_here;
     dense += result.ops.dense_updates;
   }
   const Evaluation mean = sum.mean();
   CHECK(mean.task.loss == Approx(loss / count));
-  CHECK(mean.task.correct == correct_sum);
+  CHECK(mean.task.decisions.right == right_sum);
   CHECK(static_cast<double>(mean.task.count) == count);
   CHECK(mean.budget == Approx(openness_sum / dense));
   CHECK(mean.ops.update_share() == Approx(updates / dense));
 }
 
 TEST_CASE("a network without layers, or with the wrong number of gate options, is an error") {
-  Net::Options options = small_options(Readout::last_step, Loss::mean_squared_error);
+  Net::Options options = small_options(Readout::last_step, mean_squared_error);
   options.hidden = {};
   check_mentions(error_of([&] { Net{options}; }), {"at least one layer"});
   options.hidden = {3, 3, 3};
@@ -462,13 +458,13 @@ TEST_CASE("a network without layers, or with the wrong number of gate options, i
 }
 
 TEST_CASE("a network can be used before it is initialised") {
-  const Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  const Net network(small_options(Readout::last_step, mean_squared_error));
   Net::Tape tape;
   CHECK(network.predict(SequenceBatch<double>::zeros(2, 5, 2), tape).isZero(0));
 }
 
 TEST_CASE("a network is initialised when a weight is not zero") {
-  Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  Net network(small_options(Readout::last_step, mean_squared_error));
   CHECK(!network.initialized());
   for (const ParameterBlock& block : network.layout().blocks()) {
     INFO(block.name);
@@ -484,7 +480,7 @@ TEST_CASE("a network is initialised when a weight is not zero") {
 TEST_CASE("parameters of another size are errors, before any of them is read") {
   const bool bidirectional = GENERATE(false, true);
   const Index change = GENERATE(-1, 1);  // the layers alone would be content with either
-  Net::Options options = small_options(Readout::every_step, Loss::mean_squared_error);
+  Net::Options options = small_options(Readout::every_step, mean_squared_error);
   options.bidirectional = bidirectional;
   Net network(options);
   Rng rng(8);
@@ -511,7 +507,7 @@ TEST_CASE("parameters of another size are errors, before any of them is read") {
 }
 
 TEST_CASE("the check of parameters names the block that is unusable") {
-  const Net network(small_options(Readout::last_step, Loss::mean_squared_error));
+  const Net network(small_options(Readout::last_step, mean_squared_error));
   CHECK_NOTHROW(network.check_parameters());
   const auto error_with = [&](const char* block, double value) {
     Net spoilt = network;

@@ -18,6 +18,8 @@ using glstm::Loss;
 using glstm::Matrix;
 using glstm::Readout;
 using glstm::Vector;
+using glstm::cross_entropy;
+using glstm::mean_squared_error;
 
 namespace {
 
@@ -39,13 +41,11 @@ LabelledBatch<double> batch_for(const GLstm<double>& network) {
   for (double& value : batch.input.values.reshaped()) value = rng.normal();
   batch.input.timing.lengths = {6, 4, 5};
   const Index predictions = network.predictions_per_sample(batch.input.timing);
-  if (network.options().loss == Loss::mean_squared_error) {
+  if (network.options().loss == mean_squared_error) {
     batch.targets.values.resize(batch_size, outputs * predictions);
     for (double& value : batch.targets.values.reshaped()) value = rng.normal();
   } else {
-    for (Index n = 0; n < batch_size * predictions; ++n) {
-      batch.targets.labels.push_back(static_cast<int>(rng.below(outputs)));
-    }
+    batch.targets.labels = random_labels(batch_size, predictions, outputs, rng);
   }
   batch.targets.weights.resize(batch_size, predictions);
   for (double& weight : batch.targets.weights.reshaped()) {
@@ -57,7 +57,7 @@ LabelledBatch<double> batch_for(const GLstm<double>& network) {
 }  // namespace
 
 TEST_CASE("gradients of weighted targets agree with central differences") {
-  const Loss loss = GENERATE(Loss::mean_squared_error, Loss::softmax_cross_entropy);
+  const Loss loss = GENERATE(Loss(mean_squared_error), Loss(cross_entropy));
   const Readout readout = GENERATE(Readout::last_step, Readout::every_step);
   GLstm<double> network = network_for(loss, readout);
   const LabelledBatch<double> batch = batch_for(network);
@@ -75,25 +75,25 @@ TEST_CASE("gradients of weighted targets agree with central differences") {
 }
 
 TEST_CASE("a prediction with a weight of 0 counts nowhere") {
-  const Loss loss = GENERATE(Loss::mean_squared_error, Loss::softmax_cross_entropy);
+  const Loss loss = GENERATE(Loss(mean_squared_error), Loss(cross_entropy));
   const GLstm<double> network = network_for(loss, Readout::every_step);
   LabelledBatch<double> batch = batch_for(network), changed = batch;
   GLstm<double>::Tape tape;
   for (Index b = 0; b < batch_size; ++b) {
     for (Index n = 0; n < steps; ++n) {
       if (batch.targets.weights(b, n) > 0) continue;
-      if (loss == Loss::mean_squared_error) {
+      if (loss == mean_squared_error) {
         changed.targets.values.row(b)
             .segment(n * outputs, outputs)
             .setConstant(std::numeric_limits<double>::quiet_NaN());
       } else {
-        changed.targets.labels[static_cast<std::size_t>(n * batch_size + b)] = 99;
+        changed.targets.labels(b, n) = 99;
       }
     }
   }
   const Evaluation one = network.evaluate(batch, tape), other = network.evaluate(changed, tape);
   CHECK(one.task.loss == other.task.loss);
-  CHECK(one.task.correct == other.task.correct);
+  CHECK(one.task.decisions.right == other.task.decisions.right);
   CHECK(one.task.count < batch.input.timing.valid_steps());
   // All weights 1 are no weights.
   batch.targets.weights.setOnes();
@@ -106,7 +106,7 @@ TEST_CASE("a prediction with a weight of 0 counts nowhere") {
 }
 
 TEST_CASE("shards of weighted targets add up to the whole batch") {
-  const GLstm<double> network = network_for(Loss::softmax_cross_entropy, Readout::every_step);
+  const GLstm<double> network = network_for(cross_entropy, Readout::every_step);
   const LabelledBatch<double> batch = batch_for(network);
   GLstm<double>::Tape tape;
   Vector<double> whole = Vector<double>::Zero(network.layout().size()), sharded = whole;
@@ -120,7 +120,7 @@ TEST_CASE("shards of weighted targets add up to the whole batch") {
 }
 
 TEST_CASE("weights of targets that do not fit are an error") {
-  const GLstm<double> network = network_for(Loss::softmax_cross_entropy, Readout::every_step);
+  const GLstm<double> network = network_for(cross_entropy, Readout::every_step);
   GLstm<double>::Tape tape;
   const auto error = [&](auto change) {
     LabelledBatch<double> batch = batch_for(network);

@@ -24,13 +24,13 @@ enum class Times { steps, shared, per_sample };
 
 struct Case {
   Readout readout = Readout::last_step;
-  Loss loss = Loss::mean_squared_error;
+  Loss loss = mean_squared_error;
   bool ragged = false;
   Times times = Times::steps;
 
   std::string text() const {
     return detail::text_of(readout == Readout::every_step ? "every step, " : "last step, ",
-                           loss == Loss::mean_squared_error ? "squares, " : "labels, ",
+                           loss == mean_squared_error ? "squares, " : "labels, ",
                            ragged ? "ragged, " : "", "times ", static_cast<int>(times));
   }
 };
@@ -74,13 +74,11 @@ LabelledBatch<Scalar> make_batch(const Case& of, Index size) {
     }
   }
   const Index answers = of.readout == Readout::every_step ? steps : 1;
-  if (of.loss == Loss::mean_squared_error) {
+  if (of.loss == mean_squared_error) {
     batch.targets.values.resize(size, 3 * answers);
     fill(batch.targets.values);
   } else {
-    for (Index i = 0; i < size * answers; ++i) {
-      batch.targets.labels.push_back(static_cast<int>(rng.below(3)));
-    }
+    batch.targets.labels = random_labels(size, answers, 3, rng);
   }
   return batch;
 }
@@ -88,7 +86,7 @@ LabelledBatch<Scalar> make_batch(const Case& of, Index size) {
 template <class Body>
 void for_all_cases(Body&& body) {
   for (const Readout readout : {Readout::last_step, Readout::every_step}) {
-    for (const Loss loss : {Loss::mean_squared_error, Loss::softmax_cross_entropy}) {
+    for (const Loss& loss : {Loss(mean_squared_error), Loss(cross_entropy)}) {
       for (const bool ragged : {false, true}) {
         for (const Times times : {Times::steps, Times::shared, Times::per_sample}) {
           const Case of{readout, loss, ragged, times};
@@ -109,7 +107,7 @@ std::vector<Scalar> bits_of(const Vector<Scalar>& values) {
 std::vector<double> numbers_of(const Evaluation& evaluation) {
   const OpCounts& ops = evaluation.ops;
   return {evaluation.task.loss,
-          static_cast<double>(evaluation.task.correct),
+          static_cast<double>(evaluation.task.decisions.right),
           static_cast<double>(evaluation.task.count),
           evaluation.budget,
           ops.updates,
@@ -177,7 +175,8 @@ TEST_CASE("the gradients of shards add up to that of the batch") {
           INFO("batch " << size << ", " << shards << " shards, budget weight " << budget_weight);
           CHECK(largest_magnitude(gradient - expected) < 1e-12);
           CHECK(found.task.loss == Approx(whole.task.loss).epsilon(1e-12));
-          CHECK(found.task.correct == whole.task.correct);
+          CHECK(found.task.decisions.right == whole.task.decisions.right);
+          CHECK(found.task.decisions.all == whole.task.decisions.all);
           CHECK(found.task.count == whole.task.count);
           CHECK(found.budget == Approx(whole.budget).epsilon(1e-12));
           CHECK(found.ops.updates == whole.ops.updates);
@@ -230,7 +229,7 @@ TEMPLATE_TEST_CASE("the number of threads does not change a bit", "", float, dou
 }
 
 TEST_CASE("what is wrong with a batch is found before anything is written") {
-  const Case of{.readout = Readout::every_step, .loss = Loss::softmax_cross_entropy};
+  const Case of{.readout = Readout::every_step, .loss = cross_entropy};
   const auto network = make_network<double>(of);
   const LabelledBatch<double> good = make_batch<double>(of, 40);
   BatchWorkers<GaussianGate<double>> workers(2, 4);
@@ -245,10 +244,10 @@ TEST_CASE("what is wrong with a batch is found before anything is written") {
     return text;
   };
   // Samples are numbered as in the batch, not as in the shard.
-  check_mentions(message([](auto& batch) { batch.targets.labels[2 * 40 + 37] = 3; }),
+  check_mentions(message([](auto& batch) { batch.targets.labels(37, 2) = 3; }),
                  {"label", "got 3", "sample 37"});
-  check_mentions(message([](auto& batch) { batch.targets.labels.pop_back(); }),
-                 {"360 labels", "got 359"});
+  check_mentions(message([](auto& batch) { batch.targets.labels.resize(39, 9); }),
+                 {"labels must be [40,9]", "[39,9]"});
   check_mentions(message([](auto& batch) { batch.input.values.resize(39, 18); }),
                  {"[40,18]", "got [39,18]"});
   check_mentions(message([](auto& batch) { batch.input.features = 1; }), {"2 features", "got 1"});

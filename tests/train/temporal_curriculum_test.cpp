@@ -256,7 +256,7 @@ TEMPLATE_TEST_CASE("without its gates a network has the same weights", "", (Gaus
                              .hidden = {4, 2, 5},
                              .outputs = 2,
                              .readout = Readout::every_step,
-                             .loss = Loss::softmax_cross_entropy,
+                             .loss = cross_entropy,
                              .gates = {{}, {}, {}},
                              .time_origin = 2.5});
   Rng rng(3);
@@ -270,7 +270,7 @@ TEMPLATE_TEST_CASE("without its gates a network has the same weights", "", (Gaus
   CHECK(plain.options().hidden == std::vector<Index>{4, 2, 5});
   CHECK(plain.options().outputs == 2);
   CHECK(plain.options().readout == Readout::every_step);
-  CHECK(plain.options().loss == Loss::softmax_cross_entropy);
+  CHECK(plain.options().loss == cross_entropy);
   CHECK(plain.options().time_origin == 2.5);
   std::size_t kept = 0;
   for (const ParameterBlock& block : network.layout().blocks()) {

@@ -107,11 +107,12 @@ struct TemporaryFile {
   ~TemporaryFile() { std::filesystem::remove(path); }
 };
 
-EpochReport epoch_with_loss(double epochs, double loss, Loss kind = Loss::mean_squared_error) {
+/// `labelled`: 3 of 4 decisions are right.
+EpochReport epoch_with_loss(double epochs, double loss, bool labelled = false) {
   EpochReport report;
-  report.loss_kind = kind;
   report.epochs = epochs;
-  report.training.task = {.loss = loss, .correct = 3, .count = 4};
+  report.training.task = {.loss = loss, .count = 4};
+  if (labelled) report.training.task.decisions = {3, 4};
   return report;
 }
 
@@ -845,17 +846,19 @@ TEST_CASE("early stopping waits as long as its patience") {
 
 TEST_CASE("the monitored metric prefers validation, and wrong predictions to a loss") {
   EpochReport report = epoch_with_loss(0, 2);
-  EpochReport labelled = epoch_with_loss(0, 2, Loss::softmax_cross_entropy);
+  EpochReport labelled = epoch_with_loss(0, 2, true);
   CHECK(monitored_metric(report) == 2);
   CHECK(monitored_metric(labelled) == 0.25);
   report.validation = Evaluation{};
-  report.validation->task = {.loss = 7, .correct = 1, .count = 2};
+  report.validation->task = {.loss = 7, .count = 2};
   labelled.validation = report.validation;
+  labelled.validation->task.decisions = {1, 2};
   CHECK(monitored_metric(report) == 7);
   CHECK(monitored_metric(labelled) == 0.5);
-  CHECK(accuracy(labelled) == 0.5);
-  CHECK(std::isnan(accuracy(report)));
-  CHECK(std::isnan(accuracy(report.training.task, Loss::mean_squared_error)));
+  CHECK(labelled.monitored().accuracy() == 0.5);
+  CHECK(std::isnan(report.monitored().accuracy()));
+  labelled.validation->task.decisions = {3, 4};  // two for each prediction: the loss counts
+  CHECK(monitored_metric(labelled) == 7);
 }
 
 TEST_CASE("the best parameters are kept") {
@@ -1016,7 +1019,7 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
   std::ostringstream labels;
   const Nothing nothing;
   ProgressBar<float>(labels, terminal)
-      .on_epoch(epoch_with_loss(0, 1, Loss::softmax_cross_entropy), nothing.snapshot());
+      .on_epoch(epoch_with_loss(0, 1, true), nothing.snapshot());
   check_mentions(labels.str(), {"accuracy 75.00 %"});
 }
 

@@ -53,15 +53,15 @@ struct SequenceBatch {
   }
 };
 
-/// What a network should predict: `labels` for classification, `values` for regression. When the
-/// network reads out the last step, values are [B,O] and labels [B]; when it reads out every step,
-/// values are [B, O*T] and labels [B*T], sample fastest.
+/// What a network should predict: `labels` where it chooses a class, `values` where it answers
+/// numbers. There are N predictions for each sample: N = 1 when the network reads out the last
+/// step, else T, one for each step. Rows are samples and columns are steps in all three.
 template <class Scalar>
 struct Targets {
-  Matrix<Scalar> values;
-  std::vector<int> labels;
-  /// How much each prediction counts in the loss, [B] or [B,T]; empty: all count 1. A prediction
-  /// with a weight of 0 has no target, and does not count in the accuracy either.
+  Matrix<Scalar> values = {};  ///< [B, O*N]  O numbers for each prediction
+  Matrix<int> labels = {};     ///< [B,N]     in 0 ... O-1
+  /// How much each prediction counts in the loss, [B,N]; empty: all count 1. A prediction with a
+  /// weight of 0 has no target, and does not count in the accuracy either.
   Matrix<Scalar> weights = {};
 
   /// The weight of prediction n of a sample.
@@ -80,7 +80,7 @@ struct LabelledBatch {
   void resize(Index batch, Index steps, Index features) {
     input.resize(batch, steps, features);
     targets.values.resize(0, 0);
-    targets.labels.clear();
+    targets.labels.resize(0, 0);
     targets.weights.resize(0, 0);
   }
 };
@@ -116,15 +116,13 @@ void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
                   LabelledBatch<Scalar>& out) {
   const Index B = batch.input.batch();
   const auto& [values, labels, weights] = batch.targets;
-  const Index all_labels = static_cast<Index>(labels.size());
-  for (const Matrix<Scalar>* rows : {&values, &weights}) {
-    detail::require(rows->size() == 0 || rows->rows() == B, "target values and weights must have ",
-                    B, " rows, got ", rows->rows());
+  for (const Index rows :
+       {values.size() > 0 ? values.rows() : B, labels.size() > 0 ? labels.rows() : B,
+        weights.size() > 0 ? weights.rows() : B}) {
+    detail::require(rows == B, "targets must have ", B, " rows, got ", rows);
   }
-  detail::require(all_labels % std::max<Index>(1, B) == 0, "there must be a multiple of ", B,
-                  " labels, got ", all_labels);
   copy_samples(batch.input, first, count, out.input);
-  const auto copy_rows = [&](const Matrix<Scalar>& from, Matrix<Scalar>& to) {
+  const auto copy_rows = [&]<class Rows>(const Rows& from, Rows& to) {
     if (from.size() == 0) {
       to.resize(0, 0);
     } else {
@@ -132,12 +130,8 @@ void copy_samples(const LabelledBatch<Scalar>& batch, Index first, Index count,
     }
   };
   copy_rows(values, out.targets.values);
+  copy_rows(labels, out.targets.labels);
   copy_rows(weights, out.targets.weights);
-  out.targets.labels.clear();
-  for (Index step = 0; step < all_labels; step += B) {
-    const auto begin = labels.begin() + step + first;
-    out.targets.labels.insert(out.targets.labels.end(), begin, begin + count);
-  }
 }
 
 /// Copies `count` steps of a batch, from step `first` on, into `out`, reusing its memory. `out`
@@ -172,25 +166,28 @@ void copy_steps(const LabelledBatch<Scalar>& batch, Index first, Index count,
                 LabelledBatch<Scalar>& out) {
   const Index B = batch.input.batch(), T = batch.input.steps();
   const auto& [values, labels, weights] = batch.targets;
-  detail::require(weights.size() == 0 || (weights.rows() == B && weights.cols() == T),
-                  "weights of targets must be [", B, ",", T, "] or none, got [", weights.rows(),
-                  ",", weights.cols(), "]");
+  const auto fits = [&](const auto& rows) {  // [B,T] or none
+    return rows.size() == 0 || (rows.rows() == B && rows.cols() == T);
+  };
+  detail::require(fits(weights), "weights of targets must be [", B, ",", T, "] or none, got [",
+                  weights.rows(), ",", weights.cols(), "]");
   detail::require(T > 0 && (values.size() == 0 || (values.rows() == B && values.cols() % T == 0)) &&
-                      (labels.empty() || static_cast<Index>(labels.size()) == B * T) &&
-                      (values.size() > 0 || !labels.empty()),
-                  "there must be a target for every step, [B, O*T] values or B*T labels with B ", B,
-                  " and T ", T, ", got [", values.rows(), ",", values.cols(), "] and ",
-                  labels.size());
+                      fits(labels) && (values.size() > 0 || labels.size() > 0),
+                  "there must be a target for every step, [B, O*T] values or [B,T] labels with B ",
+                  B, " and T ", T, ", got [", values.rows(), ",", values.cols(), "] and [",
+                  labels.rows(), ",", labels.cols(), "]");
   copy_steps(batch.input, first, count, out.input);
-  const Index outputs = values.cols() / T;
-  out.targets.values = values.middleCols(first * outputs, count * outputs);
-  const auto begin = labels.begin() + (labels.empty() ? 0 : first * B);
-  out.targets.labels.assign(begin, begin + (labels.empty() ? 0 : count * B));
-  if (weights.size() == 0) {
-    out.targets.weights.resize(0, 0);
-  } else {
-    out.targets.weights = weights.middleCols(first, count);
-  }
+  const auto copy_columns = [&]<class Rows>(const Rows& from, Rows& to) {
+    const Index width = from.cols() / T;
+    if (from.size() == 0) {
+      to.resize(0, 0);
+    } else {
+      to = from.middleCols(first * width, count * width);
+    }
+  };
+  copy_columns(values, out.targets.values);
+  copy_columns(labels, out.targets.labels);
+  copy_columns(weights, out.targets.weights);
 }
 
 namespace detail {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <iomanip>
@@ -21,6 +22,12 @@ inline std::string fixed_text(double value, int digits) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(digits) << value;
   return text.str();
+}
+
+/// "0.1": the fewest digits that parse_number reads as `value`.
+inline std::string number_text(double value) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 /// `text` with its letters A to Z in lower case; all other bytes stay.

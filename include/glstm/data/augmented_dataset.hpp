@@ -63,8 +63,7 @@ class AugmentedDataset final : public Dataset<Scalar> {
   void load_for_training(std::span<const Index> samples, std::uint64_t seed,
                          LabelledBatch<Scalar>& batch) const override {
     original_->load_for_training(samples, seed, batch);
-    detail::require(!how_.moves() || (batch.targets.labels.size() <= samples.size() &&
-                                      batch.targets.weights.cols() <= 1),
+    detail::require(!how_.moves() || (batch.targets.labels.cols() <= 1 && batch.targets.weights.cols() <= 1),
                     "roll, shift and time_warp move the values of a sequence but not its answers; "
                     "expected one answer for a sequence, got one for every step");
     const Index width = batch.input.features / frame_;

@@ -73,6 +73,7 @@ class FrequencyTask final : public Dataset<Scalar> {
     }
     const Index count = static_cast<Index>(samples.size());
     batch.resize(count, steps, features);
+    batch.targets.labels.resize(count, 1);
     SequenceBatch<Scalar>& input = batch.input;
     input.values.setZero();
     input.timing.timestamps.setZero(count, steps);
@@ -86,7 +87,7 @@ class FrequencyTask final : public Dataset<Scalar> {
         input.values(b, features * n + 1) = static_cast<Scalar>(time / time_span);
       }
       input.timing.lengths.push_back(length);
-      batch.targets.labels.push_back(wave.label);
+      batch.targets.labels(b, 0) = wave.label;
     }
   }
 

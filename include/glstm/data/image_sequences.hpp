@@ -83,13 +83,13 @@ class ImageSequences : public Dataset<Scalar> {
     detail::require_samples(samples, size_, images_->source);
     const Index count = static_cast<Index>(samples.size());
     batch.resize(count, steps(), channels_);
-    batch.targets.labels.resize(samples.size());
+    batch.targets.labels.resize(count, 1);
 
     const Index images = images_->shape[0], image = channels_ * steps();
     std::vector<Source> sources;
     sources.reserve(samples.size());
     for (Index sample : samples) {
-      batch.targets.labels[sources.size()] =
+      batch.targets.labels(static_cast<Index>(sources.size()), 0) =
           labels_->values[static_cast<std::size_t>(sample % images)];
       sources.push_back(source(sample % images, sample / images));
     }

@@ -251,7 +251,7 @@ void SequenceDataset<Scalar>::load_targets(std::span<const Index> samples, Index
   const Index predictions = every_step ? steps : 1;
   const bool labels = sequences_.has_labels(), targets = sequences_.has_targets();
   if (targets) batch.targets.values.setZero(count, O * predictions);
-  if (labels) batch.targets.labels.assign(static_cast<std::size_t>(count * predictions), 0);
+  if (labels) batch.targets.labels.setZero(count, predictions);
   if (weighted_) batch.targets.weights.setZero(count, predictions);
   for (Index b = 0; b < count; ++b) {
     const Index sample = samples[static_cast<std::size_t>(b)];
@@ -265,7 +265,7 @@ void SequenceDataset<Scalar>::load_targets(std::span<const Index> samples, Index
       double weight = 1;
       if (labels) {
         const int label = sequences_.labels[static_cast<std::size_t>(first + n)];
-        batch.targets.labels[static_cast<std::size_t>(n * count + b)] = label;
+        batch.targets.labels(b, n) = label;
         if (!class_weights_.empty()) weight = class_weights_[static_cast<std::size_t>(label)];
       }
       if (weighted_) batch.targets.weights(b, n) = static_cast<Scalar>(weight);

@@ -12,7 +12,7 @@
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/nn/fold_scaling.hpp"
-#include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -20,7 +20,7 @@ GLSTM_BEGIN_NAMESPACE
 /// What a file of Keras' weights does not tell about its network.
 struct KerasOptions {
   Readout readout = Readout::last_step;
-  Loss loss = Loss::mean_squared_error;
+  Loss loss = mean_squared_error;
 };
 
 /// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the

@@ -13,7 +13,7 @@
 #include "glstm/io/safetensors.hpp"
 #include "glstm/io/source_file.hpp"
 #include "glstm/nn/fold_scaling.hpp"
-#include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -23,7 +23,7 @@ struct PyTorchOptions {
   std::string lstm = "lstm.";  ///< prefix of the nn.LSTM's tensors; empty: it is the whole model
   std::string linear = "fc.";  ///< prefix of the nn.Linear's tensors; empty: there is no nn.Linear
   Readout readout = Readout::last_step;  ///< for loading; files do not tell it
-  Loss loss = Loss::mean_squared_error;  ///< for loading; files do not tell it
+  Loss loss = mean_squared_error;  ///< for loading; files do not tell it
 };
 
 /// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the

@@ -15,7 +15,7 @@
 #include "glstm/io/source_file.hpp"
 #include "glstm/io/strict_json.hpp"
 #include "glstm/nn/fold_scaling.hpp"
-#include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -23,7 +23,7 @@ GLSTM_BEGIN_NAMESPACE
 /// What an RTNeural model does not tell about its network. RTNeural computes outputs at every step.
 struct RTNeuralOptions {
   Readout readout = Readout::every_step;
-  Loss loss = Loss::mean_squared_error;
+  Loss loss = mean_squared_error;
 };
 
 /// Writes a plain LSTM to the file `path`, all or nothing, as the model that to_rtneural returns.

@@ -28,7 +28,7 @@
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/fold_scaling.hpp"
-#include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/network_blocks.hpp"
 
@@ -56,7 +56,7 @@ struct NetworkFileInfo {
   std::vector<Index> hidden;  ///< the sizes of the layers, the first layer first
   Index outputs = 0;
   Readout readout = Readout::last_step;
-  Loss loss = Loss::mean_squared_error;
+  std::string loss = {};  ///< LossFunction::name
   double time_origin = 0;
   bool bidirectional = false;
   DataDescription data;                         ///< Network::data
@@ -110,9 +110,6 @@ inline constexpr Names<WeightStorage, 3> storage_names = {{{"full", WeightStorag
                                                            {"int8", WeightStorage::int8}}};
 inline constexpr Names<Readout, 2> readout_names = {
     {{"last_step", Readout::last_step}, {"every_step", Readout::every_step}}};
-inline constexpr Names<Loss, 2> loss_names = {
-    {{"mean_squared_error", Loss::mean_squared_error},
-     {"softmax_cross_entropy", Loss::softmax_cross_entropy}}};
 
 template <class Gate>
 constexpr void require_gate_format() {
@@ -150,7 +147,7 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
           {"hidden", options.hidden},
           {"outputs", options.outputs},
           {"readout", name_of(readout_names, options.readout)},
-          {"loss", name_of(loss_names, options.loss)},
+          {"loss", options.loss->name()},
           {"time_origin", options.time_origin},
           {"bidirectional", options.bidirectional}};
 }
@@ -196,7 +193,8 @@ inline NetworkFileInfo parse_configuration(const std::string& text, const std::s
   require(!info.hidden.empty(), where, ": expected \"hidden\" to be one size or more, got none");
   info.outputs = members.size("outputs");
   info.readout = members.choice("readout", readout_names);
-  info.loss = members.choice("loss", loss_names);
+  info.loss = members.text("loss");
+  require(!info.loss.empty(), where, ": expected \"loss\" to be a name, got none");
   info.time_origin = members.number("time_origin");
   info.bidirectional = members.truth("bidirectional");
   members.require_no_other();
@@ -331,7 +329,7 @@ NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::str
   options.hidden = info.hidden;
   options.outputs = info.outputs;
   options.readout = info.readout;
-  options.loss = info.loss;
+  options.loss = loss_of_name(info.loss);
   options.time_origin = info.time_origin;
   options.bidirectional = info.bidirectional;
   options.gates.clear();

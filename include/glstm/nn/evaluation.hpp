@@ -1,8 +1,6 @@
 // Evaluations of batches, and how those of several batches are put together.
 #pragma once
 
-#include <limits>
-
 #include "glstm/core/types.hpp"
 #include "glstm/lstm/layer.hpp"
 #include "glstm/nn/loss.hpp"
@@ -11,9 +9,13 @@ GLSTM_BEGIN_NAMESPACE
 
 /// The loss on a batch, and the operations that computed it.
 struct Evaluation {
-  LossValue task;     ///< the task's loss and the number of correct predictions
+  LossValue task;     ///< the task's loss and the number of right decisions
   double budget = 0;  ///< mean openness over neurons, samples and valid steps, in [0, 1]
   OpCounts ops;
+
+  double loss() const { return task.loss; }
+  /// The fraction of right decisions; not a number where the loss decides nothing.
+  double accuracy() const { return task.accuracy(); }
 };
 
 /// The denominators of the means in a loss. The counts of a batch are the sums of the counts of its
@@ -31,7 +33,8 @@ class EvaluationSum {
   void add(const Evaluation& batch) {
     sum_.task.loss += batch.task.weight * batch.task.loss;
     sum_.task.weight += batch.task.weight;
-    sum_.task.correct += batch.task.correct;
+    sum_.task.decisions.right += batch.task.decisions.right;
+    sum_.task.decisions.all += batch.task.decisions.all;
     sum_.task.count += batch.task.count;
     sum_.ops += batch.ops;
   }
@@ -46,13 +49,5 @@ class EvaluationSum {
  private:
   Evaluation sum_;
 };
-
-/// The fraction of correct predictions; not a number for a regression, or without predictions.
-inline double accuracy(const LossValue& task, Loss loss) {
-  if (loss != Loss::softmax_cross_entropy || task.count == 0) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  return static_cast<double>(task.correct) / static_cast<double>(task.count);
-}
 
 GLSTM_END_NAMESPACE

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "glstm/core/batch.hpp"
@@ -21,6 +22,7 @@
 #include "glstm/nn/evaluation.hpp"
 #include "glstm/nn/initialize.hpp"
 #include "glstm/nn/loss.hpp"
+#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network_blocks.hpp"
 #include "glstm/nn/network_tape.hpp"
 
@@ -36,7 +38,7 @@ struct NetworkOptions {
   std::vector<Index> hidden = {110};  ///< the sizes of the layers, from the input on
   Index outputs = 1;
   Readout readout = Readout::last_step;
-  Loss loss = Loss::mean_squared_error;
+  Loss loss = mean_squared_error;
   std::vector<typename Gate::Options> gates = {{}};  ///< one for all layers, or one for each
   double time_origin = 0;
   /// Every layer has a second direction, with windows of its own, that reads a sample from its last
@@ -68,6 +70,8 @@ class Network {
   explicit Network(const Options& options);
 
   const Options& options() const { return options_; }
+  /// Replaces the loss, for instance one of your own that a file could only name.
+  void set_loss(Loss loss) { options_.loss = std::move(loss); }
   const ParameterLayout& layout() const { return layout_; }
   /// The layers, from the input on. A bidirectional network has two for each of its layers: the
   /// forward direction, then the reverse one.
@@ -168,7 +172,8 @@ class Network {
   /// The denominators of the means in the loss on a batch.
   MeanCounts mean_counts(const LabelledBatch<Scalar>& batch) const {
     const Timing& timing = batch.input.timing;
-    return {weight_of_predictions(timing, predictions_per_sample(timing), batch.targets),
+    return {weight_of_predictions(options_.loss, timing, predictions_per_sample(timing),
+                                  batch.targets),
             timing.valid_steps()};
   }
 

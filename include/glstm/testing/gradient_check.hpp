@@ -11,6 +11,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/time_gate.hpp"
+#include "glstm/nn/loss.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace testing {
@@ -92,6 +93,29 @@ double check_gate(const Matrix<double>& parameters, const typename Gate::Options
     }
   }
   return largest;
+}
+
+/// Compares the gradient of a loss with central differences of its value, at predictions `y` [O,N]
+/// of one sample with all their targets. Returns the largest difference, relative to the largest
+/// slope; infinity when a gradient is not finite. A correct gradient gives about 1e-8, unless a
+/// prediction lies within `step` of a kink. Throws Error where check_targets does.
+inline double check_loss(const Loss& loss, const SamplePredictions& sample, double step = 1e-6) {
+  for (Index i = 0; i < sample.values.size() && !loss.has_labels(); ++i) {
+    loss->check_target(sample.values(i));
+  }
+  Matrix<double> claimed = Matrix<double>::Zero(sample.y.rows(), sample.y.cols());
+  loss->evaluate(sample, claimed);
+  if (!claimed.allFinite()) return std::numeric_limits<double>::infinity();
+  const Vector<double> slopes = numeric_gradient(
+      [&](const Vector<double>& point) {
+        SamplePredictions moved = sample;
+        moved.y = point.reshaped(sample.y.rows(), sample.y.cols());
+        Matrix<double> unused = Matrix<double>::Zero(moved.y.rows(), moved.y.cols());
+        return loss->evaluate(moved, unused);
+      },
+      sample.y.reshaped(), step);
+  const double scale = slopes.cwiseAbs().maxCoeff();
+  return (claimed.reshaped() - slopes).cwiseAbs().maxCoeff() / std::max(scale, 1e-300);
 }
 
 }  // namespace testing

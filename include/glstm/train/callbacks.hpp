@@ -31,7 +31,6 @@ struct StepReport {
   Index step_of_epoch = 0, steps_per_epoch = 0;
   double seconds = 0;        ///< spent in training steps so far, those before a resumption included
   double gradient_norm = 0;  ///< before clipping
-  Loss loss_kind = Loss::mean_squared_error;
   Evaluation batch = {};
 };
 
@@ -43,7 +42,6 @@ struct EpochReport {
   Index first_step = 0;      ///< how many they were when this call of fit began
   double seconds = 0;        ///< as in StepReport
   double budget_weight = 0;  ///< lambda of the next step
-  Loss loss_kind = Loss::mean_squared_error;
   Evaluation training = {};  ///< over the batches since the last report, each as it was trained on
   std::optional<Evaluation> validation = {};  ///< at this moment; empty without a validation set
 
@@ -83,17 +81,13 @@ class Callback {
   virtual Continue on_resume() { return Continue::yes; }
 };
 
-/// The accuracy over the validation set, or over the training batches where there is none.
-inline double accuracy(const EpochReport& report) {
-  return accuracy(report.monitored().task, report.loss_kind);
-}
-
-/// The value that early stopping and the choice of the best parameters minimise: with labels the
-/// fraction of wrong predictions, else the loss. It is that of the validation set, or of the
-/// training batches where there is none.
+/// The value that early stopping and the choice of the best parameters minimise: where each
+/// prediction decides one thing, such as a class, the fraction of wrong ones, else the loss. It is
+/// that of the validation set, or of the training batches where there is none.
 inline double monitored_metric(const EpochReport& report) {
-  return report.loss_kind == Loss::softmax_cross_entropy ? 1 - accuracy(report)
-                                                         : report.monitored().task.loss;
+  const LossValue& task = report.monitored().task;
+  const bool decides = task.decisions.all > 0 && task.decisions.all == task.count;
+  return decides ? 1 - task.accuracy() : task.loss;
 }
 
 /// Whether a metric is the best so far, where `least` was the least before. An equal one counts as
@@ -142,8 +136,8 @@ class ProgressBar final : public Callback<Scalar> {
     line << "epoch " << std::setw(3) << std::setprecision(4) << report.epochs << std::fixed
          << std::setprecision(4) << "  loss " << report.training.task.loss;
     if (report.validation) line << "  validation " << report.validation->task.loss;
-    if (report.loss_kind == Loss::softmax_cross_entropy) {
-      line << std::setprecision(2) << "  accuracy " << 100 * accuracy(report) << " %";
+    if (report.monitored().task.decisions.all > 0) {
+      line << std::setprecision(2) << "  accuracy " << 100 * report.monitored().accuracy() << " %";
     }
     line << std::setprecision(2) << "  updates " << 100 * report.training.ops.update_share() << " %"
          << std::setprecision(1) << "  " << report.seconds << " s\n";
@@ -188,9 +182,9 @@ class CsvLog final : public Callback<Scalar> {
     const OpCounts& ops = report.training.ops;
     out_ << report.epochs << ',' << report.step << ',' << report.seconds << ','
          << report.training.task.loss << ','
-         << number(accuracy(report.training.task, report.loss_kind)) << ',';
+         << number(report.training.accuracy()) << ',';
     if (report.validation) {
-      out_ << report.validation->task.loss << ',' << number(accuracy(report));
+      out_ << report.validation->task.loss << ',' << number(report.validation->accuracy());
     } else {
       out_ << ',';
     }

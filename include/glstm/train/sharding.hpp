@@ -44,10 +44,11 @@ struct BatchShare {
 /// them after it.
 inline void share_evaluations(ProcessGroup& group, std::span<Evaluation> evaluations) {
   if (group.size() == 1) return;
-  constexpr std::size_t fields = 12;
+  constexpr std::size_t fields = 13;
   std::vector<double> values(fields * evaluations.size());
   const auto visit = [](auto& e, auto&& f) {
-    f(e.task.loss), f(e.task.correct), f(e.task.count), f(e.task.weight), f(e.budget);
+    f(e.task.loss), f(e.task.count), f(e.task.weight), f(e.budget);
+    f(e.task.decisions.right), f(e.task.decisions.all);
     f(e.ops.updates), f(e.ops.dense_updates), f(e.ops.macs), f(e.ops.dense_macs);
     f(e.ops.tape_bytes), f(e.ops.dense_tape_bytes), f(e.ops.openness);
   };

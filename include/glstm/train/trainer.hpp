@@ -154,7 +154,6 @@ class Trainer {
         stop = finish_step(step, loop);
         if (!stop && !loop.is_reported()) continue;
         require_same_state();
-        report.loss_kind = step.loss_kind;
         report.epochs = static_cast<double>(step.step) / static_cast<double>(steps_per_epoch);
         report.step = step.step;
         report.seconds = loop.seconds;
@@ -276,7 +275,6 @@ class Trainer {
     const Index step = optimizer_.state().steps;
     gradient_.setZero(network_.layout().size());
     StepReport report;
-    report.loss_kind = network_.options().loss;
     report.batch = add_noisy_gradient(step);
     report.gradient_norm = clip_by_global_norm(gradient_, options_.clip_norm);
     if (!std::isfinite(report.batch.task.loss) || !std::isfinite(report.gradient_norm)) {
