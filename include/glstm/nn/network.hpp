@@ -19,6 +19,7 @@
 #include "glstm/lstm/layer.hpp"
 #include "glstm/nn/bidirectional.hpp"
 #include "glstm/nn/dense.hpp"
+#include "glstm/nn/dropout.hpp"
 #include "glstm/nn/evaluation.hpp"
 #include "glstm/nn/initialize.hpp"
 #include "glstm/nn/loss.hpp"
@@ -172,9 +173,9 @@ class Network {
   /// The denominators of the means in the loss on a batch.
   MeanCounts mean_counts(const LabelledBatch<Scalar>& batch) const {
     const Timing& timing = batch.input.timing;
-    return {weight_of_predictions(options_.loss, timing, predictions_per_sample(timing),
-                                  batch.targets),
-            timing.valid_steps()};
+    return {
+        weight_of_predictions(options_.loss, timing, predictions_per_sample(timing), batch.targets),
+        timing.valid_steps()};
   }
 
   /// The predictions for a batch: [B,O], or [B, O*T] when every step is read out. For a
@@ -203,26 +204,28 @@ class Network {
   /// evaluation of the part; EvaluationSum adds these up.
   ///
   /// `initial` is a constant: no gradient flows into the steps before (truncated backpropagation).
+  /// `dropout` is what is left out; null: nothing.
   Evaluation add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight, Tape& tape,
                           Vector<Scalar>& gradient, Path path = Path::scheduled,
                           const std::optional<MeanCounts>& whole = {},
-                          const NetworkState<Scalar>* initial = nullptr) const;
+                          const NetworkState<Scalar>* initial = nullptr,
+                          const Dropout* dropout = nullptr) const;
 
   /// Like predict, but checks only the time gates. The caller has checked the batch, or the larger
   /// batch that it is a part of.
   const Matrix<Scalar>& predict_unchecked(const SequenceBatch<Scalar>& input, Tape& tape, Path path,
                                           const NetworkState<Scalar>* initial) const {
-    forward(input, tape, Keep::nothing, path, initial);
+    forward(input, tape, Keep::nothing, path, initial, nullptr);
     return tape.readout;
   }
 
   /// Like add_gradient, but checks only the time gates, as predict_unchecked does.
   Evaluation add_gradient_unchecked(const LabelledBatch<Scalar>& batch, double budget_weight,
                                     Tape& tape, Vector<Scalar>& gradient, Path path,
-                                    const MeanCounts& whole,
-                                    const NetworkState<Scalar>* initial) const {
+                                    const MeanCounts& whole, const NetworkState<Scalar>* initial,
+                                    const Dropout* dropout) const {
     GLSTM_ASSERT(gradient.size() == layout_.size());
-    forward(batch.input, tape, Keep::tape, path, initial);
+    forward(batch.input, tape, Keep::tape, path, initial, dropout);
     const Evaluation result = evaluation(batch, whole, tape);
     backward(batch.input.timing, whole, budget_weight, tape, gradient);
     return result;
@@ -273,7 +276,7 @@ class Network {
   std::size_t first_of(std::size_t l) const { return width() * l; }
 
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
-               const NetworkState<Scalar>* initial) const;
+               const NetworkState<Scalar>* initial, const Dropout* dropout) const;
 
   /// From the readout down; dhidden is the gradient of what the layer handed on.
   void backward(const Timing& timing, const MeanCounts& counts, double budget_weight, Tape& tape,
@@ -283,6 +286,7 @@ class Network {
         static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
     readout_->backward(parameters, tape.outputs.back(), tape.dreadout, tape.dhidden, gradient);
     for (std::size_t l = depth(); l-- > 0;) {
+      if (!tape.dropout.empty()) detail::apply_dropout(tape.dropout[l], tape.dhidden);
       directional(l).backward(parameters, timing, hands_on_every_step(l), tape.dhidden,
                               part_of(tape, l), budget_gradient, l > 0 ? &tape.dinput : nullptr,
                               gradient);
@@ -332,7 +336,7 @@ Evaluation Network<Gate_>::evaluate(const LabelledBatch<Scalar>& batch, Tape& ta
                                     const NetworkState<Scalar>* initial) const {
   check(batch);
   if (initial != nullptr) check_state(*initial, batch.input.batch());
-  forward(batch.input, tape, Keep::nothing, path, initial);
+  forward(batch.input, tape, Keep::nothing, path, initial, nullptr);
   return evaluation(batch, mean_counts(batch), tape);
 }
 
@@ -340,12 +344,14 @@ template <TimeGate Gate_>
 Evaluation Network<Gate_>::add_gradient(const LabelledBatch<Scalar>& batch, double budget_weight,
                                         Tape& tape, Vector<Scalar>& gradient, Path path,
                                         const std::optional<MeanCounts>& whole,
-                                        const NetworkState<Scalar>* initial) const {
+                                        const NetworkState<Scalar>* initial,
+                                        const Dropout* dropout) const {
   layout_.check(gradient, "a gradient");
   check(batch);
   if (initial != nullptr) check_state(*initial, batch.input.batch());
+  if (dropout != nullptr) dropout->check();
   return add_gradient_unchecked(batch, budget_weight, tape, gradient, path,
-                                whole ? *whole : mean_counts(batch), initial);
+                                whole ? *whole : mean_counts(batch), initial, dropout);
 }
 
 template <TimeGate Gate_>
@@ -360,17 +366,22 @@ void Network<Gate_>::draw(const Initialization& initial, Rng& rng, Vector<Scalar
 
 template <TimeGate Gate_>
 void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
-                             const NetworkState<Scalar>* initial) const {
+                             const NetworkState<Scalar>* initial, const Dropout* dropout) const {
   GLSTM_ASSERT(parameters.size() == layout_.size() && input.features == options_.inputs);
   GLSTM_ASSERT(initial == nullptr || initial->size() == layers_.size());
   tape.layers.resize(layers_.size());
   tape.final_states.resize(layers_.size());
   tape.outputs.resize(depth());
+  tape.dropout.resize(dropout != nullptr && dropout->rate > 0 ? depth() : 0);
   for (std::size_t l = 0; l < depth(); ++l) {
     const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
     directional(l).forward(parameters, x, input.timing,
                            initial != nullptr ? &(*initial)[l] : nullptr, hands_on_every_step(l),
                            tape.outputs[l], part_of(tape, l), keep, path);
+    if (tape.dropout.empty()) continue;
+    dropout->draw(static_cast<Index>(l), input.batch(), directions() * options_.hidden[l],
+                  tape.dropout[l]);
+    detail::apply_dropout(tape.dropout[l], tape.outputs[l]);
   }
   readout_->forward(parameters, tape.outputs.back(), tape.readout);
 }

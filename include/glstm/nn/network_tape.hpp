@@ -21,7 +21,8 @@ struct NetworkTape {
   /// What each layer hands on: [B, D*H*T] hidden states of every step in D directions, or of the
   /// last layer, where the last step is read out, [B, D*H] of the last step.
   std::vector<Matrix<Scalar>> outputs;
-  Matrix<Scalar> readout;  ///< [B, O*N]: the network's predictions
+  std::vector<Matrix<Scalar>> dropout;  ///< [B, D*H] the factors of each layer; none: no dropout
+  Matrix<Scalar> readout;               ///< [B, O*N]: the network's predictions
   Matrix<Scalar> dreadout, dhidden, dinput;
   detail::DirectionMemory<Scalar> directions;
 

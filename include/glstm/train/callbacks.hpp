@@ -181,8 +181,7 @@ class CsvLog final : public Callback<Scalar> {
   Continue on_epoch(const EpochReport& report, const TrainingSnapshot<Scalar>&) override {
     const OpCounts& ops = report.training.ops;
     out_ << report.epochs << ',' << report.step << ',' << report.seconds << ','
-         << report.training.task.loss << ','
-         << number(report.training.accuracy()) << ',';
+         << report.training.task.loss << ',' << number(report.training.accuracy()) << ',';
     if (report.validation) {
       out_ << report.validation->task.loss << ',' << number(report.validation->accuracy());
     } else {

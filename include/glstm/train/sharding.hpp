@@ -112,13 +112,15 @@ class BatchWorkers {
   ///     carried      in: the state of the part before the first step, out: after the last; may be
   ///                  null
   ///     given_share  which part `batch` is; a process alone may leave it out
+  ///     dropout      what is left out of the whole batch; null: nothing
   ///
   /// Returns the evaluation of the whole batch. Throws Error, before anything is written, where
   /// Network::add_gradient does.
   Evaluation add_gradient(const Network<Gate>& network, const LabelledBatch<Scalar>& batch,
                           double budget_weight, Vector<Scalar>& gradient,
                           NetworkState<Scalar>* carried = nullptr,
-                          const std::optional<BatchShare>& given_share = {});
+                          const std::optional<BatchShare>& given_share = {},
+                          const Dropout* dropout = nullptr);
 
   /// Network::predict, with the work divided between threads, into `predictions` [B,O] or [B, O*T].
   void predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
@@ -184,7 +186,8 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
                                             const LabelledBatch<Scalar>& batch,
                                             double budget_weight, Vector<Scalar>& gradient,
                                             NetworkState<Scalar>* carried,
-                                            const std::optional<BatchShare>& given_share) {
+                                            const std::optional<BatchShare>& given_share,
+                                            const Dropout* dropout) {
   network.layout().check(gradient, "a gradient");
   const Index samples = batch.input.batch();
   if (samples > 0 || !given_share) {
@@ -204,9 +207,11 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
                        part.cut.size(part.first + shard)};
     const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
     if (carried != nullptr) take_rows(*carried, rows, worker.initial);
+    Dropout left_out = dropout != nullptr ? *dropout : Dropout();
+    left_out.first_sample += part.begin() + rows.first;
     evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
         shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
-        Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr);
+        Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr, &left_out);
     if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
   });
   add_in_halves(0, part.shards, [&](Index to, Index from) {

@@ -224,7 +224,7 @@ class Trainer {
     detail::require_same(group(), static_cast<std::uint64_t>(steps_per_epoch),
                          "number of steps in an epoch");
     detail::require_same(group(), static_cast<std::uint64_t>(validated), "validation data");
-    const std::array<double, 14> options{static_cast<double>(options_.batch),
+    const std::array<double, 15> options{static_cast<double>(options_.batch),
                                          static_cast<double>(options_.epochs),
                                          static_cast<double>(options_.reports_per_epoch),
                                          static_cast<double>(options_.max_steps),
@@ -234,6 +234,7 @@ class Trainer {
                                          options_.clip_norm,
                                          options_.budget_weight,
                                          options_.weight_noise,
+                                         options_.dropout,
                                          options_.max_seconds,
                                          controller_ != nullptr ? budget_weight() : 0,
                                          average_ != nullptr ? 1.0 : 0.0,
@@ -306,9 +307,13 @@ class Trainer {
   /// also when the batch does not fit.
   Evaluation add_noisy_gradient(Index step) {
     NetworkState<Scalar>* carried = carried_ ? &*carried_ : nullptr;
-    if (options_.weight_noise == 0) {
-      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_);
-    }
+    const auto seed = detail::mix_bits(~options_.seed) + static_cast<std::uint64_t>(step);
+    const Dropout dropout{.rate = options_.dropout, .seed = detail::mix_bits(seed)};
+    const auto add = [&] {
+      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_,
+                                   &dropout);
+    };
+    if (options_.weight_noise == 0) return add();
     struct Restore {
       Vector<Scalar>& parameters;
       const Vector<Scalar>& before;
@@ -317,7 +322,7 @@ class Trainer {
     without_noise_ = network_.parameters;
     const Restore restore{network_.parameters, without_noise_};
     add_weight_noise(step);
-    return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_);
+    return add();
   }
 
   void add_weight_noise(Index step) {

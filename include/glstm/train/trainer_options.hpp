@@ -10,6 +10,7 @@
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/nn/dropout.hpp"
 #include "glstm/optim/schedules.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -33,8 +34,9 @@ struct TrainerOptions {
   /// regularisation (Graves 2011, "Practical variational inference for neural networks"). The noise
   /// of a step is uniform and depends on the seed and the step alone.
   double weight_noise = 0;
+  double dropout = 0;  ///< Dropout::rate, in [0, 1); the seed of a step follows from `seed`
   Schedule schedule = constant_schedule();
-  std::uint64_t seed = 1;  ///< of the order of samples and of the weight noise
+  std::uint64_t seed = 1;  ///< of the order of samples, the weight noise and dropout
   double max_seconds = std::numeric_limits<double>::infinity();  ///< in training steps
   bool flush_to_zero = true;
   /// For training steps and validation. The result is the same to the bit for any number. A
@@ -55,6 +57,7 @@ inline void check(const TrainerOptions& options) {
   require(options.clip_norm > 0, "clip_norm must be positive, got ", options.clip_norm);
   require(std::isfinite(options.weight_noise) && options.weight_noise >= 0,
           "weight_noise must be finite and not negative, got ", options.weight_noise);
+  Dropout{options.dropout}.check();
   require(std::isfinite(options.budget_weight) && options.budget_weight >= 0,
           "budget_weight must be finite and not negative, got ", options.budget_weight);
 }
