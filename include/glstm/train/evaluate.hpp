@@ -26,8 +26,8 @@ GLSTM_BEGIN_NAMESPACE
 /// set has a sample, batch_size >= 1 and threads >= 1, and where a number in the data makes the
 /// loss infinite or not a number.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data, Index batch_size,
-                    Index threads = 1, ProcessGroup* group = nullptr) {
+Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
+                    Index batch_size = 100, Index threads = 1, ProcessGroup* group = nullptr) {
   using detail::require;
   require(data.size() >= 1, "there are no samples to evaluate");
   require(batch_size >= 1, "a batch needs at least one sample, got ", batch_size);
