@@ -65,6 +65,16 @@ void for_each_exported_network(Visit&& visit) {
                        {.inputs = 2, .hidden = {12, 8, 5}, .outputs = 2, .time_origin = far}});
   visit(
       GaussianDouble{"gaussian_negative_width", {.inputs = 1, .hidden = {9}, .outputs = 1}, true});
+  visit(Plain{
+      "plain_skip_state",
+      {.inputs = 3, .hidden = {5, 4}, .outputs = 2, .input_skip = true, .learned_state = true}});
+  visit(GaussianDouble{"gaussian_double_skip_state",
+                       {.inputs = 2,
+                        .hidden = {7, 5},
+                        .outputs = 2,
+                        .time_origin = far,
+                        .input_skip = true,
+                        .learned_state = true}});
   visit(Phased{"phased", {.inputs = 2, .hidden = {9, 6}, .outputs = 2}});
   visit(Phased{"phased_leak_bidirectional",
                {.inputs = 2,

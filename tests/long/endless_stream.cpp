@@ -51,7 +51,7 @@ class Definition {
                   .hidden = network.options().hidden,
                   .outputs = network.options().outputs}) {
     network_.parameters = network.parameters.cast<double>();
-    state_ = network_.zero_state(1);
+    state_ = network_.initial_state(1);
     for (std::size_t l = 0; l < state_.size(); ++l) {
       single_.push_back(network.layers()[l].gate(network.parameters));
       exact_.push_back(network_.layers()[l].gate(network_.parameters));

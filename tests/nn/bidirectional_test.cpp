@@ -172,7 +172,7 @@ TEST_CASE("sizes, names and work of a bidirectional network are those of both di
 TEST_CASE("a bidirectional network cannot go on from a state") {
   const auto network = make_network<GaussianGate<double>>(Readout::every_step);
   const LabelledBatch<double> data = make_batch(Readout::every_step, false, Times::index);
-  check_mentions(error_of([&] { network.zero_state(1); }), {"bidirectional", "both ends"});
+  check_mentions(error_of([&] { network.initial_state(1); }), {"bidirectional", "both ends"});
   typename GLstm<double>::Tape tape;
   const NetworkState<double> state(4, State<double>::zeros(batch, 4));
   check_mentions(error_of([&] { network.predict(data.input, tape, Path::scheduled, &state); }),

@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE("a streaming network answers what the network predicts", "", 
     INFO("seed " << seed << ", layers " << sizes.size() << ", steps " << steps);
     const Stack<TestType> stack(sizes, steps, origin, rng,
                                 every_step ? Readout::every_step : Readout::last_step);
-    NetworkState<Scalar> initial = stack.network.zero_state(1);
+    NetworkState<Scalar> initial = stack.network.initial_state(1);
     for (State<Scalar>& state : initial) state = random_state<Scalar>(1, state.h.cols(), rng);
     for (bool from_state : {false, true}) {
       typename Network<TestType>::Tape tape;
@@ -147,7 +147,7 @@ TEMPLATE_TEST_CASE("a streaming network after its span, and at times in any orde
       for (const auto& layer : stack.network.layers()) {
         layers.emplace_back(layer, stack.network.parameters, span);
       }
-      NetworkState<Scalar> state = stack.network.zero_state(1);
+      NetworkState<Scalar> state = stack.network.initial_state(1);
       StreamingNetwork<TestType> stream(stack.network, span);
       double worst = 0;
       for (double t : up_and_down(70, 100, rng)) {

@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("chunks with the state carried are the whole stream", "", GAT
       network.predict(streams.input, whole);
       for (const Index chunk_steps : {1, 5, 22, 23, 40}) {
         for (const Path path : {Path::scheduled, Path::reference}) {
-          NetworkState<double> state = network.zero_state(batch);
+          NetworkState<double> state = network.initial_state(batch);
           for (Index first = 0; first < steps; first += chunk_steps) {
             const Index count = std::min(chunk_steps, steps - first);
             SequenceBatch<double> chunk;
@@ -136,7 +136,7 @@ TEST_CASE("training on a stream in chunks carries the state from chunk to chunk"
   typename GLstm<double>::Tape tape;
   LabelledBatch<double> chunk;
   for (int epoch = 0; epoch < 2; ++epoch) {
-    NetworkState<double> state = expected.zero_state(batch);
+    NetworkState<double> state = expected.initial_state(batch);
     for (Index first = 0; first < steps; first += chunk_steps) {
       streams.load(first, std::min(chunk_steps, steps - first), chunk);
       Vector<double> gradient = Vector<double>::Zero(expected.layout().size());

@@ -188,9 +188,14 @@ class HeaderWriter {
       text_ += gaussian ? gaussian_openness : phased_openness;
     }
     text_ += fill_template(gated ? gated_layer : plain_layer,
-                           {{"scale_x", scale("Weights::w_x", "[j][gate]")},
+                           {{"reset", learned() ? "      h_[j] = Weights::h0[j];\n"
+                                                  "      c_[j] = Weights::c0[j];\n"
+                                                : "      h_[j] = c_[j] = 0;\n"},
+                            {"scale_x", scale("Weights::w_x", "[j][gate]")},
                             {"scale_h", scale("Weights::w_h", "[j][gate]")}});
   }
+
+  bool learned() const { return network_.options().learned_state; }
 
   std::string summary() const {
     const NetworkOptions<Gate>& sizes = network_.options();
@@ -310,6 +315,11 @@ class HeaderWriter {
     add_weights("w_h", "[neurons][4]", "[neurons]", {H, 4}, by_neuron(weights.Wh));
     add_array("Scalar bias[neurons][4]", {H, 4}, literals(by_neuron(weights.b)));
     if constexpr (gated) add_gates(layer);
+    if (network_.options().learned_state) {
+      const State<Scalar> initial = network_.initial_state(1)[l];
+      add_array("Scalar h0[neurons]", {H}, literals(initial.h));
+      add_array("Scalar c0[neurons]", {H}, literals(initial.c));
+    }
     text_ += "};\n\n";
   }
 
@@ -333,6 +343,11 @@ class HeaderWriter {
     text_ += text_of("/// The linear readout of the last layer.\nstruct Readout {\n",
                      "  static constexpr int inputs = ", W.cols(), ", outputs = ", W.rows(), ";\n");
     add_weights("w", "[outputs]", "[inputs]", {W.rows()}, W);
+    if (network_.options().input_skip) {
+      const Matrix<Scalar> X = network_.skip_weights();
+      text_ += text_of("  static constexpr int features = ", X.cols(), ";\n");
+      add_weights("x", "[outputs]", "[features]", {X.rows()}, X);
+    }
     add_array("Scalar bias[outputs]", {W.rows()}, literals(network_.readout_bias()));
     text_ += "};\n\n";
   }
@@ -355,17 +370,28 @@ class HeaderWriter {
       accessors += "  const " + type + "& " + layer + "() const { return " + layer + "_; }\n";
       members += "  " + type + " " + layer + "_;\n";
     }
-    text_ += fill_template(model_class, {{"inputs", std::to_string(sizes.inputs)},
-                                         {"outputs", std::to_string(sizes.outputs)},
-                                         {"layers", std::to_string(depth)},
-                                         {"neurons", std::to_string(neurons)},
-                                         {"reset", reset},
-                                         {"step_doc", gated ? gated_step_doc : plain_step_doc},
-                                         {"steps", steps},
-                                         {"accessors", accessors},
-                                         {"members", members},
-                                         {"t", gated ? " t" : " = 0"},
-                                         {"scale", scale("Readout::w", "[n]")}});
+    text_ +=
+        fill_template(model_class, {{"inputs", std::to_string(sizes.inputs)},
+                                    {"outputs", std::to_string(sizes.outputs)},
+                                    {"layers", std::to_string(depth)},
+                                    {"neurons", std::to_string(neurons)},
+                                    {"reset", reset},
+                                    {"initially", learned() ? "as it was learned" : "zero"},
+                                    {"constructor", learned() ? "  Model() { reset(); }\n\n" : ""},
+                                    {"skip", skip()},
+                                    {"step_doc", gated ? gated_step_doc : plain_step_doc},
+                                    {"steps", steps},
+                                    {"accessors", accessors},
+                                    {"members", members},
+                                    {"t", gated ? " t" : " = 0"},
+                                    {"scale", scale("Readout::w", "[n]")}});
+  }
+
+  /// What the input of a step adds to output n, if anything.
+  std::string skip() const {
+    if (!network_.options().input_skip) return "";
+    return " +\n              " + scale("Readout::x", "[n]") +
+           "dot(Readout::x[n], x, Readout::features)";
   }
 
   const Network<Gate>& network_;

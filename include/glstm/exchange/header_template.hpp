@@ -119,8 +119,7 @@ class Layer {
   void reset() {
     open_count_ = 0;
     for (int j = 0; j < neurons; ++j) {
-      h_[j] = c_[j] = 0;
-      is_open_[j] = false;
+@reset@      is_open_[j] = false;
     }
   }
 
@@ -197,7 +196,8 @@ class Layer {
   const Scalar* c() const { return c_; }  ///< the cell state [neurons]
 
   void reset() {
-    for (int j = 0; j < neurons; ++j) h_[j] = c_[j] = 0;
+    for (int j = 0; j < neurons; ++j) {
+@reset@    }
   }
 
   /// Returns the hidden state after the input x [inputs].
@@ -226,20 +226,20 @@ class Layer {
 )";
 
 inline constexpr std::string_view model_class =
-    R"(/// The network with the state of one stream, initially zero.
+    R"(/// The network with the state of one stream, initially @initially@.
 class Model {
  public:
   static constexpr int inputs = @inputs@, outputs = @outputs@, layers = @layers@;
   static constexpr int neurons = @neurons@;  // of all layers
 
-  /// Sets the state to zero.
+@constructor@  /// Sets the state to the initial one.
   void reset() {
 @reset@  }
 
   /// @step_doc@
   const Scalar* step(const Scalar* x, double@t@) {
 @steps@    for (int n = 0; n < outputs; ++n) {
-      y_[n] = Readout::bias[n] + @scale@dot(Readout::w[n], h, Readout::inputs);
+      y_[n] = Readout::bias[n] + @scale@dot(Readout::w[n], h, Readout::inputs)@skip@;
     }
     return y_;
   }

@@ -49,7 +49,8 @@ template <TimeGate Gate>
 Safetensors to_keras(const Network<Gate>& network);
 
 /// Returns the network with weights in the layout of to_keras. Sizes follow from the shapes. A
-/// layer with use_bias=False has no bias in the file. If the file has no dense.kernel, the
+/// layer with use_bias=False has no bias in the file, one of CuDNNLSTM has two of
+/// [4H] one after the other, which are added. If the file has no dense.kernel, the
 /// network's outputs are the hidden states of the last layer. Throws Error if a tensor is missing,
 /// has a wrong shape, has numbers that are not finite, or has a name that the layout does not have.
 template <PlainLstm Loaded>
@@ -61,6 +62,7 @@ Safetensors to_keras(const Network<Gate>& trained) {
   using detail::add_weight;
   detail::require_plain<Gate>();
   trained.check_parameters();
+  detail::require_no_extras(trained);
   const Network<Gate> network = fold_scaling(trained);
   Safetensors file;
   for (std::size_t l = 0; l < network.options().hidden.size(); ++l) {
@@ -99,7 +101,7 @@ Loaded from_keras(const Safetensors& file, const KerasOptions& options) {
       gates = direction.w_ih.rows();
       const Index hidden = detail::quarter(gates, detail::tensor_called(kernel));
       direction.w_hh = reader.matrix(prefix + "recurrent_kernel", hidden, gates).transpose();
-      direction.b = reader.bias(prefix + "bias", gates);
+      direction.b = reader.bias_sum(prefix + "bias", gates);
       parts.directions.push_back(std::move(direction));
       if (!parts.bidirectional) break;
     }

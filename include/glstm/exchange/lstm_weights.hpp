@@ -15,6 +15,7 @@
 #include "glstm/core/types.hpp"
 #include "glstm/io/parameter_tensors.hpp"
 #include "glstm/io/safetensors.hpp"
+#include "glstm/io/strict_json.hpp"
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/layer.hpp"
 #include "glstm/nn/loss.hpp"
@@ -39,6 +40,15 @@ constexpr void require_plain() {
   static_assert(std::is_same_v<Gate, AlwaysOpen<float>> || std::is_same_v<Gate, AlwaysOpen<double>>,
                 "other libraries have no time gates: export a plain Lstm<float> or Lstm<double>, "
                 "such as without_gates(network) after a temporal curriculum");
+}
+
+/// Throws Error if the network has what other libraries' layers do not have.
+template <class Gate>
+void require_no_extras(const Network<Gate>& network) {
+  require(!network.options().input_skip && !network.options().learned_state,
+          "expected LSTM layers and a linear readout alone, got a network with ",
+          network.options().input_skip ? "an input skip" : "learned initial states",
+          ": export it as ONNX or as a header");
 }
 
 /// Stands for any extent of a shape but zero.
@@ -112,6 +122,27 @@ Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, Purpose purpose) {
   return network;
 }
 
+/// The network whose outputs get the input added, as the member `name` of the model `json` says:
+/// not if it is 0 or not there, the first feature to all outputs if it is 1, and otherwise as many
+/// features as there are outputs, one to each. Throws Error if it is anything else.
+template <class Scalar>
+Lstm<Scalar> with_skip(Lstm<Scalar> network, const Json& json, const char* name,
+                       const std::string& source) {
+  NetworkOptions<AlwaysOpen<Scalar>> options = network.options();
+  const Json& skip = json.contains(name) ? json[name] : Json(0);
+  if (skip == 0 || skip == false) return network;
+  require(skip == 1 || skip == options.outputs, source, ": expected \"", name, "\" to be 0, 1 or ",
+          options.outputs, ", the number of outputs, got ", skip);
+  require(skip <= options.inputs, source, ": expected \"", name, "\" of at most ", options.inputs,
+          ", the number of features, got ", skip);
+  options.input_skip = true;
+  Lstm<Scalar> result(options);
+  result.parameters.head(network.parameters.size()) = network.parameters;
+  auto X = block_view(result.parameters, result.layout().find("readout.x"));  // [O,I]
+  for (Index o = 0; o < options.outputs; ++o) X(o, skip == 1 ? 0 : o) = 1;
+  return result;
+}
+
 inline std::string extent_text(Index extent) {
   return extent == any_extent ? "any" : std::to_string(extent);
 }
@@ -164,13 +195,23 @@ class TensorReader {
     return vector(name, size);
   }
 
+  /// Likewise, or the sum of its halves where it is [2 size].
+  Vector<Scalar> bias_sum(const std::string& name, Index size) {
+    if (!has(name) || file_.find(name).shape != std::vector<Index>{2 * size}) {
+      return bias(name, size);
+    }
+    const Vector<Scalar> both = vector(name, 2 * size);
+    return both.head(size) + both.tail(size);
+  }
+
   /// Throws Error if a tensor for which belongs(name) is true has not been read. `expected`
-  /// describes the tensors that may be there.
+  /// describes the tensors that may be there, `advice` what to do.
   template <class Belongs>
-  void require_no_other(const std::string& expected, Belongs&& belongs) const {
+  void require_no_other(const std::string& expected, Belongs&& belongs,
+                        const char* advice = "") const {
     for (const auto& [name, tensor] : file_.tensors) {
       require(!belongs(name) || taken_.contains(name), tensor_called(name),
-              ": expected tensors of ", expected, " only, it is none of them");
+              ": expected tensors of ", expected, " only, it is none of them", advice);
     }
   }
 

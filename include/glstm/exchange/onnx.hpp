@@ -44,7 +44,8 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 /// Its metadata "glstm.data" are the description of the data, network.data, as JSON, if there is
 /// one.
 ///
-/// The model accepts any T >= 1 and any B. Initial states are zero. It takes and returns the
+/// The model accepts any T >= 1 and any B. Initial states are zero, or those that the network has
+/// learned. It takes and returns the
 /// numbers of the user's data, before scaling: see fold_scaling.
 ///
 /// Layers of a float network without time gates become LSTM operators. All other layers become a
@@ -114,14 +115,18 @@ class NetworkGraph {
     if (ragged_) {
       graph_.input("lengths", data_type<std::int32_t>(), {"B"}, "how many steps are valid");
     }
+    const bool last_inputs = sizes.input_skip && sizes.readout == Readout::last_step;
+    if (!uses_lstm_operator || sizes.learned_state || (last_inputs && ragged_)) {
+      graph_.compute("x.shape", "Shape", {"x"});
+      graph_.compute("batch", "Gather", {"x.shape", graph_.indices("batch.axis", {1})});
+    }
+    if (ragged_ && (!uses_lstm_operator || last_inputs)) add_valid_steps();
+    if (last_inputs) add_last_inputs();
     if (uses_lstm_operator) return;
 
     graph_.number("zero", Scalar(0));
     if (gated || ragged_) graph_.number("one", Scalar(1));
     if (phased) graph_.number("two", Scalar(2));
-    graph_.compute("x.shape", "Shape", {"x"});
-    graph_.compute("batch", "Gather", {"x.shape", graph_.indices("batch.axis", {1})});
-    if (ragged_) add_valid_steps();
     if (gated) add_clocks();
   }
 
@@ -136,6 +141,36 @@ class NetworkGraph {
                    {attribute("to", data_type<std::int64_t>())});
     graph_.compute("valid.flat", "Less", {"steps.column", "lengths.wide"});
     graph_.compute("valid", "Unsqueeze", {"valid.flat", graph_.indices("valid.axis", {2})});
+  }
+
+  /// Adds "x.last" [B,I], the input of each sample's last valid step; 0 where there is none.
+  void add_last_inputs() {
+    if (!ragged_) {
+      graph_.compute("x.last", "Gather", {"x", graph_.number("x.end", std::int64_t{-1})});
+      return;
+    }
+    graph_.compute("lengths.before", "Sub", {"lengths.wide", "steps.stride"});
+    graph_.compute("is_last.flat", "Equal", {"steps.column", "lengths.before"});
+    graph_.compute("is_last.number", "Cast", {"is_last.flat"}, {attribute("to", scalar_type)});
+    graph_.compute("is_last", "Unsqueeze", {"is_last.number", "valid.axis"});
+    graph_.compute("x.chosen", "Mul", {"x", "is_last"});
+    graph_.compute("x.last", "ReduceSum", {"x.chosen", graph_.indices("x.steps", {0})},
+                   {attribute("keepdims", Index{0})});
+  }
+
+  /// Adds the initial states "NAME.h0" and "NAME.c0" of a layer, [B,H]. Returns their names.
+  std::array<std::string, 2> initial_states(std::size_t l, const std::string& name) {
+    const NetworkState<Scalar> states = network_.initial_state(1);
+    const Index H = network_.options().hidden[l];
+    graph_.compute(name + ".state.shape", "Concat", {"batch", graph_.indices(name + ".size", {H})},
+                   {attribute("axis", Index{0})});
+    const std::array<std::string, 2> names{name + ".h0", name + ".c0"};
+    graph_.tensor(names[0] + ".learned", {H}, states[l].h.data());
+    graph_.tensor(names[1] + ".learned", {H}, states[l].c.data());
+    for (const std::string& state : names) {
+      graph_.compute(state, "Expand", {state + ".learned", name + ".state.shape"});
+    }
+    return names;
   }
 
   /// Adds "time" [T,1,1], relative to the time origin, and "reverse.time", the times of the
@@ -190,6 +225,14 @@ class NetworkGraph {
                     graph_.tensor(name + ".R", {D, 4 * H, H}, R.data()),
                     graph_.tensor(name + ".B", {D, 8 * H}, B.data())};
     if (ragged_) inputs.push_back("lengths");
+    if (network_.options().learned_state) {
+      if (!ragged_) inputs.push_back("");
+      graph_.indices(name + ".direction", {0});
+      for (const std::string& state : initial_states(l, name)) {  // [1,B,H]
+        inputs.push_back(
+            graph_.compute(state + ".wide", "Unsqueeze", {state, name + ".direction"}));
+      }
+    }
     graph_.node("LSTM", inputs, hands_on ? Names{result} : Names{"", result},
                 {attribute("hidden_size", H),
                  attribute("direction", D == 2 ? "bidirectional" : "forward")});
@@ -206,16 +249,19 @@ class NetworkGraph {
   /// Adds a layer as a Scan for each direction. Returns what lstm_operator returns.
   std::string scans(std::size_t l, const std::string& name, const std::string& sequence,
                     bool hands_on) {
-    const std::string forward = scan(network_.layer(l, 0), name + ".", sequence, hands_on, false);
+    std::array<std::string, 2> initial;  // h, c; none: zero
+    if (network_.options().learned_state) initial = initial_states(l, name);
+    const std::string forward =
+        scan(network_.layer(l, 0), name + ".", sequence, hands_on, false, initial);
     if (!network_.options().bidirectional) return forward;
     const std::string reverse =
-        scan(network_.layer(l, 1), name + ".reverse.", sequence, hands_on, true);
+        scan(network_.layer(l, 1), name + ".reverse.", sequence, hands_on, true, {});
     return graph_.compute(name + ".both", "Concat", {forward, reverse},
                           {attribute("axis", hands_on ? 2 : 1)});
   }
 
   std::string scan(const Layer<Gate>& layer, const std::string& prefix, const std::string& sequence,
-                   bool hands_on, bool reverse) {
+                   bool hands_on, bool reverse, const std::array<std::string, 2>& initial) {
     const Index H = layer.hidden(), I = layer.inputs();
     const LstmWeights<Scalar> weights = layer.weights(network_.parameters);
     // A column-major matrix is its transpose in row-major order.
@@ -225,11 +271,14 @@ class NetworkGraph {
     graph_.compute(prefix + "x", "MatMul", {sequence, prefix + "Wx"});
     graph_.compute(prefix + "zx", "Add", {prefix + "x", prefix + "b"});
 
-    graph_.compute(prefix + "state.shape", "Concat",
-                   {"batch", graph_.indices(prefix + "size", {H})}, {attribute("axis", Index{0})});
-    graph_.compute(prefix + "state", "Expand", {"zero", prefix + "state.shape"});
-
-    Names inputs = {prefix + "state", prefix + "state", prefix + "zx"};
+    Names inputs = {initial[1], initial[0], prefix + "zx"};
+    if (initial[0].empty()) {
+      graph_.compute(prefix + "state.shape", "Concat",
+                     {"batch", graph_.indices(prefix + "size", {H})},
+                     {attribute("axis", Index{0})});
+      graph_.compute(prefix + "state", "Expand", {"zero", prefix + "state.shape"});
+      inputs[0] = inputs[1] = prefix + "state";
+    }
     const std::string k = openness(layer, prefix, reverse);
     if (!k.empty()) inputs.push_back(k);
     const Index scanned = k.empty() ? 1 : 2;
@@ -333,7 +382,14 @@ class NetworkGraph {
     graph_.tensor("readout.W", {W.cols(), W.rows()}, W.data());
     graph_.tensor("readout.b", {b.rows()}, b.data());
     graph_.compute("readout.product", "MatMul", {states, "readout.W"});
-    graph_.compute("y", "Add", {"readout.product", "readout.b"});
+    std::string biases = "readout.b";
+    if (network_.options().input_skip) {
+      const Matrix<Scalar> X = network_.skip_weights();  // column-major: its transpose in row-major
+      graph_.tensor("readout.X", {X.cols(), X.rows()}, X.data());
+      graph_.compute("readout.skip", "MatMul", {every_step ? "x" : "x.last", "readout.X"});
+      biases = graph_.compute("readout.from_input", "Add", {"readout.skip", "readout.b"});
+    }
+    graph_.compute("y", "Add", {"readout.product", biases});
     const std::string outputs = std::to_string(W.rows());
     graph_.output("y", scalar_type, every_step ? Names{"T", "B", outputs} : Names{"B", outputs},
                   "the answers");

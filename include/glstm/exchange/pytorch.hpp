@@ -1,6 +1,7 @@
 // Weights of PyTorch's nn.LSTM and nn.Linear.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -20,10 +21,15 @@ GLSTM_BEGIN_NAMESPACE
 
 /// Where the weights lie in a PyTorch model, and what its file does not tell about the network.
 struct PyTorchOptions {
-  std::string lstm = "lstm.";  ///< prefix of the nn.LSTM's tensors; empty: it is the whole model
+  /// Prefixes of the tensors of the nn.LSTM, or of several nn.LSTM or nn.LSTMCell in the order in
+  /// which the model calls them, each on the states of the one before; {""}: it is the whole model.
+  std::vector<std::string> lstm = {"lstm."};
   std::string linear = "fc.";  ///< prefix of the nn.Linear's tensors; empty: there is no nn.Linear
   Readout readout = Readout::last_step;  ///< for loading; files do not tell it
-  Loss loss = mean_squared_error;  ///< for loading; files do not tell it
+  Loss loss = mean_squared_error;        ///< for loading; files do not tell it
+  /// For loading: leave out the tensors of other modules. Otherwise they are an error, because the
+  /// network would be another function than the model.
+  bool ignore_others = false;
 };
 
 /// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the
@@ -54,15 +60,16 @@ Loaded load_pytorch(const std::filesystem::path& path, const PyTorchOptions& opt
 template <TimeGate Gate>
 Safetensors to_pytorch(const Network<Gate>& network, const PyTorchOptions& options = {});
 
-/// Returns the network with the weights of an nn.LSTM of any depth, with one or two directions, and
-/// of an nn.Linear. If options.linear is empty, the network's outputs are the hidden states of the
-/// last layer. Sizes follow from the shapes. The two biases are added; a model with bias=False gets
-/// biases of zero. Floating-point numbers of other types are converted. Tensors of other modules
-/// are ignored.
+/// Returns the network with the weights of nn.LSTM modules of any depth, with one or two
+/// directions, or nn.LSTMCell, and of an nn.Linear. If options.linear is empty, the network's
+/// outputs are the hidden states of the last layer. Sizes follow from the shapes. The two biases
+/// are added; a model with bias=False gets biases of zero. Floating-point numbers of other types
+/// are converted. Where the names of all tensors begin with `module.` or `_orig_mod.`, as
+/// nn.DataParallel and torch.compile write them, that is left out.
 ///
 /// Throws Error if a tensor is missing, has a wrong shape or has numbers that are not finite, if
-/// the two modules have further tensors, or if the nn.LSTM has projections (proj_size), which glstm
-/// does not support.
+/// there are further tensors (see ignore_others), or if an nn.LSTM has projections (proj_size),
+/// which glstm does not support.
 template <PlainLstm Loaded>
 Loaded from_pytorch(const Safetensors& file, const PyTorchOptions& options = {});
 
@@ -72,8 +79,12 @@ Safetensors to_pytorch(const Network<Gate>& trained, const PyTorchOptions& optio
   using detail::add_weight;
   detail::require_plain<Gate>();
   trained.check_parameters();
+  detail::require_no_extras(trained);
   const Network<Gate> network = fold_scaling(trained);
   const std::vector<Index>& hidden = network.options().hidden;
+  detail::require(options.lstm.size() == 1, "expected the prefix of one nn.LSTM to write, got ",
+                  options.lstm.size());
+  const std::string& lstm = options.lstm[0];
   for (const Index size : hidden) {
     detail::require(size == hidden[0], "an nn.LSTM has layers of one size, got ", hidden[0],
                     " and ", size);
@@ -86,10 +97,10 @@ Safetensors to_pytorch(const Network<Gate>& trained, const PyTorchOptions& optio
       const Index H = layer.hidden();
       const LstmWeights<Scalar> weights = layer.weights(network.parameters);
       const std::string end = detail::text_of("_l", l, direction == 1 ? "_reverse" : "");
-      add_weight(file, options.lstm + "weight_ih" + end, weights.Wx, {4 * H, layer.inputs()});
-      add_weight(file, options.lstm + "weight_hh" + end, weights.Wh, {4 * H, H});
-      add_weight(file, options.lstm + "bias_ih" + end, weights.b, {4 * H});
-      add_weight(file, options.lstm + "bias_hh" + end, Vector<Scalar>::Zero(4 * H), {4 * H});
+      add_weight(file, lstm + "weight_ih" + end, weights.Wx, {4 * H, layer.inputs()});
+      add_weight(file, lstm + "weight_hh" + end, weights.Wh, {4 * H, H});
+      add_weight(file, lstm + "bias_ih" + end, weights.b, {4 * H});
+      add_weight(file, lstm + "bias_hh" + end, Vector<Scalar>::Zero(4 * H), {4 * H});
     }
   }
   if (!options.linear.empty()) {
@@ -100,47 +111,97 @@ Safetensors to_pytorch(const Network<Gate>& trained, const PyTorchOptions& optio
   return file;
 }
 
-template <PlainLstm Loaded>
-Loaded from_pytorch(const Safetensors& file, const PyTorchOptions& options) {
-  using Scalar = typename Loaded::Scalar;
-  using detail::any_extent;
-  detail::TensorReader<Scalar> reader(file);
-  detail::require(!reader.has(options.lstm + "weight_hr_l0"), "expected the nn.LSTM \"",
-                  options.lstm, "\" without projections, got one with projections (proj_size)");
-  detail::LstmParts<Scalar> parts;
-  parts.bidirectional = reader.has(options.lstm + "weight_ih_l0_reverse");
-  Index inputs = any_extent, gates = any_extent;  // gates: 4H
-  for (Index l = 0; l == 0 || reader.has(detail::text_of(options.lstm, "weight_ih_l", l)); ++l) {
+namespace detail {
+
+/// The file without a prefix that wrappers of modules put before all names.
+inline Safetensors without_wrapper(const Safetensors& file) {
+  for (const std::string& wrapper : {std::string("module."), std::string("_orig_mod.")}) {
+    const auto wrapped = [&](const auto& entry) { return entry.first.starts_with(wrapper); };
+    if (file.tensors.empty() || !std::all_of(file.tensors.begin(), file.tensors.end(), wrapped)) {
+      continue;
+    }
+    Safetensors inner{file.metadata, {}};
+    for (const auto& [name, tensor] : file.tensors) {
+      inner.tensors.emplace(name.substr(wrapper.size()), tensor);
+    }
+    return without_wrapper(inner);
+  }
+  return file;
+}
+
+/// Reads one layer of an nn.LSTM, whose names end with `end`, or an nn.LSTMCell (""). `gates` is 4H
+/// where a layer before tells it.
+template <class Scalar>
+LstmDirection<Scalar> read_pytorch_layer(TensorReader<Scalar>& reader, const std::string& prefix,
+                                         const std::string& end, Index inputs, Index gates) {
+  const std::string weight_ih = prefix + "weight_ih" + end;
+  LstmDirection<Scalar> layer;
+  layer.w_ih = reader.matrix(weight_ih, gates, inputs);
+  gates = layer.w_ih.rows();
+  layer.w_hh =
+      reader.matrix(prefix + "weight_hh" + end, gates, quarter(gates, tensor_called(weight_ih)));
+  const std::string bias_ih = prefix + "bias_ih" + end, bias_hh = prefix + "bias_hh" + end;
+  layer.b.setZero(gates);
+  if (reader.has(bias_ih) || reader.has(bias_hh)) {
+    layer.b = reader.vector(bias_ih, gates) + reader.vector(bias_hh, gates);
+  }
+  return layer;
+}
+
+/// Reads an nn.LSTM or nn.LSTMCell into `parts`.
+template <class Scalar>
+void read_pytorch_module(TensorReader<Scalar>& reader, const std::string& prefix,
+                         LstmParts<Scalar>& parts) {
+  require(!reader.has(prefix + "weight_hr_l0"), "expected the nn.LSTM \"", prefix,
+          "\" without projections, got one with projections (proj_size)");
+  const bool first = parts.directions.empty();
+  const bool reverse = reader.has(prefix + "weight_ih_l0_reverse");
+  require(first || parts.bidirectional == reverse,
+          "expected modules of the same directions, got \"", prefix,
+          reverse ? "\" with two" : "\" with one");
+  parts.bidirectional = reverse;
+  if (reader.has(prefix + "weight_ih")) {
+    parts.directions.push_back(read_pytorch_layer(reader, prefix, "", parts.states(), any_extent));
+    return;
+  }
+  Index gates = any_extent;  // the same in all layers of a module
+  for (Index l = 0; l == 0 || reader.has(text_of(prefix, "weight_ih_l", l)); ++l) {
+    Index inputs = parts.states();
     for (const char* suffix : {"", "_reverse"}) {
-      const std::string end = detail::text_of("_l", l, suffix);
-      const std::string weight_ih = options.lstm + "weight_ih" + end;
-      detail::LstmDirection<Scalar> direction;
-      direction.w_ih = reader.matrix(weight_ih, gates, inputs);
-      inputs = direction.w_ih.cols();
-      gates = direction.w_ih.rows();
-      direction.w_hh = reader.matrix(options.lstm + "weight_hh" + end, gates,
-                                     detail::quarter(gates, detail::tensor_called(weight_ih)));
-      const std::string bias_ih = options.lstm + "bias_ih" + end;
-      const std::string bias_hh = options.lstm + "bias_hh" + end;
-      direction.b.setZero(gates);
-      if (reader.has(bias_ih) || reader.has(bias_hh)) {
-        direction.b = reader.vector(bias_ih, gates) + reader.vector(bias_hh, gates);
-      }
-      parts.directions.push_back(std::move(direction));
+      parts.directions.push_back(
+          read_pytorch_layer(reader, prefix, text_of("_l", l, suffix), inputs, gates));
+      inputs = parts.directions.back().w_ih.cols();
+      gates = parts.directions.back().w_ih.rows();
       if (!parts.bidirectional) break;
     }
-    inputs = parts.states();
+  }
+}
+
+}  // namespace detail
+
+template <PlainLstm Loaded>
+Loaded from_pytorch(const Safetensors& wrapped, const PyTorchOptions& options) {
+  using Scalar = typename Loaded::Scalar;
+  detail::require(!options.lstm.empty(), "expected the prefix of at least one nn.LSTM, got none");
+  const Safetensors file = detail::without_wrapper(wrapped);
+  detail::TensorReader<Scalar> reader(file);
+  detail::LstmParts<Scalar> parts;
+  for (const std::string& prefix : options.lstm) {
+    detail::read_pytorch_module(reader, prefix, parts);
   }
   if (!options.linear.empty()) {
-    parts.readout_w = reader.matrix(options.linear + "weight", any_extent, parts.states());
+    parts.readout_w = reader.matrix(options.linear + "weight", detail::any_extent, parts.states());
     parts.readout_b = reader.bias(options.linear + "bias", parts.readout_w.rows());
   }
-  reader.require_no_other(detail::text_of("an nn.LSTM of ", parts.layers(),
-                                          " layers without projections and of an nn.Linear"),
-                          [&](const std::string& name) {
-                            return name.starts_with(options.lstm) ||
-                                   (!options.linear.empty() && name.starts_with(options.linear));
-                          });
+  reader.require_no_other(
+      detail::text_of(parts.layers(), " LSTM layers without projections and an nn.Linear"),
+      [&](const std::string& name) {
+        const auto is_of = [&](const std::string& prefix) { return name.starts_with(prefix); };
+        return !options.ignore_others ||
+               std::any_of(options.lstm.begin(), options.lstm.end(), is_of) ||
+               (!options.linear.empty() && is_of(options.linear));
+      },
+      "; name all modules in PyTorchOptions, or set ignore_others");
   return detail::assemble(parts, {options.readout, options.loss});
 }
 

@@ -48,9 +48,11 @@ std::string to_rtneural(const Network<Gate>& network);
 
 /// Returns the network of an RTNeural model. Its layers must be lstm layers, and at most one dense
 /// layer without activation after them. If there is no dense layer, the network's outputs are the
-/// hidden states of the last layer. Throws Error, which names `source`, if the model has other
-/// layers, if weights are missing or have a wrong shape, or if the text is not a JSON object of the
-/// expected form, repeats a key or nests too deeply.
+/// hidden states of the last layer. An "in_skip" of 1, by which hosts add the input to the output,
+/// is applied: the network has an input_skip. Throws Error, which names `source`, if the model has
+/// other layers or an "in_gain" or "out_gain" that is not 0, if weights are missing or have a wrong
+/// shape, or if the text is not a JSON object of the expected form, repeats a key or nests too
+/// deeply.
 template <PlainLstm Loaded>
 Loaded from_rtneural(std::string_view json, const std::string& source,
                      const RTNeuralOptions& options = {});
@@ -182,6 +184,7 @@ std::string to_rtneural(const Network<Gate>& trained) {
   using detail::Json, detail::json_matrix, detail::json_vector;
   detail::require_plain<Gate>();
   trained.check_parameters();
+  detail::require_no_extras(trained);
   const Network<Gate> network = fold_scaling(trained);
   detail::require(!network.options().bidirectional,
                   "expected a network of one direction, as RTNeural has, got a bidirectional one");
@@ -213,6 +216,10 @@ Loaded from_rtneural(std::string_view json, const std::string& source,
   // more; it is read so that the error can name it.
   const Json model = detail::parse_json_object(json, 8, "a model", source);
   detail::JsonMembers members(model, source);
+  for (const char* name : {"in_gain", "out_gain"}) {  // of hosts for amplifier models
+    require(!model.contains(name) || model[name] == 0, source, ": expected \"", name,
+            "\" to be 0, which changes nothing, got ", model.contains(name) ? model[name] : Json());
+  }
   detail::LstmParts<typename Loaded::Scalar> parts;
   const Json& layers = members.list("layers");
   for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -221,9 +228,10 @@ Loaded from_rtneural(std::string_view json, const std::string& source,
   require(!parts.directions.empty(), source, ": expected lstm layers, got none");
   detail::require_last_extent(members.list("in_shape"), parts.directions.front().w_ih.cols(),
                               source + ": in_shape");
-  return detail::naming_source(source, [&] {
+  Loaded network = detail::naming_source(source, [&] {
     return detail::assemble(parts, {options.readout, options.loss});
   });
+  return detail::with_skip(std::move(network), model, "in_skip", source);
 }
 
 template <TimeGate Gate>

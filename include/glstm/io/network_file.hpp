@@ -58,7 +58,7 @@ struct NetworkFileInfo {
   Readout readout = Readout::last_step;
   std::string loss = {};  ///< LossFunction::name
   double time_origin = 0;
-  bool bidirectional = false;
+  bool bidirectional = false, input_skip = false, learned_state = false;
   DataDescription data;                         ///< Network::data
   Index parameters = 0;                         ///< the number of parameters
   std::map<std::string, std::string> metadata;  ///< NetworkFileOptions::metadata
@@ -137,19 +137,23 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
   }
   Json parameter_names = Json::array();
   for (const char* name : Gate::parameter_names) parameter_names.push_back(name);
-  return {{"version", 1},
-          {"gate", GateTraits<Gate>::file_name},
-          {"gate_parameters", parameter_names},
-          {"gates", gates},
-          {"scalar", scalar_dtype<typename Gate::Scalar>()},
-          {"weights", name_of(storage_names, storage)},
-          {"inputs", options.inputs},
-          {"hidden", options.hidden},
-          {"outputs", options.outputs},
-          {"readout", name_of(readout_names, options.readout)},
-          {"loss", options.loss->name()},
-          {"time_origin", options.time_origin},
-          {"bidirectional", options.bidirectional}};
+  Json configuration = {{"version", 1},
+                        {"gate", GateTraits<Gate>::file_name},
+                        {"gate_parameters", parameter_names},
+                        {"gates", gates},
+                        {"scalar", scalar_dtype<typename Gate::Scalar>()},
+                        {"weights", name_of(storage_names, storage)},
+                        {"inputs", options.inputs},
+                        {"hidden", options.hidden},
+                        {"outputs", options.outputs},
+                        {"readout", name_of(readout_names, options.readout)},
+                        {"loss", options.loss->name()},
+                        {"time_origin", options.time_origin},
+                        {"bidirectional", options.bidirectional}};
+  // Only where they are there: other networks have files that earlier versions read.
+  if (options.input_skip) configuration["input_skip"] = true;
+  if (options.learned_state) configuration["learned_state"] = true;
+  return configuration;
 }
 
 /// The metadata of a network's file: its configuration, and the description of its data.
@@ -197,6 +201,8 @@ inline NetworkFileInfo parse_configuration(const std::string& text, const std::s
   require(!info.loss.empty(), where, ": expected \"loss\" to be a name, got none");
   info.time_origin = members.number("time_origin");
   info.bidirectional = members.truth("bidirectional");
+  info.input_skip = configuration.contains("input_skip") && members.truth("input_skip");
+  info.learned_state = configuration.contains("learned_state") && members.truth("learned_state");
   members.require_no_other();
   return info;
 }
@@ -332,6 +338,8 @@ NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::str
   options.loss = loss_of_name(info.loss);
   options.time_origin = info.time_origin;
   options.bidirectional = info.bidirectional;
+  options.input_skip = info.input_skip;
+  options.learned_state = info.learned_state;
   options.gates.clear();
   for (const std::map<std::string, double>& named : info.gates) {
     typename Gate::Options& gate = options.gates.emplace_back();

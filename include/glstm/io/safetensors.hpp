@@ -61,7 +61,16 @@ struct Safetensors {
   /// Returns the tensor `name`; throws Error if there is none.
   const Tensor& find(const std::string& name) const {
     const auto found = tensors.find(name);
-    detail::require(found != tensors.end(), "no tensor is called \"", name, "\"");
+    if (found == tensors.end()) {
+      std::string names;
+      Index listed = 0;
+      for (const auto& [other, tensor] : tensors) {
+        if (++listed > 20) break;
+        names += (listed == 1 ? "" : ", ") + other;
+      }
+      detail::fail(detail::text_of("no tensor is called \"", name, "\"; there are ",
+                                   tensors.empty() ? "none" : names, listed > 20 ? ", ..." : ""));
+    }
     return found->second;
   }
 };
@@ -116,6 +125,27 @@ constexpr const char* metadata_key = "__metadata__";
 inline void check_header_size(std::uint64_t size, const std::string& source) {
   constexpr std::uint64_t max = 100'000'000;  // the reference implementation's limit
   require(size <= max, source, ": expected a header of at most ", max, " bytes, got ", size);
+}
+
+/// Throws Error, which says how to convert it, if the first eight bytes are those of another file
+/// of weights. No header is as long as these would make it.
+inline void require_no_other_format(std::string_view begin, const std::string& source) {
+  using namespace std::string_view_literals;
+  const auto refuse = [&](const char* format, const char* conversion) {
+    fail(text_of(source, ": expected a safetensors file, got ", format, ": convert it in Python, ",
+                 conversion));
+  };
+  constexpr const char* of_pytorch =
+      "safetensors.torch.save_file(torch.load(path, weights_only=True), \"model.safetensors\")";
+  if (begin.starts_with("PK\x03\x04"sv)) {
+    refuse("a zip archive, as torch.save and Keras write", of_pytorch);
+  }
+  if (begin.starts_with("\x80"sv) && begin[7] != 0) {
+    refuse("a pickle, as torch.save wrote before 1.6", of_pytorch);
+  }
+  if (begin.starts_with("\x89HDF"sv)) {
+    refuse("an HDF5 file, as Keras writes", "with the functions in docs/weights.md");
+  }
 }
 
 /// The position of a tensor's numbers in the data after the header.
@@ -245,7 +275,10 @@ template <class Read>
 Safetensors load_safetensors_from(std::uintmax_t size, Read&& read, const std::string& source) {
   std::uint64_t length = 0;
   require(size >= sizeof length, source, ": expected at least 8 bytes, got ", size);
-  read(reinterpret_cast<char*>(&length), sizeof length);
+  char first_bytes[sizeof length];
+  read(first_bytes, sizeof first_bytes);
+  std::memcpy(&length, first_bytes, sizeof length);
+  require_no_other_format({first_bytes, sizeof first_bytes}, source);
   check_header_size(length, source);
   require(length <= size - sizeof length, source, ": expected a header of ", length, " bytes, got ",
           size - sizeof length);

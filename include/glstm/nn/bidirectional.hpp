@@ -120,10 +120,13 @@ class DirectionalLayer {
   ///
   ///     doutputs  [B, D*H*N]
   ///     dx        [B, I*T]    out; null: not wanted
+  ///     dinitial  [B,H]       out, the gradient of forward's initial state; null: not wanted, as
+  ///     it
+  ///                           must be with two directions
   ///     gradient              accumulates, laid out as the parameters
   void backward(const Vector<Scalar>& parameters, const Timing& timing, bool every_step,
                 const Matrix<Scalar>& doutputs, const Tape& tape, Scalar budget_gradient,
-                Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
+                Matrix<Scalar>* dx, State<Scalar>* dinitial, Vector<Scalar>& gradient) const;
 
  private:
   Index hidden() const { return directions_[0].hidden(); }
@@ -141,7 +144,8 @@ class DirectionalLayer {
   /// `doutputs` [B, H*N] and dx are in the order in which the direction reads.
   void run_back(std::size_t direction, const Vector<Scalar>& parameters, const Timing& timing,
                 bool every_step, const Matrix<Scalar>& doutputs, const Tape& tape,
-                Scalar budget_gradient, Matrix<Scalar>* dx, Vector<Scalar>& gradient) const;
+                Scalar budget_gradient, Matrix<Scalar>* dx, State<Scalar>* dinitial,
+                Vector<Scalar>& gradient) const;
 
   std::span<const Layer<Gate>> directions_;
 };
@@ -177,10 +181,11 @@ template <TimeGate Gate>
 void DirectionalLayer<Gate>::backward(const Vector<Scalar>& parameters, const Timing& timing,
                                       bool every_step, const Matrix<Scalar>& doutputs,
                                       const Tape& tape, Scalar budget_gradient, Matrix<Scalar>* dx,
-                                      Vector<Scalar>& gradient) const {
+                                      State<Scalar>* dinitial, Vector<Scalar>& gradient) const {
   DirectionMemory<Scalar>& memory = tape.memory;
   if (directions_.size() == 1) {
-    run_back(0, parameters, timing, every_step, doutputs, tape, budget_gradient, dx, gradient);
+    run_back(0, parameters, timing, every_step, doutputs, tape, budget_gradient, dx, dinitial,
+             gradient);
     return;
   }
   Matrix<Scalar>& own = memory.directions[0];  // the gradient of one direction's outputs
@@ -191,13 +196,13 @@ void DirectionalLayer<Gate>::backward(const Vector<Scalar>& parameters, const Ti
     take_direction(doutputs, 1, 1, own);
   }
   run_back(1, parameters, memory.reversed_timing, every_step, own, tape, budget_gradient,
-           dx != nullptr ? &memory.reversed : nullptr, gradient);
+           dx != nullptr ? &memory.reversed : nullptr, nullptr, gradient);
   if (dx != nullptr) {
     reverse_steps<Scalar>(memory.reversed, directions_[1].inputs(), timing, *dx);
   }
   take_direction(doutputs, every_step ? timing.steps : 1, 0, own);
   run_back(0, parameters, timing, every_step, own, tape, budget_gradient,
-           dx != nullptr ? &memory.directions[1] : nullptr, gradient);
+           dx != nullptr ? &memory.directions[1] : nullptr, nullptr, gradient);
   if (dx != nullptr) *dx += memory.directions[1];
 }
 
@@ -206,12 +211,13 @@ void DirectionalLayer<Gate>::run_back(std::size_t direction, const Vector<Scalar
                                       const Timing& timing, bool every_step,
                                       const Matrix<Scalar>& doutputs, const Tape& tape,
                                       Scalar budget_gradient, Matrix<Scalar>* dx,
-                                      Vector<Scalar>& gradient) const {
+                                      State<Scalar>* dinitial, Vector<Scalar>& gradient) const {
   State<Scalar> dstate = State<Scalar>::zeros(timing.batch, hidden());
   if (!every_step) dstate.h = doutputs;
   directions_[direction].backward_unchecked(parameters, timing, tape.layers[direction],
                                             every_step ? &doutputs : nullptr, budget_gradient,
                                             dstate, dx, gradient);
+  if (dinitial != nullptr) *dinitial = std::move(dstate);
 }
 
 }  // namespace detail

@@ -27,7 +27,9 @@ NetworkOptions<To> with_gate_options(const Network<From>& network,
           .loss = options.loss,
           .gates = std::move(gates),
           .time_origin = options.time_origin,
-          .bidirectional = options.bidirectional};
+          .bidirectional = options.bidirectional,
+          .input_skip = options.input_skip,
+          .learned_state = options.learned_state};
 }
 
 /// Copies all blocks but those of the time gates, and the description of the data.

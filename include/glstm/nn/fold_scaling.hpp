@@ -36,11 +36,24 @@ Network<Gate> fold_scaling(Network<Gate> network) {
       bias = moved.template cast<Scalar>();
     }
   }
+  if (network.options().input_skip && !data.feature_scaling.empty()) {
+    auto skip = block("readout.x"), bias = block("readout.b");  // [O,I], [O,1]
+    Vector<double> moved = bias.template cast<double>();
+    for (Index i = 0; i < skip.cols(); ++i) {
+      const Scaling& s = data.scaling_of_input(i);
+      moved -= skip.col(i).template cast<double>() * (s.offset / s.scale);
+      skip.col(i) = (skip.col(i).template cast<double>() / s.scale).template cast<Scalar>();
+    }
+    bias = moved.template cast<Scalar>();
+  }
   if (!data.target_scaling.empty()) {
     auto weights = block("readout.w"), bias = block("readout.b");  // [O,H], [O,1]
     for (Index o = 0; o < weights.rows(); ++o) {
       const Scaling& s = data.target_scaling[static_cast<std::size_t>(o)];
       weights.row(o) *= static_cast<Scalar>(s.scale);
+      if (network.options().input_skip) {
+        block("readout.x").row(o) *= static_cast<Scalar>(s.scale);
+      }
       bias(o, 0) = static_cast<Scalar>(static_cast<double>(bias(o, 0)) * s.scale + s.offset);
     }
   }

@@ -22,32 +22,13 @@
 #include "glstm/nn/dropout.hpp"
 #include "glstm/nn/evaluation.hpp"
 #include "glstm/nn/initialize.hpp"
+#include "glstm/nn/input_skip.hpp"
 #include "glstm/nn/loss.hpp"
-#include "glstm/nn/losses.hpp"
 #include "glstm/nn/network_blocks.hpp"
+#include "glstm/nn/network_options.hpp"
 #include "glstm/nn/network_tape.hpp"
 
 GLSTM_BEGIN_NAMESPACE
-
-/// Which hidden states the readout sees: the one after each sample's last valid step, or all.
-enum class Readout { last_step, every_step };
-
-/// The sizes of a network, what it predicts, and its time gates.
-template <TimeGate Gate>
-struct NetworkOptions {
-  Index inputs = 1;
-  std::vector<Index> hidden = {110};  ///< the sizes of the layers, from the input on
-  Index outputs = 1;
-  Readout readout = Readout::last_step;
-  Loss loss = mean_squared_error;
-  std::vector<typename Gate::Options> gates = {{}};  ///< one for all layers, or one for each
-  double time_origin = 0;
-  /// Every layer has a second direction, with windows of its own, that reads a sample from its last
-  /// valid step to its first on the clock of detail::reverse_timing. The next layer, and a readout
-  /// of every step, see the hidden states of both directions at a step, forward first. A readout of
-  /// the last step sees the states in which the two directions end.
-  bool bidirectional = false;
-};
 
 /// A recurrent network: layers of one kind of time gate, then a linear readout. Its parameters are
 /// one flat vector; a gradient has the same layout. Public functions check their arguments once;
@@ -155,14 +136,25 @@ class Network {
     }
   }
 
-  /// The state of `batch` samples before their first step. Throws Error where check_state does.
-  NetworkState<Scalar> zero_state(Index batch) const {
+  /// The state of `batch` samples before their first step: zero, or with options.learned_state that
+  /// of the parameters. Throws Error where check_state does.
+  NetworkState<Scalar> initial_state(Index batch) const {
     NetworkState<Scalar> state;
     for (const Layer<Gate>& layer : layers_) {
       state.push_back(State<Scalar>::zeros(batch, layer.hidden()));
     }
     check_state(state, batch);
+    for (std::size_t l = 0; l < state.size() && options_.learned_state; ++l) {
+      state[l].h.rowwise() = state_block(l, ".h0").transpose();
+      state[l].c.rowwise() = state_block(l, ".c0").transpose();
+    }
     return state;
+  }
+
+  /// With options.input_skip, the matrix X [O,I] of the readout; else empty.
+  Matrix<Scalar> skip_weights() const {
+    if (!options_.input_skip) return {};
+    return block_view(parameters, layout_.find("readout.x"));
   }
 
   /// The number of predictions for a sample: 1, or one for every step.
@@ -227,7 +219,7 @@ class Network {
     GLSTM_ASSERT(gradient.size() == layout_.size());
     forward(batch.input, tape, Keep::tape, path, initial, dropout);
     const Evaluation result = evaluation(batch, whole, tape);
-    backward(batch.input.timing, whole, budget_weight, tape, gradient);
+    backward(batch.input, whole, budget_weight, initial == nullptr, tape, gradient);
     return result;
   }
 
@@ -278,18 +270,32 @@ class Network {
   void forward(const SequenceBatch<Scalar>& input, Tape& tape, Keep keep, Path path,
                const NetworkState<Scalar>* initial, const Dropout* dropout) const;
 
+  Eigen::Map<const Vector<Scalar>> state_block(std::size_t l, const char* state) const {
+    const ParameterBlock& block = layout_.find(detail::layer_name(l, 0) + state);
+    return {parameters.data() + block.offset, block.size()};
+  }
+
   /// From the readout down; dhidden is the gradient of what the layer handed on.
-  void backward(const Timing& timing, const MeanCounts& counts, double budget_weight, Tape& tape,
-                Vector<Scalar>& gradient) const {
+  void backward(const SequenceBatch<Scalar>& input, const MeanCounts& counts, double budget_weight,
+                bool from_start, Tape& tape, Vector<Scalar>& gradient) const {
+    const Timing& timing = input.timing;
+    const bool learn_state = options_.learned_state && from_start;
+    State<Scalar> dinitial;
     const double open_share_unit = static_cast<double>(counts.valid_steps * neurons());
     const Scalar budget_gradient =
         static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
+    if (skip_) skip_->backward(input, tape.dreadout, gradient);
     readout_->backward(parameters, tape.outputs.back(), tape.dreadout, tape.dhidden, gradient);
     for (std::size_t l = depth(); l-- > 0;) {
       if (!tape.dropout.empty()) detail::apply_dropout(tape.dropout[l], tape.dhidden);
       directional(l).backward(parameters, timing, hands_on_every_step(l), tape.dhidden,
                               part_of(tape, l), budget_gradient, l > 0 ? &tape.dinput : nullptr,
-                              gradient);
+                              learn_state ? &dinitial : nullptr, gradient);
+      if (learn_state) {
+        const std::string name = detail::layer_name(l, 0);
+        block_view(gradient, layout_.find(name + ".h0")) += dinitial.h.colwise().sum().transpose();
+        block_view(gradient, layout_.find(name + ".c0")) += dinitial.c.colwise().sum().transpose();
+      }
       if (l > 0) tape.dhidden.swap(tape.dinput);
     }
   }
@@ -311,6 +317,7 @@ class Network {
   ParameterLayout layout_;
   std::vector<Layer<Gate>> layers_;
   std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
+  std::optional<InputSkip<Scalar>> skip_;
 };
 
 template <TimeGate Gate_>
@@ -325,6 +332,12 @@ Network<Gate_>::Network(const Options& options) : options_(options) {
         layers_.emplace_back(layout_, name + ".", inputs, hidden, gate, options.time_origin);
       });
   readout_.emplace(layout_, detail::readout_prefix, states, options.outputs);
+  detail::require(!options.learned_state || !options.bidirectional,
+                  "a bidirectional network starts from zero: it cannot learn its initial state");
+  detail::for_each_extra_block(options, [&](const auto&... block) { layout_.add(block...); });
+  if (options.input_skip) {
+    skip_.emplace(layout_, "readout.x", options.readout == Readout::every_step);
+  }
   parameters.setZero(layout_.size());
   // A gate parameter of zero may be unusable; until initialize() they span [0, 1].
   Rng rng(0);
@@ -361,6 +374,9 @@ void Network<Gate_>::draw(const Initialization& initial, Rng& rng, Vector<Scalar
   auto w = block_view(drawn, layout_.find("readout.w"));
   fill_glorot(w, w.cols(), w.rows(), rng);
   block_view(drawn, layout_.find("readout.b")).setZero();
+  detail::for_each_extra_block(options_, [&](const std::string& name, auto...) {
+    block_view(drawn, layout_.find(name)).setZero();
+  });
   initialize_gates(initial.gates, rng, drawn);
 }
 
@@ -372,6 +388,10 @@ void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Kee
   tape.layers.resize(layers_.size());
   tape.final_states.resize(layers_.size());
   tape.outputs.resize(depth());
+  if (initial == nullptr && options_.learned_state) {
+    tape.initial_states = initial_state(input.batch());
+    initial = &tape.initial_states;
+  }
   tape.dropout.resize(dropout != nullptr && dropout->rate > 0 ? depth() : 0);
   for (std::size_t l = 0; l < depth(); ++l) {
     const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
@@ -384,6 +404,7 @@ void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Kee
     detail::apply_dropout(tape.dropout[l], tape.outputs[l]);
   }
   readout_->forward(parameters, tape.outputs.back(), tape.readout);
+  if (skip_) skip_->forward(parameters, input, tape.readout);
 }
 
 /// A plain LSTM.

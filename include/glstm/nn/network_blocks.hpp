@@ -35,6 +35,20 @@ Index for_each_layer(const Sizes& sizes, Visit&& visit) {
   return inputs;
 }
 
+/// Calls visit(name, rows, cols, role) for the blocks behind those of layers and readout. `sizes`
+/// has the members input_skip and learned_state too.
+template <class Sizes, class Visit>
+void for_each_extra_block(const Sizes& sizes, Visit&& visit) {
+  if (sizes.input_skip) {
+    visit(std::string(readout_prefix) + "x", sizes.outputs, sizes.inputs, ParameterRole::weight);
+  }
+  for (std::size_t l = 0; l < sizes.hidden.size() && sizes.learned_state; ++l) {
+    for (const char* state : {".h0", ".c0"}) {
+      visit(layer_name(l, 0) + state, sizes.hidden[l], Index(1), ParameterRole::bias);
+    }
+  }
+}
+
 /// Calls visit(name, rows, cols, role) for every parameter block that a network of these sizes has,
 /// in their order. No network is made, so that a reader can compare a file with them before it
 /// allocates anything. `sizes` has the member outputs too.
@@ -45,6 +59,7 @@ void for_each_network_block(const Sizes& sizes, const Names& gate_parameters, Vi
         for_each_layer_block(name + ".", layer_inputs, hidden, gate_parameters, visit);
       });
   for_each_dense_block(readout_prefix, inputs, sizes.outputs, visit);
+  for_each_extra_block(sizes, visit);
 }
 
 }  // namespace detail

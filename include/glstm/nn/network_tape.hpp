@@ -18,6 +18,7 @@ template <class Scalar>
 struct NetworkTape {
   std::vector<LayerTape<Scalar>> layers;  ///< in the order of Network::layers()
   NetworkState<Scalar> final_states;      ///< likewise
+  NetworkState<Scalar> initial_states;    ///< likewise, where they are parameters
   /// What each layer hands on: [B, D*H*T] hidden states of every step in D directions, or of the
   /// last layer, where the last step is read out, [B, D*H] of the last step.
   std::vector<Matrix<Scalar>> outputs;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,15 @@ class StreamingNetwork {
 
   /// One step at time t, see StreamingCell::step; x is [I] and no view of this network.
   void step(const Scalar* x, double t) noexcept;
+  /// Likewise. Throws Error unless x is [I].
+  void step(std::span<const Scalar> x, double t = 0) {
+    detail::require(static_cast<Index>(x.size()) == inputs(), "the network takes ", inputs(),
+                    " features per step, got ", x.size());
+    step(x.data(), t);
+  }
 
-  /// The readout of the last layer's hidden state, [O]. Like the views of the state it stays where
+  /// The readout of the last layer's hidden state, [O], and of the last input where the network has
+  /// an input skip. Like the views of the state it stays where
   /// it is from step to step, until the network is moved from or assigned to.
   OutputView output() const noexcept { return {output_.data(), output_.size()}; }
 
@@ -70,7 +78,7 @@ class StreamingNetwork {
   /// not fit.
   void set_state(const NetworkState<Scalar>& state);
 
-  /// Back to the zero state.
+  /// Back to the state before the first step: zero, or that of a network that has learned one.
   void reset() noexcept;
 
  private:
@@ -84,7 +92,9 @@ class StreamingNetwork {
 
   std::vector<Cell> cells_;
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights_;  // [O,H]
-  Vector<Scalar> bias_, output_;                                                    // [O]
+  Vector<Scalar> bias_, from_states_, output_;  // [O]: of the states alone, and of the input too
+  Matrix<Scalar> skip_;                         // [O,I], or empty
+  NetworkState<Scalar> initial_;                // of one sample, where it is learned
 };
 
 template <TimeGate Gate_>
@@ -96,21 +106,27 @@ StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const S
   const Network<Gate> folded = fold_scaling(network);
   weights_ = folded.readout_weights();
   bias_ = folded.readout_bias();
+  skip_ = folded.skip_weights();
   cells_.reserve(folded.layers().size());
   for (const Layer<Gate>& layer : folded.layers()) {
     cells_.emplace_back(layer, folded.parameters, span);
   }
-  output_.resize(bias_.size());
-  read_out();
+  if (folded.options().learned_state) initial_ = folded.initial_state(1);
+  from_states_.resize(bias_.size());
+  reset();
 }
 
 template <TimeGate Gate_>
 void StreamingNetwork<Gate_>::step(const Scalar* x, double t) noexcept {
+  const Scalar* input = x;
   for (Cell& layer : cells_) {
     layer.step(x, t);
     x = layer.hidden().data();
   }
   if (cells_.back().open_count() > 0) read_out();
+  if (skip_.size() == 0) return;
+  output_ = from_states_;
+  output_.noalias() += skip_ * Eigen::Map<const Vector<Scalar>>(input, inputs());
 }
 
 template <TimeGate Gate_>
@@ -153,13 +169,17 @@ void StreamingNetwork<Gate_>::set_state(const NetworkState<Scalar>& state) {
 template <TimeGate Gate_>
 void StreamingNetwork<Gate_>::reset() noexcept {
   for (Cell& layer : cells_) layer.reset();
+  for (std::size_t l = 0; l < initial_.size(); ++l) {
+    cells_[l].set_state(vector_of(initial_[l].h), vector_of(initial_[l].c));
+  }
   read_out();
 }
 
 template <TimeGate Gate_>
 void StreamingNetwork<Gate_>::read_out() {
-  output_ = bias_;
-  output_.noalias() += weights_ * cells_.back().hidden();
+  from_states_ = bias_;
+  from_states_.noalias() += weights_ * cells_.back().hidden();
+  output_ = from_states_;
 }
 
 GLSTM_END_NAMESPACE

@@ -84,7 +84,7 @@ Evaluation evaluate_streams(const Network<Gate>& network, const StreamSource<Sca
   EvaluationSum sum;
   for (Index first = 0; first < streams.steps(); first += chunk_steps) {
     load_chunk(streams, first, std::min(chunk_steps, streams.steps() - first), chunk);
-    if (first == 0) state = network.zero_state(chunk.input.batch());
+    if (first == 0) state = network.initial_state(chunk.input.batch());
     sum.add(network.evaluate(chunk, tape, Path::scheduled, &state));
     state.swap(tape.final_states);
   }

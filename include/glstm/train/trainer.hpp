@@ -210,7 +210,7 @@ class Trainer {
     } else {
       batch_ = {};
     }
-    if (!carried_) carried_ = network_.zero_state(share_.size());
+    if (!carried_) carried_ = network_.initial_state(share_.size());
   }
 
   ProcessGroup& group() const { return workers_.group(); }
