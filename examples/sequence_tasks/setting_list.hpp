@@ -181,6 +181,9 @@ void for_each_training_setting(AnySettings& s, Visit visit) {
         "The standard deviation of the noise that is added to the weights while a gradient is "
         "computed. By default 0.02 for networks with time gates on tasks with labels, otherwise 0 "
         "and with --widen 0");
+  visit("dropout", s.dropout, between(0, 0.95),
+        "The part of the neurons of each layer that a training sequence does without; a neuron is "
+        "left out in all steps of the sequence");
   visit("average", s.average, between(0, 0.999999),
         "The decay of a moving average of the parameters; the averaged network is tested. By "
         "default 0.9995 for tasks with labels, otherwise 0 (no average) and with --widen 0");

@@ -303,11 +303,13 @@ Settings from_json(const Json& json, const std::string& source) {
     }
     ++known;
   };
-  // Runs of earlier versions lack the settings of own data, which were not scaled.
+  // Runs of earlier versions lack the settings of own data, which were not scaled, and dropout.
   if (!json.contains("scale")) settings.scale = "none";
   for_each_setting(
       settings, [&](const char* group, const char* name, auto& value, const Limits&, const char*) {
-        take(key_of(name), value, std::string_view(group) != own_data_group);
+        const bool came_later =
+            std::string_view(group) == own_data_group || std::string_view(name) == "dropout";
+        take(key_of(name), value, !came_later);
       });
   take("max_steps", settings.max_steps, true);
   require(known == json.size(), source, ": expected the ", known, " settings of a run, got ",

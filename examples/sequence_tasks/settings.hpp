@@ -60,7 +60,7 @@ struct Settings {
   Index threads = 1, shards = 0;
   std::optional<double> learning_rate, gate_learning_rate;
   std::optional<double> final_rate, weight_decay, weight_noise, average;
-  double warmup = 0.05, clip = 1;
+  double warmup = 0.05, clip = 1, dropout = 0;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
   std::uint64_t seed = 1;
 

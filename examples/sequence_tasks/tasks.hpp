@@ -19,7 +19,7 @@ struct Task {
   std::string title, details;  ///< for people; details may be empty
   std::shared_ptr<const Data> training, held_out, test;
   Index inputs = 1, outputs = 1;
-  glstm::Loss loss = glstm::mean_squared_error;
+  glstm::Loss loss = glstm::mean_squared_error();
   double begin = 0, end = 0;      ///< time of the sequences, in the unit of their timestamps
   Index longest = 0;              ///< steps of the longest sequence
   std::vector<double> ends = {};  ///< times after `begin` at which sequences end, if not together

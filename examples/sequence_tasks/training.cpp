@@ -267,6 +267,7 @@ class TrainingRun {
             .clip_norm = settings_.clip,
             .budget_weight = settings_.budget,
             .weight_noise = *settings_.weight_noise,
+            .dropout = settings_.dropout,
             .schedule = rate,
             .seed = settings_.seed,
             .threads = settings_.threads,

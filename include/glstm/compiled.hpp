@@ -9,6 +9,7 @@
 #ifdef GLSTM_COMPILED
 
 #include "glstm/data/adding_task.hpp"
+#include "glstm/data/array_dataset.hpp"
 #include "glstm/data/frequency_task.hpp"
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/gates/always_open.hpp"
@@ -20,6 +21,8 @@
 #include "glstm/optim/optimizer.hpp"
 #include "glstm/streaming/streaming_network.hpp"
 #include "glstm/train/callbacks.hpp"
+#include "glstm/train/fit.hpp"
+#include "glstm/train/predict.hpp"
 #include "glstm/train/trainer.hpp"
 
 // EXTERN is `extern template` to declare, `template` to define.
@@ -33,6 +36,11 @@
   EXTERN class StreamingNetwork<GATE<SCALAR>>;                                                   \
   EXTERN Evaluation evaluate(const Network<GATE<SCALAR>>&, const Dataset<SCALAR>&, Index, Index, \
                              ProcessGroup*);                                                     \
+  EXTERN EpochReport fit(Network<GATE<SCALAR>>&, const Dataset<SCALAR>&, const FitOptions&,      \
+                         const Dataset<SCALAR>*);                                                \
+  EXTERN Matrix<SCALAR> predict(const Network<GATE<SCALAR>>&, const Dataset<SCALAR>&);           \
+  EXTERN Matrix<SCALAR> probabilities(const Network<GATE<SCALAR>>&, const Dataset<SCALAR>&);     \
+  EXTERN std::vector<int> predict_classes(const Network<GATE<SCALAR>>&, const Dataset<SCALAR>&); \
   EXTERN Evaluation evaluate_streams(const Network<GATE<SCALAR>>&, const StreamSource<SCALAR>&,  \
                                      Index);                                                     \
   EXTERN NetworkSummary summary(const Network<GATE<SCALAR>>&, const Timing&);                    \
@@ -59,6 +67,7 @@
   EXTERN class CsvLog<SCALAR>;                                            \
   EXTERN class EarlyStop<SCALAR>;                                         \
   EXTERN class KeepBest<SCALAR>;                                          \
+  EXTERN class ArrayDataset<SCALAR>;                                      \
   EXTERN class AddingTask<SCALAR>;                                        \
   EXTERN class FrequencyTask<SCALAR>;                                     \
   EXTERN class ImageSequences<SCALAR>;

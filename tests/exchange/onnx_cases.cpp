@@ -48,12 +48,13 @@ class Cases {
   }
 
   template <TimeGate Gate>
-  void add(const ExportedNetwork<Gate>& exported, Index batch, bool ragged) {
+  void add(const ExportedNetwork<Gate>& exported, Index batch, const OnnxOptions& how) {
+    const bool ragged = how.ragged;
     const NetworkOptions<Gate>& options = exported.options;
     const bool every_step = options.readout == Readout::every_step;
-    const std::string name =
-        detail::text_of(exported.name, every_step ? ", every step" : ", last step", ", batch ",
-                        batch, ragged ? ", ragged" : "");
+    const std::string name = detail::text_of(
+        exported.name, every_step ? ", every step" : ", last step", ", batch ", batch,
+        ragged ? ", ragged" : "", how.own_times ? ", own times" : "", how.states ? ", states" : "");
     using Scalar = typename Gate::Scalar;
     constexpr bool gated = !std::is_same_v<Gate, AlwaysOpen<Scalar>>;
     const char* type = std::is_same_v<Scalar, float> ? "float32" : "float64";
@@ -67,8 +68,23 @@ class Cases {
       lengths.resize(static_cast<std::size_t>(B));
       for (std::size_t b = 3; b < lengths.size(); ++b) lengths[b] = 1 + rng.below(T);
     }
+    if (how.own_times) {  // each sample a little later than the one before
+      input.timing.timestamps = input.timing.timestamps.replicate(B, 1).eval();
+      for (Index b = 0; b < B; ++b) input.timing.timestamps.row(b).array() += 0.7 * b;
+    }
     NetworkTape<Scalar> tape;
-    const Matrix<Scalar>& y = network.predict(input, tape);
+    NetworkState<Scalar> state;
+    if (how.states) {
+      state = network.initial_state(B);
+      for (State<Scalar>& layer : state) {
+        for (auto* part : {&layer.h, &layer.c}) {
+          for (Scalar& value : part->reshaped())
+            value = static_cast<Scalar>(rng.uniform(-0.5, 0.5));
+        }
+      }
+    }
+    const Matrix<Scalar>& y =
+        network.predict(input, tape, Path::scheduled, how.states ? &state : nullptr);
     const double share = tape.ops().updates / tape.ops().dense_updates;
     if constexpr (gated) {
       const bool closes = options.gates.front().threshold > 0;
@@ -77,21 +93,36 @@ class Cases {
     }
 
     const std::string file = detail::text_of(cases_.size(), ".onnx");
-    save_onnx(folder_ / file, network, {.ragged = ragged});
+    save_onnx(folder_ / file, network, how);
     const Timing& timing = input.timing;
     Json inputs;
     inputs["x"] = {
         {"type", type}, {"dims", {T, B, I}}, {"data", steps_first(input.values, I, timing, false)}};
     if (gated) {
-      const Eigen::MatrixXd& t = timing.timestamps;
-      inputs["t"] = tensor("float64", {T}, std::vector<double>(t.data(), t.data() + T));
+      const Eigen::MatrixXd t = timing.timestamps.transpose();  // each sample's times in a row
+      inputs["t"] = tensor("float64", how.own_times ? std::vector<Index>{B, T} : std::vector{T},
+                           std::vector<double>(t.data(), t.data() + t.size()));
     }
     if (ragged) inputs["lengths"] = tensor("int32", {B}, timing.lengths);
+    Json outputs = Json::object();
+    for (std::size_t l = 0; l < state.size(); ++l) {
+      const auto rows = [&](const Matrix<Scalar>& values) {  // [B,H]
+        return Json{{"type", type},
+                    {"dims", {B, values.cols()}},
+                    {"data", steps_first(values, values.cols(), timing, false)}};
+      };
+      const std::string layer = detail::text_of("layer", l);
+      inputs[layer + ".h0"] = rows(state[l].h);
+      inputs[layer + ".c0"] = rows(state[l].c);
+      outputs[layer + ".h1"] = rows(tape.final_states[l].h);
+      outputs[layer + ".c1"] = rows(tape.final_states[l].c);
+    }
     const Json dims = every_step ? Json{T, B, O} : Json{B, O};
     cases_.push_back({{"name", name},
                       {"model", file},
                       {"inputs", inputs},
                       {"y", {{"dims", dims}, {"data", steps_first(y, O, timing, every_step)}}},
+                      {"states", outputs},
                       {"tolerance", std::is_same_v<Scalar, float> ? 1e-5 : 1e-12}});
   }
 
@@ -107,7 +138,11 @@ void add_all(Cases& cases) {
     for (const Readout readout : {Readout::last_step, Readout::every_step}) {
       exported.options.readout = readout;
       for (const Index batch : {1, 5}) {
-        for (const bool ragged : {false, true}) cases.add(exported, batch, ragged);
+        for (const bool ragged : {false, true}) {
+          cases.add(exported, batch, {.ragged = ragged});
+          if (exported.options.bidirectional) continue;
+          cases.add(exported, batch, {.ragged = ragged, .own_times = true, .states = true});
+        }
       }
     }
   });

@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("weights come back from PyTorch's layout bit for bit", "", fl
 
 TEST_CASE("the tensors have PyTorch's names and shapes") {
   const Lstm<float> network = small_lstm({3, 3}, true);
-  const Safetensors file = to_pytorch(network, {.lstm = "body.rnn.", .linear = "head."});
+  const Safetensors file = to_pytorch(network, {.lstm = {"body.rnn."}, .linear = "head."});
   const auto shape = [&](const char* name) { return file.find(name).shape; };
   CHECK(shape("body.rnn.weight_ih_l0") == std::vector<Index>{12, 2});
   CHECK(shape("body.rnn.weight_ih_l1_reverse") == std::vector<Index>{12, 6});
@@ -75,16 +75,16 @@ TEST_CASE("the tensors have PyTorch's names and shapes") {
   CHECK(file.find("body.rnn.bias_hh_l0").as<float>() == std::vector<float>(12));
   CHECK(file.find("body.rnn.weight_ih_l0").as<float>()[1] ==
         block_view(network.parameters, network.layout().find("layer0.w_ih"))(0, 1));
-  CHECK(same_bits(from_pytorch<Lstm<float>>(file, {"body.rnn.", "head."}).parameters,
+  CHECK(same_bits(from_pytorch<Lstm<float>>(file, {{"body.rnn."}, "head."}).parameters,
                   network.parameters));
 }
 
 TEST_CASE("an nn.LSTM alone answers with its hidden states") {
   const Lstm<float> network = small_lstm({3, 3}, true);
   for (const char* prefix : {"", "lstm."}) {
-    const Safetensors file = to_pytorch(network, {.lstm = prefix, .linear = ""});
+    const Safetensors file = to_pytorch(network, {.lstm = {prefix}, .linear = ""});
     CHECK(file.tensors.size() == 16);
-    const Lstm<float> alone = from_pytorch<Lstm<float>>(file, {.lstm = prefix, .linear = ""});
+    const Lstm<float> alone = from_pytorch<Lstm<float>>(file, {.lstm = {prefix}, .linear = ""});
     CHECK(alone.options().outputs == 6);
     Rng rng(3);
     const auto batch = random_sequences<float>(3, 9, 2, 0, rng);
@@ -112,17 +112,20 @@ TEST_CASE("both biases count, and a model may have none") {
   CHECK(same_bits(from_pytorch<Lstm<float>>(file).parameters, expected.parameters));
 }
 
-TEST_CASE("other floating-point numbers are converted, other modules left alone") {
+TEST_CASE("other floating-point numbers are converted, other modules left out where told") {
   const Lstm<float> network = small_lstm({3, 3});
   Safetensors file = to_pytorch(network);
   file.tensors["embedding.weight"] = {{1}, std::vector<std::int64_t>{7}};
   file.tensors["lstm_2.weight_ih_l0"] = {{1}, std::vector<float>{7}};
-  CHECK(from_pytorch<Lstm<double>>(file).parameters == network.parameters.cast<double>());
+  check_mentions(error_of([&] { from_pytorch<Lstm<double>>(file); }),
+                 {"embedding.weight", "ignore_others"});
+  CHECK(from_pytorch<Lstm<double>>(file, {.ignore_others = true}).parameters ==
+        network.parameters.cast<double>());
   Tensor& w = file.tensors.at("lstm.weight_ih_l0");
   std::vector<Eigen::half> halves;
   for (const float value : w.as<float>()) halves.emplace_back(value);
   w.values = halves;
-  const Lstm<float> rounded = from_pytorch<Lstm<float>>(file);
+  const Lstm<float> rounded = from_pytorch<Lstm<float>>(file, {.ignore_others = true});
   CHECK(rounded.parameters != network.parameters);
   CHECK(largest_magnitude(rounded.parameters - network.parameters) < 1e-3);
 }
@@ -140,7 +143,7 @@ TEST_CASE("weights that are not those of an nn.LSTM and an nn.Linear are refused
   check_mentions(file.without("lstm.bias_hh_l0"), {"\"lstm.bias_hh_l0\""});
   check_mentions(file.without("lstm.bias_ih_l1"), {"\"lstm.bias_ih_l1\""});
   check_mentions(file.without("fc.weight"), {"\"fc.weight\""});
-  check_mentions(changed_lstm({.lstm = "rnn."}).after(unchanged), {"\"rnn.weight_ih_l0\""});
+  check_mentions(changed_lstm({.lstm = {"rnn."}}).after(unchanged), {"\"rnn.weight_ih_l0\""});
   check_mentions(changed_lstm({.linear = "head."}).after(unchanged), {"\"head.weight\""});
   // too many; without its layer 1, the rest of it is
   check_mentions(file.without("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 layers"});

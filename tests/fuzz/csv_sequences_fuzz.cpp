@@ -19,7 +19,7 @@ void load_all(const glstm::Sequences& data) {
     batch.input.check();
     fuzz::promise(batch.input.values.allFinite() && batch.targets.values.allFinite(),
                   "numbers are finite");
-    for (const int label : batch.targets.labels) {
+    for (const int label : batch.targets.labels.reshaped()) {
       fuzz::promise(label >= 0 && label < std::max<glstm::Index>(1, data.classes()),
                     "a label is one of the classes");
     }

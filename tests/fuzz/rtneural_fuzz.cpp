@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::accepts([&] {
     const Lstm<float> network = from_rtneural<Lstm<float>>(fuzz::text_of(data, size), "input");
     fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
+    if (network.options().input_skip) return;  // which is not written
     // What is written comes back the same.
     const Lstm<float> again = from_rtneural<Lstm<float>>(to_rtneural(network), "what was written");
     fuzz::promise(again.parameters == network.parameters, "what is written comes back");

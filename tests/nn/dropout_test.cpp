@@ -44,7 +44,7 @@ TEST_CASE("dropout leaves out the wanted part and keeps the mean") {
   Matrix<double> factors;
   const Dropout dropout{.rate = 0.25, .seed = 7};
   dropout.draw(0, 100, 200, factors);
-  CHECK((factors.array() == 0).count() / 20000.0 == Approx(0.25).margin(0.01));
+  CHECK(static_cast<double>((factors.array() == 0).count()) / 20000 == Approx(0.25).margin(0.01));
   CHECK((factors.array() == 0 || factors.array() == 1 / 0.75).all());
   Matrix<double> part, other;
   Dropout{.rate = 0.25, .seed = 7, .first_sample = 60}.draw(0, 40, 200, part);

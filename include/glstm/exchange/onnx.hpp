@@ -14,6 +14,7 @@
 #include "glstm/core/types.hpp"
 #include "glstm/exchange/exported_gate.hpp"
 #include "glstm/exchange/onnx_graph.hpp"
+#include "glstm/exchange/onnx_openness.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/data_description_json.hpp"
 #include "glstm/io/source_file.hpp"
@@ -24,7 +25,9 @@ GLSTM_BEGIN_NAMESPACE
 
 /// How a network becomes an ONNX model.
 struct OnnxOptions {
-  bool ragged = false;  ///< adds the input `lengths`, the number of valid steps of each sample
+  bool ragged = false;     ///< adds the input `lengths`, the number of valid steps of each sample
+  bool own_times = false;  ///< `t` is [B,T]: each sample has timestamps of its own
+  bool states = false;     ///< adds the states before the first and after the last step
 };
 
 /// Writes the network as an ONNX model to the file `path`, all or nothing. Errors name the file.
@@ -35,9 +38,16 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 /// Returns the network as the bytes of an ONNX model with the operators of opset 14:
 ///
 ///     x        [T,B,I]  in, of the type Scalar; finite, also past a sample's length
-///     t        [T]      in, double, only with time gates: the timestamp of each step, the same for
-///                       all samples, with the time origin not yet subtracted
+///     t        [T]      in, double, only with time gates: the timestamp of each step, with the
+///     time
+///                       origin not yet subtracted, the same for all samples; [B,T] with
+///                       options.own_times
 ///     lengths  [B]      in, int32, only with options.ragged: the valid steps of a sample, 0..T
+///     layer0.h0, layer0.c0, layer1.h0, ...  [B,H]  in, of the type Scalar, and
+///     layer0.h1, layer0.c1, layer1.h1, ...  [B,H]  out, only with options.states: the states of
+///     the
+///                       layers before the first step and after the last valid one, to run a long
+///                       sequence in parts
 ///     y        [B,O]    out, of the type Scalar; [T,B,O] with Readout::every_step, where values
 ///                       past a sample's length are unspecified
 ///
@@ -52,8 +62,9 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 /// Scan over the steps, because ONNX has no time gates and onnxruntime has the LSTM operator in
 /// float only. A runtime computes closed neurons too.
 ///
-/// Throws Error if a parameter is not finite, a time gate does not accept its parameters, or the
-/// model exceeds the 2 GiB that the format allows.
+/// Throws Error if a parameter is not finite, a time gate does not accept its parameters, a
+/// bidirectional network has options.own_times or options.states, or the model exceeds the 2 GiB
+/// that the format allows.
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options = {});
 
@@ -67,7 +78,7 @@ class NetworkGraph {
   using Scalar = typename Gate::Scalar;
 
   NetworkGraph(const Network<Gate>& network, const OnnxOptions& options)
-      : network_(network), ragged_(options.ragged) {
+      : network_(network), options_(options) {
     const NetworkOptions<Gate>& sizes = network.options();
     const bool every_step = sizes.readout == Readout::every_step;
     add_inputs();
@@ -111,21 +122,25 @@ class NetworkGraph {
   void add_inputs() {
     const NetworkOptions<Gate>& sizes = network_.options();
     graph_.input("x", scalar_type, {"T", "B", std::to_string(sizes.inputs)}, "the sequences");
-    if (gated) graph_.input("t", data_type<double>(), {"T"}, "when each step happens");
-    if (ragged_) {
+    if (gated) {
+      graph_.input("t", data_type<double>(), options_.own_times ? Names{"B", "T"} : Names{"T"},
+                   "when each step happens");
+    }
+    if (options_.ragged) {
       graph_.input("lengths", data_type<std::int32_t>(), {"B"}, "how many steps are valid");
     }
     const bool last_inputs = sizes.input_skip && sizes.readout == Readout::last_step;
-    if (!uses_lstm_operator || sizes.learned_state || (last_inputs && ragged_)) {
+    if (!uses_lstm_operator || (sizes.learned_state && !options_.states) ||
+        (last_inputs && options_.ragged)) {
       graph_.compute("x.shape", "Shape", {"x"});
       graph_.compute("batch", "Gather", {"x.shape", graph_.indices("batch.axis", {1})});
     }
-    if (ragged_ && (!uses_lstm_operator || last_inputs)) add_valid_steps();
+    if (options_.ragged && (!uses_lstm_operator || last_inputs)) add_valid_steps();
     if (last_inputs) add_last_inputs();
     if (uses_lstm_operator) return;
 
     graph_.number("zero", Scalar(0));
-    if (gated || ragged_) graph_.number("one", Scalar(1));
+    if (gated || options_.ragged) graph_.number("one", Scalar(1));
     if (phased) graph_.number("two", Scalar(2));
     if (gated) add_clocks();
   }
@@ -145,7 +160,7 @@ class NetworkGraph {
 
   /// Adds "x.last" [B,I], the input of each sample's last valid step; 0 where there is none.
   void add_last_inputs() {
-    if (!ragged_) {
+    if (!options_.ragged) {
       graph_.compute("x.last", "Gather", {"x", graph_.number("x.end", std::int64_t{-1})});
       return;
     }
@@ -158,10 +173,20 @@ class NetworkGraph {
                    {attribute("keepdims", Index{0})});
   }
 
-  /// Adds the initial states "NAME.h0" and "NAME.c0" of a layer, [B,H]. Returns their names.
+  bool has_states() const { return options_.states || network_.options().learned_state; }
+
+  /// Adds the initial states "NAME.h0" and "NAME.c0" of a layer, [B,H]. Returns their names; none
+  /// where they are zero.
   std::array<std::string, 2> initial_states(std::size_t l, const std::string& name) {
-    const NetworkState<Scalar> states = network_.initial_state(1);
+    if (!has_states()) return {};
     const Index H = network_.options().hidden[l];
+    if (options_.states) {
+      for (const char* state : {".h0", ".c0"}) {
+        graph_.input(name + state, scalar_type, {"B", std::to_string(H)}, "an initial state");
+      }
+      return {name + ".h0", name + ".c0"};
+    }
+    const NetworkState<Scalar> states = network_.initial_state(1);
     graph_.compute(name + ".state.shape", "Concat", {"batch", graph_.indices(name + ".size", {H})},
                    {attribute("axis", Index{0})});
     const std::array<std::string, 2> names{name + ".h0", name + ".c0"};
@@ -173,18 +198,23 @@ class NetworkGraph {
     return names;
   }
 
-  /// Adds "time" [T,1,1], relative to the time origin, and "reverse.time", the times of the
-  /// reversed sequence in the order of the forward steps: [T,1,1], or [T,B,1] for ragged samples.
+  /// Adds "time" [T,1,1], or [T,B,1] for own times, relative to the time origin, and
+  /// "reverse.time", the times of the reversed sequence in the order of the forward steps: [T,1,1],
+  /// or [T,B,1] for ragged samples.
   void add_clocks() {
     graph_.number("time.origin", network_.options().time_origin);
     graph_.indices("time.axis", {2});
-    graph_.compute("t.column", "Reshape", {"t", graph_.indices("t.shape", {-1, 1})});
+    if (options_.own_times) {
+      graph_.compute("t.column", "Transpose", {"t"});  // [T,B]
+    } else {
+      graph_.compute("t.column", "Reshape", {"t", graph_.indices("t.shape", {-1, 1})});
+    }
     add_relative_time("time", "t.column");
     if (!network_.options().bidirectional) return;
 
     // t'(n) = t(0) + t(L - 1) - t(L - 1 - n), in double
     graph_.compute("t.first", "Gather", {"t", graph_.number("t.begin", std::int64_t{0})});
-    if (ragged_) {
+    if (options_.ragged) {
       graph_.compute("t.end", "Sub", {"lengths.wide", "steps.stride"});
     } else {
       graph_.number("t.end", std::int64_t{-1});
@@ -224,16 +254,24 @@ class NetworkGraph {
     Names inputs = {sequence, graph_.tensor(name + ".W", {D, 4 * H, I}, W.data()),
                     graph_.tensor(name + ".R", {D, 4 * H, H}, R.data()),
                     graph_.tensor(name + ".B", {D, 8 * H}, B.data())};
-    if (ragged_) inputs.push_back("lengths");
-    if (network_.options().learned_state) {
-      if (!ragged_) inputs.push_back("");
+    if (options_.ragged) inputs.push_back("lengths");
+    if (has_states()) {
+      if (!options_.ragged) inputs.push_back("");
       graph_.indices(name + ".direction", {0});
       for (const std::string& state : initial_states(l, name)) {  // [1,B,H]
         inputs.push_back(
             graph_.compute(state + ".wide", "Unsqueeze", {state, name + ".direction"}));
       }
     }
-    graph_.node("LSTM", inputs, hands_on ? Names{result} : Names{"", result},
+    Names outputs = hands_on ? Names{result} : Names{"", result};
+    if (options_.states) {  // [1,B,H]
+      const Names last{name + ".last.h", name + ".last.c"};
+      outputs = {result, last[0], last[1]};
+      if (!hands_on) outputs = {"", result, last[1]};
+      graph_.compute(name + ".h1", "Squeeze", {outputs[1], name + ".direction"});
+      graph_.compute(name + ".c1", "Squeeze", {outputs[2], name + ".direction"});
+    }
+    graph_.node("LSTM", inputs, outputs,
                 {attribute("hidden_size", H),
                  attribute("direction", D == 2 ? "bidirectional" : "forward")});
     // Move the directions behind the samples: [T,D,B,H] to [T,B,D,H], or [D,B,H] to [B,D,H].
@@ -249,10 +287,12 @@ class NetworkGraph {
   /// Adds a layer as a Scan for each direction. Returns what lstm_operator returns.
   std::string scans(std::size_t l, const std::string& name, const std::string& sequence,
                     bool hands_on) {
-    std::array<std::string, 2> initial;  // h, c; none: zero
-    if (network_.options().learned_state) initial = initial_states(l, name);
     const std::string forward =
-        scan(network_.layer(l, 0), name + ".", sequence, hands_on, false, initial);
+        scan(network_.layer(l, 0), name + ".", sequence, hands_on, false, initial_states(l, name));
+    if (options_.states) {
+      graph_.compute(name + ".h1", "Identity", {name + ".h.last"});
+      graph_.compute(name + ".c1", "Identity", {name + ".c.last"});
+    }
     if (!network_.options().bidirectional) return forward;
     const std::string reverse =
         scan(network_.layer(l, 1), name + ".reverse.", sequence, hands_on, true, {});
@@ -279,7 +319,14 @@ class NetworkGraph {
       graph_.compute(prefix + "state", "Expand", {"zero", prefix + "state.shape"});
       inputs[0] = inputs[1] = prefix + "state";
     }
-    const std::string k = openness(layer, prefix, reverse);
+    std::string k;
+    if constexpr (gated) {
+      k = add_openness(layer, network_.parameters, prefix, reverse ? "reverse.time" : "time",
+                       graph_);
+    }
+    if (options_.ragged) {
+      k = graph_.compute(prefix + "k.valid", "Where", {"valid", k.empty() ? "one" : k, "zero"});
+    }
     if (!k.empty()) inputs.push_back(k);
     const Index scanned = k.empty() ? 1 : 2;
     graph_.node(
@@ -327,55 +374,6 @@ class NetworkGraph {
     return body.message();
   }
 
-  /// Adds the openness at all steps, [T,1,H], or [T,B,H] if it depends on the sample, with 0 past a
-  /// sample's length. Returns its name, or nothing if every gate is open at all steps.
-  std::string openness(const Layer<Gate>& layer, const std::string& prefix, bool reverse) {
-    std::string k;
-    if constexpr (gated) {
-      const auto parameters = layer.gate_parameters(network_.parameters);
-      for (Index p = 0; p < parameters.cols(); ++p) {
-        graph_.tensor(prefix + Gate::parameter_names[static_cast<std::size_t>(p)], {layer.hidden()},
-                      parameters.col(p).data());
-      }
-      for (const auto& [name, value] : Exported::constants(layer.gate_options())) {
-        graph_.number(prefix + name, value);
-      }
-      const std::string time = reverse ? "reverse.time" : "time";
-      phased ? phased_openness(prefix, time) : gaussian_openness(prefix, time);
-      graph_.compute(prefix + "closed", "Less", {prefix + "k.ungated", prefix + "threshold"});
-      k = graph_.compute(prefix + "k", "Where", {prefix + "closed", "zero", prefix + "k.ungated"});
-    }
-    if (!ragged_) return k;
-    return graph_.compute(prefix + "k.valid", "Where", {"valid", k.empty() ? "one" : k, "zero"});
-  }
-
-  /// exp(-((t - mu) / sigma)^2)
-  void gaussian_openness(const std::string& prefix, const std::string& time) {
-    graph_.compute(prefix + "from.mu", "Sub", {time, prefix + "mu"});
-    graph_.compute(prefix + "u", "Div", {prefix + "from.mu", prefix + "sigma"});
-    graph_.compute(prefix + "u2", "Mul", {prefix + "u", prefix + "u"});
-    graph_.compute(prefix + "minus.u2", "Neg", {prefix + "u2"});
-    graph_.compute(prefix + "k.ungated", "Exp", {prefix + "minus.u2"});
-  }
-
-  /// 2 phi / r for phi < r/2; 2 - 2 phi / r for phi < r; leak phi otherwise
-  void phased_openness(const std::string& prefix, const std::string& time) {
-    graph_.compute(prefix + "from.shift", "Sub", {time, prefix + "shift"});
-    graph_.compute(prefix + "cycles", "Div", {prefix + "from.shift", prefix + "period"});
-    graph_.compute(prefix + "cycles.whole", "Floor", {prefix + "cycles"});
-    graph_.compute(prefix + "phi", "Sub", {prefix + "cycles", prefix + "cycles.whole"});
-    graph_.compute(prefix + "phi.twice", "Mul", {"two", prefix + "phi"});
-    graph_.compute(prefix + "rise", "Div", {prefix + "phi.twice", prefix + "r_on"});
-    graph_.compute(prefix + "fall", "Sub", {"two", prefix + "rise"});
-    graph_.compute(prefix + "leaked", "Mul", {prefix + "leak", prefix + "phi"});
-    graph_.compute(prefix + "r.half", "Div", {prefix + "r_on", "two"});
-    graph_.compute(prefix + "rises", "Less", {prefix + "phi", prefix + "r.half"});
-    graph_.compute(prefix + "on", "Less", {prefix + "phi", prefix + "r_on"});
-    graph_.compute(prefix + "k.late", "Where", {prefix + "on", prefix + "fall", prefix + "leaked"});
-    graph_.compute(prefix + "k.ungated", "Where",
-                   {prefix + "rises", prefix + "rise", prefix + "k.late"});
-  }
-
   void add_readout(const std::string& states, bool every_step) {
     const auto W = network_.readout_weights();
     const auto b = network_.readout_bias();
@@ -393,10 +391,16 @@ class NetworkGraph {
     const std::string outputs = std::to_string(W.rows());
     graph_.output("y", scalar_type, every_step ? Names{"T", "B", outputs} : Names{"B", outputs},
                   "the answers");
+    for (std::size_t l = 0; l < network_.options().hidden.size() && options_.states; ++l) {
+      for (const char* state : {".h1", ".c1"}) {
+        graph_.output(text_of("layer", l, state), scalar_type,
+                      {"B", std::to_string(network_.options().hidden[l])}, "a final state");
+      }
+    }
   }
 
   const Network<Gate>& network_;
-  bool ragged_;
+  OnnxOptions options_;
   Graph graph_{"glstm"};
 };
 
@@ -405,6 +409,9 @@ class NetworkGraph {
 template <TimeGate Gate>
 std::string to_onnx(const Network<Gate>& network, const OnnxOptions& options) {
   network.check_parameters();
+  detail::require(!network.options().bidirectional || !(options.own_times || options.states),
+                  "expected a network of one direction for own_times or states, got a "
+                  "bidirectional one");
   const Network<Gate> folded = fold_scaling(network);
   const std::string bytes = detail::onnx::NetworkGraph(folded, options).model().bytes();
   detail::require(bytes.size() <= std::numeric_limits<std::int32_t>::max(),

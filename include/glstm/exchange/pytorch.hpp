@@ -23,7 +23,7 @@ GLSTM_BEGIN_NAMESPACE
 struct PyTorchOptions {
   /// Prefixes of the tensors of the nn.LSTM, or of several nn.LSTM or nn.LSTMCell in the order in
   /// which the model calls them, each on the states of the one before; {""}: it is the whole model.
-  std::vector<std::string> lstm = {"lstm."};
+  std::vector<std::string> lstm = std::vector<std::string>(1, "lstm.");  // g++ 12 fails at a list
   std::string linear = "fc.";  ///< prefix of the nn.Linear's tensors; empty: there is no nn.Linear
   Readout readout = Readout::last_step;  ///< for loading; files do not tell it
   Loss loss = mean_squared_error;        ///< for loading; files do not tell it
