@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "glstm/data/csv_sequences.hpp"
+#include "glstm/data/prepare_sequences.hpp"
 #include "glstm/glstm.hpp"
 #include "glstm/io/network_file.hpp"
 #include "new_file.hpp"

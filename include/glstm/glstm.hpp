@@ -1,5 +1,5 @@
-// Everything of glstm that needs Eigen alone, but for the readers of files that not every program
-// has: data/csv_sequences.hpp and data/ts_sequences.hpp.
+// Everything of glstm that needs Eigen alone, but for what reads and prepares sequences from text
+// files: data/csv_sequences.hpp, data/ts_sequences.hpp and data/prepare_sequences.hpp.
 #pragma once
 
 #include "glstm/core/abi.hpp"
@@ -19,7 +19,6 @@
 #include "glstm/data/frequency_task.hpp"
 #include "glstm/data/idx.hpp"
 #include "glstm/data/image_sequences.hpp"
-#include "glstm/data/prepare_sequences.hpp"
 #include "glstm/data/sequences.hpp"
 #include "glstm/data/streams.hpp"
 #include "glstm/data/subset.hpp"

@@ -146,13 +146,13 @@ TEST_CASE("weights that are not those of an nn.LSTM and an nn.Linear are refused
   check_mentions(changed_lstm({.lstm = {"rnn."}}).after(unchanged), {"\"rnn.weight_ih_l0\""});
   check_mentions(changed_lstm({.linear = "head."}).after(unchanged), {"\"head.weight\""});
   // too many; without its layer 1, the rest of it is
-  check_mentions(file.without("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 layers"});
+  check_mentions(file.without("lstm.weight_ih_l1"), {"\"lstm.bias_hh_l1\"", "1 LSTM layers"});
   check_mentions(file.with("lstm.weight_ih_l0_reverse", zeros({12, 2})),
                  {"\"lstm.weight_hh_l0_reverse\""});
   check_mentions(file.with("lstm.weight_ih_l1_reverse", zeros({12, 2})),
                  {"\"lstm.weight_ih_l1_reverse\"", "none of them"});
   check_mentions(file.with("lstm.weight_ih_l3", zeros({12, 2})),
-                 {"\"lstm.weight_ih_l3\"", "2 layers"});
+                 {"\"lstm.weight_ih_l3\"", "2 LSTM layers"});
   check_mentions(file.with("fc.weight_g", zeros({1})), {"\"fc.weight_g\"", "none of them"});
   // projections
   check_mentions(file.with("lstm.weight_hr_l0", zeros({2, 3})),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "glstm/nn/loss_names.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/testing/gradient_check.hpp"
 
@@ -116,10 +117,10 @@ TEST_CASE("losses are their formulas") {
 
 TEST_CASE("probabilities follow from the outputs") {
   Vector<double> y = (Vector<double>(3) << 1e4, 1e4, -5).finished();
-  Loss(cross_entropy)->to_probabilities(y);
+  Loss(cross_entropy)->to_probabilities({y.data(), 3});
   CHECK((y - (Vector<double>(3) << 0.5, 0.5, 0).finished()).norm() < 1e-12);
   y << 0, 1e4, -1e4;
-  Loss(binary_cross_entropy)->to_probabilities(y);
+  Loss(binary_cross_entropy)->to_probabilities({y.data(), 3});
   CHECK((y - (Vector<double>(3) << 0.5, 1, 0).finished()).norm() < 1e-12);
   CHECK_FALSE(Loss(huber)->has_probabilities());
 }

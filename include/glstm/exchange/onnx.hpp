@@ -15,6 +15,7 @@
 #include "glstm/exchange/exported_gate.hpp"
 #include "glstm/exchange/onnx_graph.hpp"
 #include "glstm/exchange/onnx_openness.hpp"
+#include "glstm/exchange/onnx_scan.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "glstm/io/data_description_json.hpp"
 #include "glstm/io/source_file.hpp"
@@ -128,6 +129,12 @@ class NetworkGraph {
     }
     if (options_.ragged) {
       graph_.input("lengths", data_type<std::int32_t>(), {"B"}, "how many steps are valid");
+      if (uses_lstm_operator && has_states()) {
+        graph_.compute("is_empty.flat", "Equal",
+                       {"lengths", graph_.number("none", std::int32_t{0})});
+        graph_.compute("is_empty", "Unsqueeze",
+                       {"is_empty.flat", graph_.indices("is_empty.axis", {1})});
+      }
     }
     const bool last_inputs = sizes.input_skip && sizes.readout == Readout::last_step;
     if (!uses_lstm_operator || (sizes.learned_state && !options_.states) ||
@@ -139,7 +146,7 @@ class NetworkGraph {
     if (last_inputs) add_last_inputs();
     if (uses_lstm_operator) return;
 
-    graph_.number("zero", Scalar(0));
+    if (gated || options_.ragged || !has_states()) graph_.number("zero", Scalar(0));
     if (gated || options_.ragged) graph_.number("one", Scalar(1));
     if (phased) graph_.number("two", Scalar(2));
     if (gated) add_clocks();
@@ -268,8 +275,11 @@ class NetworkGraph {
       const Names last{name + ".last.h", name + ".last.c"};
       outputs = {result, last[0], last[1]};
       if (!hands_on) outputs = {"", result, last[1]};
-      graph_.compute(name + ".h1", "Squeeze", {outputs[1], name + ".direction"});
-      graph_.compute(name + ".c1", "Squeeze", {outputs[2], name + ".direction"});
+      for (std::size_t state = 0; state < 2; ++state) {
+        const std::string final = name + (state == 0 ? ".h1" : ".c1");
+        graph_.compute(final + ".run", "Squeeze", {outputs[state + 1], name + ".direction"});
+        unless_empty(final, final + ".run", name + (state == 0 ? ".h0" : ".c0"));
+      }
     }
     graph_.node("LSTM", inputs, outputs,
                 {attribute("hidden_size", H),
@@ -281,7 +291,17 @@ class NetworkGraph {
     const std::string shape =
         hands_on ? graph_.indices(result + ".shape", {0, 0, D * H})  // 0: unchanged
                  : graph_.indices(result + ".shape", {0, D * H});
-    return graph_.compute(name + ".h", "Reshape", {result + ".behind", shape});
+    graph_.compute(name + ".h.run", "Reshape", {result + ".behind", shape});
+    return unless_empty(name + ".h", name + ".h.run",
+                        has_states() && !hands_on ? name + ".h0" : "");
+  }
+
+  /// Adds the state `result` [B,H]: `after` a run, but `before` it for samples without any step,
+  /// for which the LSTM operator answers 0. Returns its name.
+  std::string unless_empty(const std::string& result, const std::string& after,
+                           const std::string& before) {
+    if (!options_.ragged || before.empty()) return graph_.compute(result, "Identity", {after});
+    return graph_.compute(result, "Where", {"is_empty", before, after});
   }
 
   /// Adds a layer as a Scan for each direction. Returns what lstm_operator returns.
@@ -329,49 +349,13 @@ class NetworkGraph {
     }
     if (!k.empty()) inputs.push_back(k);
     const Index scanned = k.empty() ? 1 : 2;
-    graph_.node(
-        "Scan", inputs, {prefix + "c.last", prefix + "h.last", prefix + "h"},
-        {attribute("body", scan_body(prefix, !k.empty())), attribute("num_scan_inputs", scanned),
-         attribute("scan_input_directions",
-                   std::vector<Index>(static_cast<std::size_t>(scanned), reverse ? 1 : 0)),
-         attribute("scan_output_directions", std::vector<Index>{reverse ? 1 : 0})});
+    graph_.node("Scan", inputs, {prefix + "c.last", prefix + "h.last", prefix + "h"},
+                {attribute("body", scan_body(prefix, !k.empty(), scalar_type)),
+                 attribute("num_scan_inputs", scanned),
+                 attribute("scan_input_directions",
+                           std::vector<Index>(static_cast<std::size_t>(scanned), reverse ? 1 : 0)),
+                 attribute("scan_output_directions", std::vector<Index>{reverse ? 1 : 0})});
     return prefix + (hands_on ? "h" : "h.last");
-  }
-
-  /// Returns one step: c_n = k c~ + (1 - k) c, h_n = k h~ + (1 - k) h; without openness c~, h~.
-  static Message scan_body(const std::string& prefix, bool has_openness) {
-    Graph body(prefix + "step");
-    const auto in = [&](const char* name) { return prefix + "step." + name; };
-    for (const char* name : {"c", "h", "zx"}) body.input(in(name), scalar_type);
-    if (has_openness) body.input(in("k"), scalar_type);
-
-    body.compute(in("zh"), "MatMul", {in("h"), prefix + "Wh"});
-    body.compute(in("z"), "Add", {in("zx"), in("zh")});
-    body.node("Split", {in("z")}, {in("zi"), in("zf"), in("zg"), in("zo")},
-              {attribute("axis", Index{1})});
-    body.compute(in("i"), "Sigmoid", {in("zi")});
-    body.compute(in("f"), "Sigmoid", {in("zf")});
-    body.compute(in("g"), "Tanh", {in("zg")});
-    body.compute(in("o"), "Sigmoid", {in("zo")});
-    body.compute(in("fc"), "Mul", {in("f"), in("c")});
-    body.compute(in("ig"), "Mul", {in("i"), in("g")});
-    body.compute(in("c.proposed"), "Add", {in("fc"), in("ig")});
-    body.compute(in("tanh.c"), "Tanh", {in("c.proposed")});
-    body.compute(in("h.proposed"), "Mul", {in("o"), in("tanh.c")});
-    std::string c = in("c.proposed"), h = in("h.proposed");
-    if (has_openness) {
-      body.compute(in("kept"), "Sub", {"one", in("k")});
-      for (std::string* state : {&c, &h}) {
-        const std::string name = state == &c ? "c" : "h", next = prefix + "step." + name + ".next";
-        body.compute(next + ".new", "Mul", {in("k"), *state});
-        body.compute(next + ".old", "Mul", {in("kept"), prefix + "step." + name});
-        *state = body.compute(next, "Add", {next + ".new", next + ".old"});
-      }
-    }
-    body.output(c, scalar_type);
-    body.output(h, scalar_type);
-    body.output(body.compute(in("h.out"), "Identity", {h}), scalar_type);
-    return body.message();
   }
 
   void add_readout(const std::string& states, bool every_step) {

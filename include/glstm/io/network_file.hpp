@@ -28,7 +28,7 @@
 #include "glstm/io/strict_json.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/fold_scaling.hpp"
-#include "glstm/nn/losses.hpp"
+#include "glstm/nn/loss_names.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/network_blocks.hpp"
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,7 +63,7 @@ class LossFunction {
   /// Whether to_probabilities means something.
   virtual bool has_probabilities() const { return false; }
   /// Turns the outputs [O] of one prediction into probabilities.
-  virtual void to_probabilities(Eigen::Ref<Vector<double>>) const {}
+  virtual void to_probabilities(std::span<double>) const {}
 };
 
 /// A loss that is a mean, over outputs, of a function of one number and its target.

@@ -4,15 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <optional>
+#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "glstm/core/error.hpp"
-#include "glstm/core/parse_number.hpp"
-#include "glstm/core/split.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/nn/loss.hpp"
 
@@ -79,7 +76,7 @@ class BinaryCrossEntropy final : public ElementwiseLoss {
     return found;
   }
   bool has_probabilities() const override { return true; }
-  void to_probabilities(Eigen::Ref<Vector<double>> y) const override {
+  void to_probabilities(std::span<double> y) const override {
     for (double& output : y) output = logistic_of(output);
   }
 };
@@ -89,20 +86,27 @@ class ErrorToSignalRatio final : public LossFunction {
   std::string name() const override { return "error_to_signal_ratio"; }
   double evaluate(const SamplePredictions& sample, Matrix<double>& dy) const override {
     constexpr double least = 1e-5;  // of the mean power, so that silence has a finite loss
-    const auto weights = sample.weights.transpose().array();
-    const double weight = weights.sum();
-    double error_power = 0, power = least * weight * static_cast<double>(sample.y.rows());
-    for (Index n = 0; n < sample.y.cols(); ++n) {
-      if (sample.weights(n) == 0) continue;
-      error_power += sample.weights(n) * (sample.y.col(n) - sample.values.col(n)).squaredNorm();
-      power += sample.weights(n) * sample.values.col(n).squaredNorm();
-    }
-    for (Index n = 0; n < sample.y.cols(); ++n) {
-      if (sample.weights(n) == 0) continue;
-      dy.col(n) =
-          (2 * weight * sample.weights(n) / power) * (sample.y.col(n) - sample.values.col(n));
-    }
+    double weight = 0, error_power = 0, power = 0;
+    for_each(sample, [&](Index o, Index n, double part) {
+      weight += o == 0 ? part : 0;
+      const double target = sample.values(o, n), error = sample.y(o, n) - target;
+      error_power += part * error * error;
+      power += part * (target * target + least);
+    });
+    for_each(sample, [&](Index o, Index n, double part) {
+      dy(o, n) = 2 * weight * part / power * (sample.y(o, n) - sample.values(o, n));
+    });
     return weight * error_power / power;
+  }
+
+ private:
+  template <class Use>
+  static void for_each(const SamplePredictions& sample, Use&& use) {
+    for (Index n = 0; n < sample.y.cols(); ++n) {
+      for (Index o = 0; o < sample.y.rows() && sample.weights(n) > 0; ++o) {
+        use(o, n, sample.weights(n));
+      }
+    }
   }
 };
 
@@ -168,23 +172,23 @@ class CrossEntropy final : public LossFunction {
   }
 
   double evaluate(const SamplePredictions& sample, Matrix<double>& dy) const override {
-    const double spread = options_.label_smoothing / static_cast<double>(sample.y.rows());
+    const Index classes = sample.y.rows();
+    const double spread = options_.label_smoothing / static_cast<double>(classes);
     double sum = 0;
     for (Index n = 0; n < sample.y.cols(); ++n) {
       const double weight = sample.weights(n);
       if (weight == 0) continue;
-      const auto y = sample.y.col(n);
-      auto dy_n = dy.col(n);
-      const double largest = y.maxCoeff();
-      dy_n = (y.array() - largest).exp();
-      const double exponentials = dy_n.sum(), log_sum = largest + std::log(exponentials);
+      const double* y = &sample.y(0, n);
+      const double largest = y[largest_of(y, classes)];
+      double exponentials = 0;
+      for (Index o = 0; o < classes; ++o) exponentials += std::exp(y[o] - largest);
+      const double log_sum = largest + std::log(exponentials);
       const Index label = sample.labels[static_cast<std::size_t>(n)];
-      double loss = (1 - options_.label_smoothing) * (log_sum - y(label));
-      if (spread > 0) loss += spread * (log_sum - y.array()).sum();
-      sum += weight * loss;
-      dy_n *= weight / exponentials;
-      dy_n.array() -= weight * spread;
-      dy_n(label) -= weight * (1 - options_.label_smoothing);
+      for (Index o = 0; o < classes; ++o) {
+        const double target = spread + (o == label ? 1 - options_.label_smoothing : 0);
+        if (target > 0) sum += weight * target * (log_sum - y[o]);
+        dy(o, n) = weight * (std::exp(y[o] - largest) / exponentials - target);
+      }
     }
     return sum;
   }
@@ -193,38 +197,26 @@ class CrossEntropy final : public LossFunction {
     Decisions found;
     for (Index n = 0; n < sample.y.cols(); ++n) {
       if (sample.weights(n) == 0) continue;
-      Index predicted = 0;
-      sample.y.col(n).maxCoeff(&predicted);
+      const Index predicted = largest_of(&sample.y(0, n), sample.y.rows());
       ++found.all;
       found.right += predicted == sample.labels[static_cast<std::size_t>(n)] ? 1 : 0;
     }
     return found;
   }
   bool has_probabilities() const override { return true; }
-  void to_probabilities(Eigen::Ref<Vector<double>> y) const override {
-    y = (y.array() - y.maxCoeff()).exp();
-    y /= y.sum();
+  void to_probabilities(std::span<double> y) const override {
+    const double largest = *std::max_element(y.begin(), y.end());
+    double sum = 0;
+    for (double& output : y) sum += output = std::exp(output - largest);
+    for (double& output : y) output /= sum;
   }
 
  private:
+  static Index largest_of(const double* y, Index count) {
+    return std::max_element(y, y + count) - y;
+  }
+
   CrossEntropyOptions options_;
-};
-
-/// A loss that a file names and glstm does not have: the network predicts, but does not learn.
-class UnknownLoss final : public LossFunction {
- public:
-  explicit UnknownLoss(std::string name) : name_(std::move(name)) {}
-  std::string name() const override { return name_; }
-  void check_target(double) const override { fail_unknown(); }
-  double evaluate(const SamplePredictions&, Matrix<double>&) const override { fail_unknown(); }
-
- private:
-  [[noreturn]] void fail_unknown() const {
-    fail("the loss \"" + name_ +
-         "\" of this network is not one of glstm: give the network yours, with "
-         "Network::set_loss");
-  }
-  std::string name_;
 };
 
 }  // namespace detail
@@ -233,33 +225,6 @@ class UnknownLoss final : public LossFunction {
 /// -log softmax(y)[label].
 inline Loss cross_entropy(const CrossEntropyOptions& options) {
   return detail::CrossEntropy(options);
-}
-
-/// The loss of that LossFunction::name. One that glstm does not have throws Error when it is
-/// evaluated. Throws Error if a number in the name is out of range.
-inline Loss loss_of_name(std::string_view name) {
-  const std::size_t open = name.find('(');
-  const std::string_view kind = name.substr(0, open);
-  std::vector<double> numbers;
-  if (open != name.npos && name.ends_with(')')) {
-    for (const std::string_view text :
-         detail::split(name.substr(open + 1, name.size() - open - 2), ',')) {
-      const std::optional<double> number = detail::parse_number<double>(text);
-      if (!number) return detail::UnknownLoss(std::string(name));
-      numbers.push_back(*number);
-    }
-  }
-  const std::size_t count = numbers.size();
-  if (kind == "softmax_cross_entropy" && count == 0) return cross_entropy;
-  if (kind == "softmax_cross_entropy") {
-    return cross_entropy({numbers[0], {numbers.begin() + 1, numbers.end()}});
-  }
-  if (kind == "huber" && count == 1) return huber({numbers[0]});
-  for (Loss (*make)() :
-       {mean_squared_error, mean_absolute_error, binary_cross_entropy, error_to_signal_ratio}) {
-    if (count == 0 && make()->name() == name) return make;
-  }
-  return detail::UnknownLoss(std::string(name));
 }
 
 GLSTM_END_NAMESPACE

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iomanip>
@@ -167,7 +166,7 @@ class CsvLog final : public Callback<Scalar> {
  public:
   /// Starts a new file with a header or, with `append`, adds lines to an existing file. Throws
   /// Error if the file cannot be written.
-  explicit CsvLog(const std::filesystem::path& path, bool append = false)
+  explicit CsvLog(const std::string& path, bool append = false)
       : path_(path), out_(path, append ? std::ios::app : std::ios::trunc) {
     out_.imbue(std::locale::classic());
     if (!append) {
@@ -202,9 +201,9 @@ class CsvLog final : public Callback<Scalar> {
     text << value;
     return text.str();
   }
-  void check() const { detail::require(out_.good(), "cannot write ", path_.string()); }
+  void check() const { detail::require(out_.good(), "cannot write ", path_); }
 
-  std::filesystem::path path_;
+  std::string path_;
   std::ofstream out_;
 };
 

@@ -82,7 +82,7 @@ Matrix<Scalar> probabilities(const Network<Gate>& network, const Dataset<Scalar>
   for (Index sample = 0; sample < all.rows(); ++sample) {
     for (Index first = 0; first < all.cols(); first += O) {
       outputs = all.row(sample).segment(first, O).template cast<double>();
-      loss->to_probabilities(outputs);
+      loss->to_probabilities({outputs.data(), static_cast<std::size_t>(O)});
       all.row(sample).segment(first, O) = outputs.template cast<Scalar>();
     }
   }
