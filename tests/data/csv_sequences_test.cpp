@@ -247,7 +247,8 @@ TEST_CASE("labels of CSV sequences are any text, and keep their names") {
   };
   CHECK(classes("sitting", "lying").description.class_names ==
         std::vector<std::string>{"lying", "sitting"});
-  CHECK(listed(load(classes("sitting", "lying"), {0, 1, 2}).targets.labels) == std::vector<int>{1, 0, 1});
+  CHECK(listed(load(classes("sitting", "lying"), {0, 1, 2}).targets.labels) ==
+        std::vector<int>{1, 0, 1});
   CHECK(classes("10", "9").description.class_names == std::vector<std::string>{"9", "10"});
   CHECK(classes("2", "7").classes() == 2);
   CHECK(classes("true", "false").description.class_names ==

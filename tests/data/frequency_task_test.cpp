@@ -170,8 +170,7 @@ TEMPLATE_TEST_CASE("a sample of the frequency task depends on the seed and its n
   const auto same = [&](const LabelledBatch<TestType>& batch, Index b, Index sample) {
     const Index T = all.input.timing.length(sample);
     return batch.input.timing.length(b) == T &&
-           batch.targets.labels(b) ==
-               all.targets.labels(sample) &&
+           batch.targets.labels(b) == all.targets.labels(sample) &&
            batch.input.timing.timestamps.row(b).head(T) ==
                all.input.timing.timestamps.row(sample).head(T) &&
            batch.input.values.row(b).head(2 * T) == all.input.values.row(sample).head(2 * T);

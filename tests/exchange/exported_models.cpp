@@ -74,7 +74,8 @@ class ExportedModels {
              << "  static constexpr double tolerance = " << (is_float ? 1e-5 : 1e-12) << ";\n"
              << "  static constexpr int steps = " << T << ";\n"
              << "  static constexpr long updates = " << (closes ? tape.ops().updates : -1.0)
-             << ";\n  static constexpr bool can_close = " << (gated ? "true" : "false")
+             << ";\n  static constexpr bool can_close = "
+             << (gated && !exported.options.input_skip ? "true" : "false")
              << ";\n  static constexpr double closed_time = ";
     if (gaussian && closes) {
       program_ << options.time_origin + 1e4 << ";\n";

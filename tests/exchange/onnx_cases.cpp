@@ -70,7 +70,8 @@ class Cases {
     }
     if (how.own_times) {  // each sample a little later than the one before
       input.timing.timestamps = input.timing.timestamps.replicate(B, 1).eval();
-      for (Index b = 0; b < B; ++b) input.timing.timestamps.row(b).array() += 0.7 * static_cast<double>(b);
+      for (Index b = 0; b < B; ++b)
+        input.timing.timestamps.row(b).array() += 0.7 * static_cast<double>(b);
     }
     NetworkTape<Scalar> tape;
     NetworkState<Scalar> state;

@@ -22,7 +22,8 @@ class PyTorchCase {
   }
 
   glstm::Lstm<Scalar> network(glstm::Readout readout) const {
-    return glstm::from_pytorch<glstm::Lstm<Scalar>>(file_, {.readout = readout, .ignore_others = true});
+    return glstm::from_pytorch<glstm::Lstm<Scalar>>(file_,
+                                                    {.readout = readout, .ignore_others = true});
   }
 
   /// How far the network's answers to the valid steps are from PyTorch's, relative to those that

@@ -67,9 +67,9 @@ TEMPLATE_TEST_CASE("a network comes back from RTNeural's JSON bit for bit", "", 
     check_same_shape(back, network);
     CHECK(same_bits(back.parameters, network.parameters));
   }
-  const auto options = load_rtneural<Lstm<TestType>>(path, {.readout = Readout::last_step,
-                                                            .loss = cross_entropy})
-                           .options();
+  const auto options =
+      load_rtneural<Lstm<TestType>>(path, {.readout = Readout::last_step, .loss = cross_entropy})
+          .options();
   CHECK(options.readout == Readout::last_step);
   CHECK(options.loss == cross_entropy);
 }

@@ -411,8 +411,7 @@ TEST_CASE("a later network within a standard error of the best is kept") {
     glstm::EpochReport report;
     report.epochs = epochs;
     report.validation.emplace();
-    report.validation->task = {
-        .loss = 1, .count = 100, .weight = 100, .decisions = {correct, 100}};
+    report.validation->task = {.loss = 1, .count = 100, .weight = 100, .decisions = {correct, 100}};
     checkpoints.on_epoch(report, model.snapshot());
     return glstm::training_progress(model.load(checkpoints.best()), "best").epochs;
   };

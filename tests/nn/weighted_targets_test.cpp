@@ -10,16 +10,16 @@
 
 namespace weighted_targets_test {
 
+using glstm::cross_entropy;
 using glstm::Evaluation;
 using glstm::GLstm;
 using glstm::Index;
 using glstm::LabelledBatch;
 using glstm::Loss;
 using glstm::Matrix;
+using glstm::mean_squared_error;
 using glstm::Readout;
 using glstm::Vector;
-using glstm::cross_entropy;
-using glstm::mean_squared_error;
 
 namespace {
 

@@ -1018,8 +1018,7 @@ TEST_CASE("progress is plain lines in a file and a redrawn line on a terminal") 
 
   std::ostringstream labels;
   const Nothing nothing;
-  ProgressBar<float>(labels, terminal)
-      .on_epoch(epoch_with_loss(0, 1, true), nothing.snapshot());
+  ProgressBar<float>(labels, terminal).on_epoch(epoch_with_loss(0, 1, true), nothing.snapshot());
   check_mentions(labels.str(), {"accuracy 75.00 %"});
 }
 

@@ -63,9 +63,10 @@ class AugmentedDataset final : public Dataset<Scalar> {
   void load_for_training(std::span<const Index> samples, std::uint64_t seed,
                          LabelledBatch<Scalar>& batch) const override {
     original_->load_for_training(samples, seed, batch);
-    detail::require(!how_.moves() || (batch.targets.labels.cols() <= 1 && batch.targets.weights.cols() <= 1),
-                    "roll, shift and time_warp move the values of a sequence but not its answers; "
-                    "expected one answer for a sequence, got one for every step");
+    detail::require(
+        !how_.moves() || (batch.targets.labels.cols() <= 1 && batch.targets.weights.cols() <= 1),
+        "roll, shift and time_warp move the values of a sequence but not its answers; "
+        "expected one answer for a sequence, got one for every step");
     const Index width = batch.input.features / frame_;
     detail::require(width * frame_ == batch.input.features, "expected frames of ", frame_,
                     " rows that fill ", batch.input.features, " features");

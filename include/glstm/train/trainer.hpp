@@ -118,7 +118,6 @@ class Trainer {
 
  private:
   using Loop = detail::TrainingLoop;
-
   /// The loop of fit and fit_streams. begin_epoch(epoch) is called before the steps of an epoch,
   /// load(step of the epoch) writes batch_, validate(report) completes a report, from `validated`
   /// samples or steps; -1: there is no validation.
@@ -306,12 +305,11 @@ class Trainer {
   /// Adds the gradient on batch_, taken at parameters with noise. Takes the noise away afterwards,
   /// also when the batch does not fit.
   Evaluation add_noisy_gradient(Index step) {
-    NetworkState<Scalar>* carried = carried_ ? &*carried_ : nullptr;
     const auto seed = detail::mix_bits(~options_.seed) + static_cast<std::uint64_t>(step);
     const Dropout dropout{.rate = options_.dropout, .seed = detail::mix_bits(seed)};
     const auto add = [&] {
-      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_, carried, share_,
-                                   &dropout);
+      return workers_.add_gradient(network_, batch_, budget_weight(), gradient_,
+                                   carried_ ? &*carried_ : nullptr, share_, &dropout);
     };
     if (options_.weight_noise == 0) return add();
     struct Restore {
@@ -324,7 +322,6 @@ class Trainer {
     add_weight_noise(step);
     return add();
   }
-
   void add_weight_noise(Index step) {
     Rng rng = detail::sample_rng(detail::mix_bits(options_.seed), step);
     const double reach = std::sqrt(3.0) * options_.weight_noise;  // of a uniform distribution
