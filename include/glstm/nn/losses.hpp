@@ -117,6 +117,7 @@ inline Loss mean_squared_error() { return detail::MeanSquaredError(); }
 /// The mean of |y - target|.
 inline Loss mean_absolute_error() { return detail::MeanAbsoluteError(); }
 
+/// The option of huber.
 struct HuberOptions {
   double delta = 1;  ///< the error from which on the loss is linear, in the unit of the targets
 };
@@ -133,6 +134,7 @@ inline Loss binary_cross_entropy() { return detail::BinaryCrossEntropy(); }
 /// predictions. Masked predictions are left out of both sums.
 inline Loss error_to_signal_ratio() { return detail::ErrorToSignalRatio(); }
 
+/// The options of cross_entropy.
 struct CrossEntropyOptions {
   double label_smoothing = 0;  ///< in [0, 1): this part of the target is spread over all classes
   /// [O] how much a prediction counts, by its class; none: all 1. The loss stays a mean: a class of
