@@ -20,7 +20,7 @@ GLSTM_BEGIN_NAMESPACE
 /// What a file of Keras' weights does not tell about its network.
 struct KerasOptions {
   Readout readout = Readout::last_step;
-  Loss loss = mean_squared_error;
+  Loss loss = mean_squared_error();
 };
 
 /// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the

@@ -26,7 +26,7 @@ struct PyTorchOptions {
   std::vector<std::string> lstm = std::vector<std::string>(1, "lstm.");  // g++ 12 fails at a list
   std::string linear = "fc.";  ///< prefix of the nn.Linear's tensors; empty: there is no nn.Linear
   Readout readout = Readout::last_step;  ///< for loading; files do not tell it
-  Loss loss = mean_squared_error;        ///< for loading; files do not tell it
+  Loss loss = mean_squared_error();      ///< for loading; files do not tell it
   /// For loading: leave out the tensors of other modules. Otherwise they are an error, because the
   /// network would be another function than the model.
   bool ignore_others = false;

@@ -23,7 +23,7 @@ GLSTM_BEGIN_NAMESPACE
 /// What an RTNeural model does not tell about its network. RTNeural computes outputs at every step.
 struct RTNeuralOptions {
   Readout readout = Readout::every_step;
-  Loss loss = mean_squared_error;
+  Loss loss = mean_squared_error();
 };
 
 /// Writes a plain LSTM to the file `path`, all or nothing, as the model that to_rtneural returns.

@@ -20,7 +20,7 @@ struct NetworkOptions {
   std::vector<Index> hidden = {110};  ///< the sizes of the layers, from the input on
   Index outputs = 1;
   Readout readout = Readout::last_step;
-  Loss loss = mean_squared_error;
+  Loss loss = mean_squared_error();
   std::vector<typename Gate::Options> gates = {{}};  ///< one for all layers, or one for each
   double time_origin = 0;
   /// Every layer has a second direction, with windows of its own, that reads a sample from its last
