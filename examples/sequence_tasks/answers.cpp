@@ -80,6 +80,7 @@ Json number_scores(const Answers& answers) {
 Answers::Answers(const DataDescription& description, const Loss& loss, Index outputs)
     : has_classes(loss.has_labels()),
       names(has_classes ? description.class_names : description.target_names),
+      loss_(loss),
       scaling_(description.target_scaling) {
   for (Index o = static_cast<Index>(names.size()); o < outputs; ++o) {
     names.push_back(detail::text_of(has_classes ? "" : "target ", o));
@@ -99,10 +100,9 @@ void Answers::add_values(const std::vector<double>& outputs) {
     }
     return;
   }
-  const double largest = *std::max_element(outputs.begin(), outputs.end());
-  double sum = 0;
-  for (const double logit : outputs) sum += std::exp(logit - largest);
-  for (const double logit : outputs) values.push_back(std::exp(logit - largest) / sum);
+  std::vector<double> probabilities = outputs;
+  loss_->to_probabilities(probabilities);
+  values.insert(values.end(), probabilities.begin(), probabilities.end());
 }
 
 void Answers::add_targets(const std::vector<double>& scaled) {

@@ -61,6 +61,7 @@ struct Answers {
   void add_values(const std::vector<double>& outputs);
   void add_targets(const std::vector<double>& scaled);
 
+  glstm::Loss loss_;
   std::vector<glstm::Scaling> scaling_;  ///< of the targets
 };
 

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <vector>
 
 #include "answers.hpp"
@@ -30,20 +29,17 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
       100;  // the same for all networks, so that their times can be compared
   const glstm::FlushToZero flush;
   typename glstm::Network<Gate>::Tape tape;
-  glstm::LabelledBatch<float> batch;
   glstm::EvaluationSum sum;
   Test test{{}, {}, 0, Answers(network.data, network.options().loss, network.options().outputs)};
   test.layers.resize(network.layers().size());
-  for (Index first = 0; first < data.size(); first += batch_size) {
-    std::vector<Index> samples(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    data.load(samples, batch);
+  const auto add = [&](Index, const glstm::LabelledBatch<float>& batch) {
     const auto begin = Clock::now();
     sum.add(network.evaluate(batch, tape));
     test.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].ops();
     test.answers.add(batch, tape.readout);
-  }
+  };
+  glstm::detail::for_each_batch(data, batch_size, add);
   test.mean = sum.mean();
   return test;
 }

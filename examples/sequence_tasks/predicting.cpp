@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <numeric>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -36,14 +35,9 @@ Answers answers_of(const Network<Gate>& network, const Dataset<float>& data) {
   const FlushToZero flush;
   Answers answers(network.data, network.options().loss, network.options().outputs);
   typename Network<Gate>::Tape tape;
-  LabelledBatch<float> batch;
-  std::vector<Index> samples;
-  for (Index first = 0; first < data.size(); first += 100) {
-    samples.resize(static_cast<std::size_t>(std::min<Index>(100, data.size() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    data.load(samples, batch);
+  detail::for_each_batch(data, 100, [&](Index, const LabelledBatch<float>& batch) {
     answers.add(batch, network.predict(batch.input, tape));
-  }
+  });
   return answers;
 }
 

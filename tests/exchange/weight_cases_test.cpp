@@ -58,19 +58,19 @@ std::string refusal(Loaded (*load)(const fs::path&), const char* name) {
   return message;
 }
 
-/// GuitarML and NAM models with one part replaced.
-std::string guitarml_with(const std::string& part, const std::string& replacement) {
-  std::string text = text_in(path_of("rt_guitarml.json"));
+/// The text of a case in which `part` is `replacement`.
+std::string text_with(const char* name, const std::string& part, const std::string& replacement) {
+  std::string text = text_in(path_of(name));
   const std::size_t at = text.find(part);
   REQUIRE(at != std::string::npos);
-  text.replace(at, part.size(), replacement);
+  return text.replace(at, part.size(), replacement);
+}
+std::string guitarml_with(const std::string& part, const std::string& replacement) {
+  const std::string text = text_with("rt_guitarml.json", part, replacement);
   return error_of([&] { from_guitarml<Net>(text, "model.json"); });
 }
 std::string nam_with(const std::string& part, const std::string& replacement) {
-  std::string text = text_in(path_of("amp.nam"));
-  const std::size_t at = text.find(part);
-  REQUIRE(at != std::string::npos);
-  text.replace(at, part.size(), replacement);
+  const std::string text = text_with("amp.nam", part, replacement);
   return error_of([&] { from_nam<Net>(text, "amp.nam"); });
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <iomanip>
 #include <sstream>
@@ -25,7 +26,8 @@ inline std::string fixed_text(double value, int digits) {
 }
 
 /// "0.1": the fewest digits that parse_number reads as `value`.
-inline std::string number_text(double value) {
+template <std::floating_point Real>
+std::string number_text(Real value) {
   std::array<char, 32> text;
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }

@@ -1,9 +1,14 @@
 // Where training and test batches come from.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
@@ -47,6 +52,20 @@ inline void require_samples(std::span<const Index> samples, Index size, std::str
   for (Index sample : samples) {
     require(sample >= 0 && sample < size, source, ": expected samples 0..", size - 1, ", got ",
             sample);
+  }
+}
+
+/// Calls use(first, batch) for all samples of a data set in order, in batches of up to `batch_size`
+/// samples, of which `first` is the number of the first one.
+template <class Scalar, class Use>
+void for_each_batch(const Dataset<Scalar>& data, Index batch_size, Use&& use) {
+  LabelledBatch<Scalar> batch;
+  std::vector<Index> samples;
+  for (Index first = 0; first < data.size(); first += batch_size) {
+    samples.resize(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
+    std::iota(samples.begin(), samples.end(), first);
+    data.load(samples, batch);
+    use(first, std::as_const(batch));
   }
 }
 

@@ -99,8 +99,9 @@ Loaded from_guitarml(std::string_view json, const std::string& source) {
 
 template <PlainLstm Loaded>
 Loaded load_guitarml(const std::filesystem::path& path) {
-  detail::SourceFile file(path);
-  return from_guitarml<Loaded>(detail::read_whole(file, 1 << 30), file.name());
+  return detail::parse_model_file(path, [&](const std::string& text, const std::string& name) {
+    return from_guitarml<Loaded>(text, name);
+  });
 }
 
 GLSTM_END_NAMESPACE

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/exchange/exported_data.hpp"
 #include "glstm/exchange/exported_gate.hpp"
@@ -108,9 +108,7 @@ inline void check_namespace(const std::string& name) {
 /// Returns the shortest literal of type Scalar that is read back as the same number.
 template <class Scalar>
 std::string literal(Scalar value) {
-  char digits[64];
-  const auto result = std::to_chars(digits, digits + sizeof digits, value);
-  std::string text(digits, result.ptr);
+  std::string text = number_text(value);
   if (text.find_first_of(".e") == text.npos) text += ".0";
   return std::is_same_v<Scalar, float> ? text + "f" : text;
 }

@@ -49,10 +49,10 @@ template <TimeGate Gate>
 Safetensors to_keras(const Network<Gate>& network);
 
 /// Returns the network with weights in the layout of to_keras. Sizes follow from the shapes. A
-/// layer with use_bias=False has no bias in the file, one of CuDNNLSTM has two of
-/// [4H] one after the other, which are added. If the file has no dense.kernel, the
-/// network's outputs are the hidden states of the last layer. Throws Error if a tensor is missing,
-/// has a wrong shape, has numbers that are not finite, or has a name that the layout does not have.
+/// layer with use_bias=False has no bias in the file, one of CuDNNLSTM has two of [4H] one after
+/// the other, which are added. If the file has no dense.kernel, the network's outputs are the
+/// hidden states of the last layer. Throws Error if a tensor is missing, has a wrong shape, has
+/// numbers that are not finite, or has a name that the layout does not have.
 template <PlainLstm Loaded>
 Loaded from_keras(const Safetensors& file, const KerasOptions& options = {});
 

@@ -242,8 +242,9 @@ void save_rtneural(const std::filesystem::path& path, const Network<Gate>& netwo
 
 template <PlainLstm Loaded>
 Loaded load_rtneural(const std::filesystem::path& path, const RTNeuralOptions& options) {
-  detail::SourceFile file(path);
-  return from_rtneural<Loaded>(detail::read_whole(file, 1 << 30), file.name(), options);
+  return detail::parse_model_file(path, [&](const std::string& text, const std::string& name) {
+    return from_rtneural<Loaded>(text, name, options);
+  });
 }
 
 GLSTM_END_NAMESPACE

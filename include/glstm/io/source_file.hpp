@@ -66,5 +66,13 @@ inline std::string read_whole(SourceFile& file, std::uintmax_t max_bytes) {
   }
 }
 
+/// Calls parse(text, name) with the text of the model in the file `path`, at most 1 GiB and not
+/// compressed, and returns the result.
+template <class Parse>
+auto parse_model_file(const std::filesystem::path& path, Parse&& parse) {
+  SourceFile file(path);
+  return parse(read_whole(file, 1 << 30), file.name());
+}
+
 }  // namespace detail
 GLSTM_END_NAMESPACE

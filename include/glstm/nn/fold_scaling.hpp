@@ -23,37 +23,31 @@ Network<Gate> fold_scaling(Network<Gate> network) {
   const auto block = [&](const std::string& name) {
     return block_view(network.parameters, network.layout().find(name));
   };
+  // What weights [N,I] and a bias [N,1] make of the scaled features.
+  const auto fold_features = [&](const std::string& weights_name, const std::string& bias_name) {
+    auto weights = block(weights_name), bias = block(bias_name);
+    Vector<double> moved = bias.template cast<double>();
+    for (Index i = 0; i < weights.cols(); ++i) {
+      const Scaling& s = data.scaling_of_input(i);
+      moved -= weights.col(i).template cast<double>() * (s.offset / s.scale);
+      weights.col(i) = (weights.col(i).template cast<double>() / s.scale).template cast<Scalar>();
+    }
+    bias = moved.template cast<Scalar>();
+  };
+  const bool skip = network.options().input_skip;
   if (!data.feature_scaling.empty()) {
     for (Index direction = 0; direction < network.directions(); ++direction) {
       const std::string layer = detail::layer_name(0, direction);
-      auto weights = block(layer + ".w_ih"), bias = block(layer + ".b");  // [4H,I], [4H,1]
-      Vector<double> moved = bias.template cast<double>();
-      for (Index i = 0; i < weights.cols(); ++i) {
-        const Scaling& s = data.scaling_of_input(i);
-        moved -= weights.col(i).template cast<double>() * (s.offset / s.scale);
-        weights.col(i) = (weights.col(i).template cast<double>() / s.scale).template cast<Scalar>();
-      }
-      bias = moved.template cast<Scalar>();
+      fold_features(layer + ".w_ih", layer + ".b");
     }
-  }
-  if (network.options().input_skip && !data.feature_scaling.empty()) {
-    auto skip = block("readout.x"), bias = block("readout.b");  // [O,I], [O,1]
-    Vector<double> moved = bias.template cast<double>();
-    for (Index i = 0; i < skip.cols(); ++i) {
-      const Scaling& s = data.scaling_of_input(i);
-      moved -= skip.col(i).template cast<double>() * (s.offset / s.scale);
-      skip.col(i) = (skip.col(i).template cast<double>() / s.scale).template cast<Scalar>();
-    }
-    bias = moved.template cast<Scalar>();
+    if (skip) fold_features("readout.x", "readout.b");
   }
   if (!data.target_scaling.empty()) {
     auto weights = block("readout.w"), bias = block("readout.b");  // [O,H], [O,1]
     for (Index o = 0; o < weights.rows(); ++o) {
       const Scaling& s = data.target_scaling[static_cast<std::size_t>(o)];
       weights.row(o) *= static_cast<Scalar>(s.scale);
-      if (network.options().input_skip) {
-        block("readout.x").row(o) *= static_cast<Scalar>(s.scale);
-      }
+      if (skip) block("readout.x").row(o) *= static_cast<Scalar>(s.scale);
       bias(o, 0) = static_cast<Scalar>(static_cast<double>(bias(o, 0)) * s.scale + s.offset);
     }
   }

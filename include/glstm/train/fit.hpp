@@ -5,12 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <ostream>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
@@ -52,19 +50,14 @@ namespace detail {
 template <class Scalar>
 std::pair<double, double> time_span(const Dataset<Scalar>& data) {
   double first = std::numeric_limits<double>::infinity(), last = -first;
-  LabelledBatch<Scalar> batch;
-  std::vector<Index> samples;
-  for (Index begin = 0; begin < data.size(); begin += 100) {
-    samples.resize(static_cast<std::size_t>(std::min<Index>(100, data.size() - begin)));
-    std::iota(samples.begin(), samples.end(), begin);
-    data.load(samples, batch);
+  for_each_batch(data, 100, [&](Index, const LabelledBatch<Scalar>& batch) {
     const Timing& timing = batch.input.timing;
     for (Index b = 0; b < timing.batch; ++b) {
       if (timing.length(b) == 0) continue;
       first = std::min(first, timing.time(b, 0));
       last = std::max(last, timing.time(b, timing.length(b) - 1));
     }
-  }
+  });
   return {first, last};
 }
 

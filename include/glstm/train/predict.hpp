@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <vector>
 
 #include "glstm/core/batch.hpp"
@@ -28,19 +27,14 @@ void predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
 
 namespace detail {
 
-/// Calls use(samples, timing, outputs) for the outputs of each batch of a data set.
+/// Calls use(first, timing, outputs) for the outputs of each batch of a data set.
 template <class Gate, class Scalar, class Use>
 void for_each_prediction(const Network<Gate>& network, const Dataset<Scalar>& data, Use&& use) {
   const FlushToZero flush;
   typename Network<Gate>::Tape tape;
-  LabelledBatch<Scalar> batch;
-  std::vector<Index> samples;
-  for (Index first = 0; first < data.size(); first += 100) {
-    samples.resize(static_cast<std::size_t>(std::min<Index>(100, data.size() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    data.load(samples, batch);
+  for_each_batch(data, 100, [&](Index first, const LabelledBatch<Scalar>& batch) {
     use(first, batch.input.timing, network.predict(batch.input, tape));
-  }
+  });
 }
 
 }  // namespace detail
