@@ -1,11 +1,13 @@
 # What the project's own executables are compiled with; users are given none of it. glstm_own_flags is
-# for all but glstm::compiled, which chooses its processor by itself.
+# for all but glstm::compiled, which chooses its processor by itself. A warning stops only the build of
+# the tests: it need not keep anybody with another compiler from the examples and benchmarks.
 add_library(glstm_own_warnings INTERFACE)
 add_library(glstm_own_flags INTERFACE)
 target_link_libraries(glstm_own_flags INTERFACE glstm_own_warnings)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   target_compile_options(glstm_own_warnings INTERFACE
-                         -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+                         -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                         $<$<BOOL:${GLSTM_BUILD_TESTS}>:-Werror>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
     # These compilers take the undefined values of their own AVX-512 header, and copies inside their
     # own std::string, for mistakes.

@@ -10,7 +10,6 @@ namespace sequence_tasks {
 namespace {
 
 using namespace glstm;
-using Json = nlohmann::ordered_json;
 
 Json ratio(double part, double whole) { return whole > 0 ? Json(part / whole) : Json(); }
 

@@ -69,7 +69,7 @@ struct Answers {
 /// right class, columns: the answer), "balanced_accuracy", and for each class precision, recall and
 /// F1, null where there are none. For numbers: "rmse", "mae" and "r2" for each target, and "rmse"
 /// over all.
-nlohmann::ordered_json scores(const Answers& answers);
+Json scores(const Answers& answers);
 
 /// Writes a CSV file with a row for each answer: the sequence, the step where there is one answer
 /// for every step, the class or the numbers, and with `probabilities` those of all classes.

@@ -38,6 +38,10 @@ double autocorrelation(const Sequences& windows, const std::vector<Index>& some,
   double products = 0, squares = 0;
   for (const Index w : some) {
     const Index rows = windows.length(w);
+    bool complete = true;
+    for (Index n = 0; n < rows; ++n)
+      complete = complete && !std::isnan(value(windows, w, n, feature));
+    if (!complete) continue;
     double mean = 0;
     for (Index n = 0; n < rows; ++n) {
       mean += value(windows, w, n, feature) / static_cast<double>(rows);
@@ -81,6 +85,7 @@ double repeating_error(const Sequences& windows, const std::vector<Index>& test,
         const Index place = w * windows.outputs() + (n - 1) * columns + c;
         const double error = value(windows, w, row, features[static_cast<std::size_t>(c)]) -
                              windows.targets[static_cast<std::size_t>(place)];
+        if (std::isnan(error)) continue;  // a missing value
         squares += error * error;
         ++count;
       }
@@ -91,15 +96,18 @@ double repeating_error(const Sequences& windows, const std::vector<Index>& test,
 
 }  // namespace
 
+Index forecast_period(const Sequences& windows, const std::vector<Index>& training, Index ahead) {
+  const std::vector<Index> features = forecast_features(windows, ahead);
+  return features.empty() ? 0 : find_period(windows, training, features.front());
+}
+
 std::vector<std::pair<std::string, double>> forecast_baselines(const Sequences& windows,
-                                                               const std::vector<Index>& training,
                                                                const std::vector<Index>& test,
-                                                               Index ahead) {
+                                                               Index period, Index ahead) {
   const std::vector<Index> features = forecast_features(windows, ahead);
   if (features.empty() || test.empty()) return {};
   std::vector<std::pair<std::string, double>> baselines = {
       {"last value", repeating_error(windows, test, features, 1)}};
-  const Index period = find_period(windows, training, features.front());
   if (period > 0) {
     baselines.emplace_back(detail::text_of("last period, ", period, " rows"),
                            repeating_error(windows, test, features, period));

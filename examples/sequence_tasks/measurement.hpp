@@ -85,17 +85,16 @@ double seconds_per_step(glstm::Network<Gate> network, const Task& task, const Se
 }
 
 /// Returns loss and accuracy; the accuracy is null where nothing is decided.
-inline nlohmann::ordered_json json_of(const glstm::Evaluation& evaluation) {
+inline Json json_of(const glstm::Evaluation& evaluation) {
   const double accuracy = evaluation.accuracy();
   return {{"loss", evaluation.task.loss},
-          {"accuracy",
-           std::isfinite(accuracy) ? nlohmann::ordered_json(accuracy) : nlohmann::ordered_json()}};
+          {"accuracy", std::isfinite(accuracy) ? Json(accuracy) : Json()}};
 }
 
 /// Adds the test results and the speed of a trained network to its metrics. Returns its answers.
 template <glstm::TimeGate Gate>
 Answers add_test(const glstm::Network<Gate>& network, const Task& task, const Settings& settings,
-                 nlohmann::ordered_json& metrics) {
+                 Json& metrics) {
   glstm::ProcessGroup alone;
   const double sequences = static_cast<double>(task.test->size());
   const Test test = test_network(network, *task.test);
@@ -111,7 +110,7 @@ Answers add_test(const glstm::Network<Gate>& network, const Task& task, const Se
   metrics["inference_ms_per_sequence"] = 1e3 * test.seconds / sequences;
   metrics["training_ms_per_sequence"] =
       1e3 * seconds_per_step(network, task, settings, alone) / static_cast<double>(*settings.batch);
-  metrics["layers"] = nlohmann::ordered_json::array();
+  metrics["layers"] = Json::array();
   for (std::size_t l = 0; l < test.layers.size(); ++l) {
     metrics["layers"].push_back({{"hidden", settings.hidden[l]},
                                  {"update_share", test.layers[l].update_share()},

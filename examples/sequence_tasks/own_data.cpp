@@ -4,13 +4,13 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "forecast_baselines.hpp"
 #include "glstm/core/parse_number.hpp"
+#include "glstm/core/random.hpp"
 #include "glstm/core/split.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/data/augmented_dataset.hpp"
@@ -69,7 +69,7 @@ Index overlapping_sequences(const Sequences& data) {
   Index overlaps = 0;
   double end = spans.front().second;
   for (std::size_t s = 1; s < spans.size(); ++s) {
-    overlaps += spans[s].first <= end ? 1 : 0;
+    overlaps += spans[s].first < end ? 1 : 0;
     end = std::max(end, spans[s].second);
   }
   return overlaps;
@@ -81,7 +81,7 @@ std::pair<ClockKind, std::string> choose_clock(const Sequences& data, const Sett
   const std::string asked = "as --clock says";
   if (wanted == "own") {
     detail::require(data.has_times(), data.source,
-                    ": expected a column \"timestamp\" for --clock own, got none");
+                    ": expected timestamps for --clock own, got none");
     return {ClockKind::own, asked};
   }
   if (wanted == "relative") return {ClockKind::relative, asked};
@@ -150,12 +150,14 @@ void describe(const Sequences& data, const Settings& settings, Task& task) {
   task.outputs = data.has_labels() ? data.classes() : data.outputs();
   task.loss = data.has_labels() ? Loss(cross_entropy) : Loss(mean_squared_error);
   const DataDescription& description = data.description;
-  task.details = detail::text_of(
-      data.size(), " sequences of up to ", data.longest(), " steps, ",
-      data.has_times() ? "with" : "without",
-      " timestamps; features:", list_of(description.feature_names), "; ", task.outputs,
-      data.has_labels() ? " classes:" + list_of(description.class_names) : " targets",
-      data.every_step ? "; one answer for every step" : "");
+  task.details = detail::text_of(data.size(), " sequences of up to ", data.longest(), " steps, ",
+                                 data.has_times() ? "with" : "without",
+                                 " timestamps; features:", list_of(description.feature_names), "; ",
+                                 task.outputs,
+                                 data.has_labels() ? " classes:" + list_of(description.class_names)
+                                 : task.outputs == 1 ? " target"
+                                                     : " targets",
+                                 data.every_step ? "; one answer for every step" : "");
   if (!data.left_out.empty()) task.details += "\nleft out: " + data.left_out;
   Index unknown = 0;
   const Index entries = data.every_step ? data.rows() : data.size();
@@ -181,8 +183,18 @@ std::string scale(Sequences& data, std::span<const Index> training, const Settin
   return "\n" + text;
 }
 
-void fill(Sequences& data, const Settings& settings) {
-  fill_missing(data, settings.missing == "last" ? Missing::last : Missing::zero);
+/// Fills in missing values as --missing says. Returns a line that says so; empty if there are none.
+std::string fill(Sequences& data, const Settings& settings) {
+  if (settings.missing == "error") return "";
+  const bool last = settings.missing == "last";
+  const Index filled = fill_missing(data, last ? Missing::last : Missing::zero);
+  if (filled == 0) return "";
+  const char* zero = settings.scale == "range"  ? "the least of the feature"
+                     : settings.scale == "none" ? "0, since --scale is none"
+                                                : "the mean of the feature";
+  return detail::text_of("\nmissing values: ", filled, " of ", data.values.size(), " set to ",
+                         last ? "the value before them; at the start of a sequence, to " : "", zero,
+                         " (--missing)");
 }
 
 /// The strength of each augmentation in a text such as "roll,noise=0.05".
@@ -214,7 +226,7 @@ Augmentation parse_augmentation(const std::string& text, const Sequences& data,
       how.noise = strength.value_or(0.05);
     }
   }
-  const bool forecasts = settings.window > 0 && settings.forecast > 0;
+  const bool forecasts = settings.window > 0;
   detail::require(!how.moves() || !(data.every_step || forecasts), "--augment ", text,
                   ": roll, shift and time-warp move the values of a sequence but not its answers; "
                   "expected scale or noise, since there is ",
@@ -266,10 +278,25 @@ std::vector<double> class_weights(const Sequences& data, std::span<const Index> 
   return weights;
 }
 
-std::vector<Index> every_sequence(const Sequences& data) {
-  std::vector<Index> all(static_cast<std::size_t>(data.size()));
-  std::iota(all.begin(), all.end(), Index{0});
-  return all;
+/// The sequences of --test-data that are used: all, or --test-sequences of them at random.
+std::vector<Index> chosen_tests(const Sequences& data, const Settings& settings) {
+  const Index size = data.size(),
+              count = count_of(settings.test_sequences, size, size, "--test-sequences");
+  std::vector<Index> chosen = Rng(settings.data_seed).permutation(size);
+  chosen.resize(static_cast<std::size_t>(count));
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+std::string split_text(const Settings& settings, std::size_t training, std::size_t held_out,
+                       std::size_t tests) {
+  return detail::text_of("\nsplit: ", training, " sequences for training, ", held_out,
+                         " for validation, ", tests, " for the test",
+                         settings.test_data.empty() ? "" : " (--test-data)", " (--split-by ",
+                         settings.split_by != "auto" ? settings.split_by
+                         : settings.window > 0       ? "time"
+                                                     : "random",
+                         ")");
 }
 
 /// The data of the run, and those of --test-data, before scaling.
@@ -280,12 +307,13 @@ struct OwnData {
 
 OwnData read_all(const Settings& settings) {
   OwnData data{read_own_data(settings.data, settings), std::nullopt};
+  data.all.description.timestamps = data.all.has_times();
   if (!settings.test_data.empty()) {
     data.test = read_own_data(settings.test_data, settings);
     match_description(*data.test, data.all.description);
+    if (data.all.every_step) repeat_answers(*data.test);
     detail::require(data.test->every_step == data.all.every_step, data.test->source,
-                    ": expected answers as in --data, for ",
-                    data.all.every_step ? "every step" : "each sequence");
+                    ": expected answers as in --data, for each sequence");
   }
   if (settings.missing == "zero-and-mask") {
     const std::vector<std::string> missing = missing_features(data.all);
@@ -295,6 +323,28 @@ OwnData read_all(const Settings& settings) {
   return data;
 }
 
+/// Makes the answers of classes that the training does not have unknown, and says so in `left_out`.
+void forget_unknown_classes(Sequences& data, const DataDescription& description,
+                            std::string& left_out) {
+  const std::vector<std::string>& known = description.class_names;
+  std::vector<int> number_of;  // in data, after it
+  std::vector<std::string> names;
+  for (const std::string& name : data.description.class_names) {
+    const bool is_known = std::find(known.begin(), known.end(), name) != known.end();
+    number_of.push_back(is_known ? static_cast<int>(names.size()) : -1);
+    if (is_known) {
+      names.push_back(name);
+    } else {
+      left_out +=
+          (left_out.empty() ? "answers " : ", answers ") + name + ", no class of the training";
+    }
+  }
+  for (int& label : data.labels) {
+    if (label >= 0) label = number_of[static_cast<std::size_t>(label)];
+  }
+  data.description.class_names = names;
+}
+
 }  // namespace
 
 Sequences read_own_data(const fs::path& data, const Settings& settings,
@@ -302,14 +352,15 @@ Sequences read_own_data(const fs::path& data, const Settings& settings,
   if (settings.task == "wav") return read_recordings(data, settings);
   if (settings.task == "ts") return read_ts_sequences(data, settings.missing != "error");
   CsvOptions options = csv_options(settings);
-  if (!features.empty()) options.features = features;
+  options.new_data = !features.empty();
+  if (options.new_data) options.features = features;
   Sequences read =
       data == "-" ? parse_csv_sequences(std::string(std::istreambuf_iterator<char>(std::cin), {}),
                                         "stdin", options)
                   : read_csv_sequences(data, options);
   if (settings.window == 0) return read;
-  const bool to_the_end = !features.empty();  // new data: what follows them is to be forecast
-  return cut_windows(read, {settings.window, settings.stride, settings.forecast, to_the_end});
+  // What follows new data is to be forecast.
+  return cut_windows(read, {settings.window, settings.stride, settings.forecast, options.new_data});
 }
 
 Sequences read_like(const fs::path& data, const Settings& settings,
@@ -330,10 +381,13 @@ Sequences read_like(const fs::path& data, const Settings& settings,
     prepared.description.target_names.clear();
   }
   add_missing_features(prepared, masked);
-  match_description(prepared, description);
+  forget_unknown_classes(prepared, description, original.left_out);
+  for (const std::string& name : match_description(prepared, description)) {
+    original.left_out += (original.left_out.empty() ? "feature " : ", feature ") + name;
+  }
   use_clock(prepared, description.clock);
   scale_sequences(prepared, description);
-  if (settings.missing != "error") fill(prepared, settings);
+  fill(prepared, settings);
   make_frames(prepared, description.frame);
   return prepared;
 }
@@ -350,16 +404,20 @@ void use_own_data(const Settings& settings, Task& task) {
   const DataParts split = split_sequences(all, settings, !test);
   const auto [clock, reason] = choose_clock(all, settings);
   const std::vector<double> weights = class_weights(all, split.training, settings, task.details);
+  const std::vector<Index> tests = test ? chosen_tests(*test, settings) : split.test;
+  if (test) require_answers(*test, tests, "the test");
+  task.details += split_text(settings, split.training.size(), split.held_out.size(), tests.size());
   if (settings.window > 0) {
-    task.baselines = test ? forecast_baselines(*test, every_sequence(*test), every_sequence(*test),
-                                               settings.forecast)
-                          : forecast_baselines(all, split.training, split.test, settings.forecast);
+    const Index period = forecast_period(all, split.training, settings.forecast);
+    task.baselines = test ? forecast_baselines(*test, tests, period, settings.forecast)
+                          : forecast_baselines(all, split.test, period, settings.forecast);
   }
   task.details += scale(all, split.training, settings);
   if (test) scale_sequences(*test, all.description);
   for (Sequences* part : {&all, test ? &*test : nullptr}) {
     if (part == nullptr) continue;
-    if (settings.missing != "error") fill(*part, settings);
+    const std::string filled = fill(*part, settings);
+    if (part == &all) task.details += filled;
     use_clock(*part, clock);
     make_frames(*part, settings.frame);
   }
@@ -380,10 +438,8 @@ void use_own_data(const Settings& settings, Task& task) {
   }
   task.held_out = std::make_shared<Subset<float>>(whole, split.held_out);
   if (test) {
-    const auto tests = std::make_shared<SequenceDataset<float>>(std::move(*test), weights);
-    const Index count =
-        count_of(settings.test_sequences, tests->size(), tests->size(), "--test-sequences");
-    task.test = std::make_shared<Subset<float>>(tests, 0, count);
+    const auto separate = std::make_shared<SequenceDataset<float>>(std::move(*test), weights);
+    task.test = std::make_shared<Subset<float>>(separate, tests);
   } else {
     task.test = std::make_shared<Subset<float>>(whole, split.test);
   }

@@ -11,8 +11,6 @@
 namespace sequence_tasks {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The axis for results of runs of one task on a part of their data, "held_out" or "test".
 ResultAxis axis_of(const Runs& runs, const char* part) {
   const Json& facts = runs.front().facts;

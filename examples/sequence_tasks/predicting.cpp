@@ -43,7 +43,7 @@ Answers answers_of(const Network<Gate>& network, const Dataset<float>& data) {
 
 /// Says how good the answers are, if the right ones are known.
 void write_scores(const Answers& answers, std::ostream& log) {
-  const nlohmann::ordered_json json = scores(answers);
+  const Json json = scores(answers);
   if (json.is_null()) return;
   if (!answers.has_classes) {
     if (!json.at("rmse").is_null()) {
@@ -58,12 +58,25 @@ void write_scores(const Answers& answers, std::ostream& log) {
     if (count > 0) right += of_class.at("recall").get<double>() * count;
   }
   if (known == 0) return;
-  log << "accuracy " << detail::percent_text(right, known) << " of " << known << " known classes\n";
+  log << "accuracy " << detail::percent_text(right, known) << " of the " << known
+      << " answers that are known\n";
+}
+
+/// Throws glstm::Error if the answers would overwrite their data or a file of the run.
+void check_output(const RunFolder& folder, const PredictOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  detail::require(!fs::equivalent(options.out, options.data, error), options.out.string(),
+                  ": expected a file for the answers, got that of the data");
+  const fs::path parent = fs::absolute(options.out).parent_path();
+  detail::require(!fs::equivalent(parent, folder.path, error) || !fs::exists(options.out),
+                  options.out.string(), ": expected a new file, got one of the run");
 }
 
 }  // namespace
 
 void predict_run(const RunFolder& folder, const PredictOptions& options, std::ostream& log) {
+  if (options.out != "-") check_output(folder, options);
   const FolderLock lock(folder);
   const Settings settings = read_settings(folder);
   detail::require(has_own_data(settings), folder.path.string(),
@@ -76,6 +89,7 @@ void predict_run(const RunFolder& folder, const PredictOptions& options, std::os
     if (!original.left_out.empty()) log << "left out: " << original.left_out << "\n";
     const bool network_steps = trained.options().readout == Readout::every_step;
     const bool every_step = options.every_step || network_steps;
+    if (network_steps) repeat_answers(data);
     if (every_step != data.every_step) {  // no targets that fit
       data.labels.clear();
       data.targets.clear();

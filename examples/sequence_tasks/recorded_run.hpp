@@ -38,11 +38,11 @@ struct RecordedRun {
   std::string name;   ///< the name of the folder
   std::string group;  ///< the name without a trailing -sN, shared by runs that differ by their seed
   std::string task;   ///< the task with its variant; a report compares runs of the same task
-  Settings settings, given;                       ///< as used, and as the user gave them
-  Table log, windows, gradients, answers;         ///< without rows until the file exists
-  std::optional<nlohmann::ordered_json> metrics;  ///< of finished runs
+  Settings settings, given;                ///< as used, and as the user gave them
+  Table log, windows, gradients, answers;  ///< without rows until the file exists
+  std::optional<Json> metrics;             ///< of finished runs
 
-  nlohmann::ordered_json facts;  ///< see data_facts
+  Json facts;  ///< see data_facts
   bool has_labels = false;
 
   /// Returns the accuracy of a finished run on the test set, as a fraction, or its loss where the

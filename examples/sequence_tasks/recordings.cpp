@@ -149,6 +149,8 @@ Sequences read_recordings(const fs::path& folder, const Settings& settings) {
                     "of ", rate, ", as in the recordings before, found ", recording.rate);
     rate = recording.rate;
     reduce_rate(recording, settings.sample_rate, path);
+    data.description.sample_rate =
+        static_cast<double>(settings.sample_rate > 0 ? settings.sample_rate : rate);
     data.names.push_back(fs::relative(path, folder).generic_string());
     labels.push_back(labeller.label(path, data.names.back()));
     data.values.insert(data.values.end(), recording.samples.begin(), recording.samples.end());

@@ -28,21 +28,21 @@ namespace sequence_tasks {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 // ---- runs ------------------------------------------------------------------------------------
 
 bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
   const auto without_seed = [](const RecordedRun& run) {
     Json json = to_json(run.settings);
-    for (const char* key : {"seed", "max_steps", "epochs", "seconds", "reports", "threads"})
+    for (const char* key :
+         {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports", "threads"})
       json.erase(key);
     return json;
   };
   return without_seed(a) == without_seed(b);
 }
 
-/// Reads the runs by task. A run that differs from its group by more than its seed becomes a group
+/// Reads the runs by task. A run that differs from its group by more than its seeds becomes a group
 /// of its own, named by its path.
 std::map<std::string, Runs> read_runs(const std::vector<fs::path>& folders) {
   std::map<std::string, Runs> tasks;

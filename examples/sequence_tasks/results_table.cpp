@@ -13,8 +13,6 @@
 namespace sequence_tasks {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// Returns the accuracy in percent, or the loss where there is no accuracy.
 std::string score(const Json& result) {
   if (result.is_null()) return "-";

@@ -13,8 +13,8 @@
 namespace sequence_tasks {
 
 /// Returns what a run's checkpoints carry, to tell them from those of other runs.
-inline nlohmann::ordered_json identity(const Settings& settings) {
-  nlohmann::ordered_json json = to_json(settings);
+inline Json identity(const Settings& settings) {
+  Json json = to_json(settings);
   // Threads do not change the result, and a run may get more epochs.
   for (const char* key : {"threads", "epochs", "seconds", "max_steps"}) json.erase(key);
   return json;
@@ -23,9 +23,9 @@ inline nlohmann::ordered_json identity(const Settings& settings) {
 /// Whether a checkpoint carries that of a run with these settings. One of an earlier version may
 /// have fewer settings, or more.
 inline bool is_of_run(const std::string& carried, const Settings& settings) {
-  const auto json = nlohmann::ordered_json::parse(carried, nullptr, false);
+  const auto json = Json::parse(carried, nullptr, false);
   if (!json.is_object() || !json.contains("seed")) return false;
-  const nlohmann::ordered_json own = identity(settings);
+  const Json own = identity(settings);
   for (const auto& [key, value] : own.items()) {
     if (json.contains(key) && json[key] != value) return false;
   }

@@ -20,7 +20,6 @@
 namespace sequence_tasks {
 
 using glstm::Error;
-using Json = nlohmann::ordered_json;
 
 Json read_json(const std::filesystem::path& path) {
   glstm::detail::SourceFile file(path);

@@ -66,23 +66,23 @@ void remove_unfinished_files(const RunFolder& folder);
 
 /// Reads a JSON file. Throws glstm::Error, naming the file, if it cannot be read or is not a JSON
 /// object.
-nlohmann::ordered_json read_json(const std::filesystem::path& path);
-void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
+Json read_json(const std::filesystem::path& path);
+void write_json(const std::filesystem::path& path, const Json& json);
 
 /// Writes config.json: the settings that the run uses, the settings that the user gave, and the
 /// facts that distinguish its data from others.
 void write_config(const RunFolder& folder, const Settings& used, const Settings& given,
-                  const nlohmann::ordered_json& data);
+                  const Json& data);
 
 /// Returns the settings that a run uses. Throws glstm::Error if they are missing or damaged.
 Settings read_settings(const RunFolder& folder);
 /// Returns the settings that the user gave when the run was started.
 Settings read_given_settings(const RunFolder& folder);
 /// Returns the facts that distinguish the data of a run from others.
-nlohmann::ordered_json read_data_facts(const RunFolder& folder);
+Json read_data_facts(const RunFolder& folder);
 
 /// Returns the metrics of a finished run. Throws glstm::Error if they are missing or damaged.
-nlohmann::ordered_json read_metrics(const RunFolder& folder);
+Json read_metrics(const RunFolder& folder);
 
 /// Removes the rows after `step` from the log, if there is one. Returns whether any rows are left.
 bool keep_log_until(const RunFolder& folder, Index step);

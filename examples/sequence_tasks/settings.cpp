@@ -16,7 +16,6 @@ namespace sequence_tasks {
 namespace {
 
 using glstm::Error;
-using Json = nlohmann::ordered_json;
 
 template <class T>
 struct IsOptional : std::false_type {};
@@ -97,7 +96,7 @@ std::string problem(const T& value, const Limits& limits) {
 }
 
 template <class T>
-Json json_of(const T& value) {
+Json json_value(const T& value) {
   if constexpr (IsOptional<T>::value) {
     return value ? Json(*value) : Json(nullptr);
   } else {
@@ -282,7 +281,7 @@ Settings without_unused(const Settings& given) {
 Json to_json(const Settings& settings) {
   Json json;
   for_each_setting(settings, [&](const char*, const char* name, const auto& value, const Limits&,
-                                 const char*) { json[key_of(name)] = json_of(value); });
+                                 const char*) { json[key_of(name)] = json_value(value); });
   json["max_steps"] = settings.max_steps;
   return json;
 }

@@ -16,6 +16,9 @@ class App;
 
 namespace sequence_tasks {
 
+/// Objects keep the order of their members.
+using Json = nlohmann::ordered_json;
+
 using glstm::Index;
 
 /// The options of a run. Optional settings have a default that suits the task and the model, see
@@ -91,10 +94,10 @@ void check_used(const Settings& given);
 /// Returns the settings with the defaults of all options that the task or the model does not use.
 Settings without_unused(const Settings& given);
 
-nlohmann::ordered_json to_json(const Settings& settings);
+Json to_json(const Settings& settings);
 
 /// Throws glstm::Error, naming `source`, unless `json` has exactly the settings of a run.
-Settings from_json(const nlohmann::ordered_json& json, const std::string& source);
+Settings from_json(const Json& json, const std::string& source);
 
 /// Throws glstm::Error if an option was given to `app` that differs both from the value with which
 /// the run in `source` was started, in `saved`, and from the value that it uses, in `used`.

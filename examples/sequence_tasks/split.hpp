@@ -25,7 +25,12 @@ struct DataParts {
   std::vector<Index> training, held_out, test;
 };
 
-/// Splits the sequences as --split-by says. Without `with_test` there are no test sequences.
+/// Splits the sequences as --split-by says; with a column, into parts of whole groups that are
+/// about as large as asked for. Without `with_test` there are no test sequences.
 DataParts split_sequences(const glstm::Sequences& data, const Settings& settings, bool with_test);
+
+/// Throws Error if no sequence of a part of the data, which is for `what`, has a known answer.
+void require_answers(const glstm::Sequences& data, const std::vector<Index>& part,
+                     const char* what);
 
 }  // namespace sequence_tasks

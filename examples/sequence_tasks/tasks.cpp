@@ -137,7 +137,7 @@ Task make_task(const Settings& settings) {
   return task;
 }
 
-nlohmann::ordered_json data_facts(const Task& task) {
+Json data_facts(const Task& task) {
   uLong checksum = crc32(0, nullptr, 0);
   const auto add = [&](const auto* values, std::size_t count) {
     if (count == 0) return;  // nullptr would reset the checksum
@@ -170,7 +170,7 @@ nlohmann::ordered_json data_facts(const Task& task) {
           {"longest", task.longest},
           {"begin", task.begin},
           {"end", task.end},
-          {"checksum", task.from_file ? nlohmann::ordered_json(checksum) : nullptr}};
+          {"checksum", task.from_file ? Json(checksum) : nullptr}};
 }
 
 namespace {

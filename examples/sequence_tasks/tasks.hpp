@@ -43,7 +43,7 @@ Task make_task(const Settings& settings);
 /// Returns facts that distinguish the data of this task from other data: sizes, time span and, for
 /// data from files, a checksum over up to a thousand sequences of each part. The settings determine
 /// generated data, whose last digits may differ from build to build.
-nlohmann::ordered_json data_facts(const Task& task);
+Json data_facts(const Task& task);
 
 /// Fills in the settings that depend on the task and the model.
 void complete(const Task& task, Settings& settings);

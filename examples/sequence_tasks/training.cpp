@@ -35,7 +35,6 @@ namespace {
 
 using namespace glstm;
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 // ---- settings and data -----------------------------------------------------------------------
 
@@ -418,7 +417,10 @@ Json resume_run(const RunFolder& folder, Index threads, std::optional<double> ep
   if (group.rank() == 0) {
     lock.emplace(folder);
     remove_unfinished_files(folder);
-    if (epochs) extend_run(folder, *epochs, out);
+    if (epochs) {
+      same_task(folder, read_settings(folder));  // before anything changes: the data are there
+      extend_run(folder, *epochs, out);
+    }
   }
   group.wait_for_all();  // before the lock, another process may have changed the files
   Settings settings = read_settings(folder);

@@ -21,19 +21,18 @@ void check_run(const Settings& settings, glstm::ProcessGroup& group);
 /// Starts the run that `given` describes in a folder, and creates the folder if necessary. Returns
 /// the metrics. Throws glstm::Error, and changes nothing, if check_run() does or the folder already
 /// has a file of a run.
-nlohmann::ordered_json start_run(const Settings& given, const RunFolder& folder,
-                                 glstm::ProcessGroup& group, std::ostream& out);
+Json start_run(const Settings& given, const RunFolder& folder, glstm::ProcessGroup& group,
+               std::ostream& out);
 
 /// Continues a run from its last checkpoint, bit for bit. The number of threads and of processes
 /// may differ from before, see glstm::BatchWorkers. With more `epochs` than the run has, it gets
 /// them. Throws glstm::Error if a checkpoint is of another run or the data have changed.
-nlohmann::ordered_json resume_run(const RunFolder& folder, Index threads,
-                                  std::optional<double> epochs, glstm::ProcessGroup& group,
-                                  std::ostream& out);
+Json resume_run(const RunFolder& folder, Index threads, std::optional<double> epochs,
+                glstm::ProcessGroup& group, std::ostream& out);
 
 /// Tests the best checkpoint of a finished run again, measures its speed and rewrites the metrics.
 /// The times are reliable when nothing else runs on the machine.
-nlohmann::ordered_json evaluate_run(const RunFolder& folder, std::ostream& out);
+Json evaluate_run(const RunFolder& folder, std::ostream& out);
 
 /// Writes gradients.csv: the norm of the gradient of the loss with respect to the state after every
 /// step, for the initial and the best parameters, over the first held-out `sequences`.

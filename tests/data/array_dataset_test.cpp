@@ -106,6 +106,10 @@ TEST_CASE("arrays that do not fit are errors") {
   check_mentions(message({.steps = 4}), {"3 targets", "3 sequences", "got 2"});
   check_mentions(message({.steps = 5}), {"sequences of 5 steps", "12 steps"});
   check_mentions(message({.every_step = true}), {"ArrayOptions::steps", "every step"});
+  const std::vector<int> for_steps(12, 0);  // without every_step: which of the two is meant?
+  check_mentions(error_of([&] { ArrayDataset<double>(x, for_steps); }),
+                 {"ArrayOptions::steps", "12 of each", "every_step"});
+  CHECK(ArrayDataset<double>(x, for_steps, {.steps = 1}).size() == 12);
   check_mentions(message({.lengths = {7, 1}}), {"0 to 6", "got 7"});
   check_mentions(message({.lengths = {1}}), {"2 lengths", "got 1"});
   check_mentions(message({.timestamps = {1}}), {"6 timestamps, 12", "got 1"});

@@ -424,14 +424,67 @@ TEST_CASE("columns of CSV sequences may be chosen") {
   const auto targets = read(text, {.targets = {"c"}, .features = {"a"}});
   CHECK(targets.description.target_names == std::vector<std::string>{"c"});
   CHECK(targets.targets == std::vector<double>{3, 6});
-  CHECK(targets.left_out == "column who, label, b");
+  CHECK(targets.left_out == "column who, column label, column b");
   // A network must not see other answers as features.
   const auto other = read("sequence,label,target_a,x,y\ns,1,2,3,4\n", {.targets = {"y"}});
   CHECK(other.description.feature_names == std::vector<std::string>{"x"});
-  CHECK(other.left_out == "column label, target_a");
+  CHECK(other.left_out == "column label, column target_a");
   const auto one = read("x\n1\n2\n", {.one_sequence = true});
   CHECK(one.size() == 1);
   CHECK(one.length(0) == 2);
+}
+
+TEST_CASE("columns that options name are used so, or an error") {
+  const std::string text = "sequence,timestamp,who,label,x\ns,1,me,a,1\ns,2,me,a,2\nt,1,you,b,3\n";
+  const auto read = [&](const CsvOptions& options) {
+    return glstm::parse_csv_sequences(text, "my.csv", options);
+  };
+  CHECK_FALSE(read({.ignored = {"timestamp", "who"}}).has_times());
+  check_mentions(error_of([&] {
+                   read({.features = {"timestamp", "x"}});
+                 }),
+                 {"my.csv:1", "\"timestamp\" to be a feature"});
+  check_mentions(error_of([&] {
+                   read({.features = {"x", "who"}, .group = "who"});
+                 }),
+                 {"\"who\" to be a feature"});
+  check_mentions(error_of([&] { read({.targets = {"sequence"}}); }), {"to be a target"});
+  check_mentions(error_of([&] { read({.ignored = {"who"}, .group = "timestamp"}); }),
+                 {"\"timestamp\", which is the time"});
+  CHECK(read({.features = {"x"}, .group = "who"}).groups == std::vector<std::string>{"me", "you"});
+  CHECK(read({.features = {"x"}, .group = "sequence"}).groups ==
+        std::vector<std::string>{"s", "t"});
+  check_mentions(error_of([&] { read({.features = {"x"}, .group = "x"}); }), {"x"});
+  check_mentions(error_of([&] { read({.features = {"timestamp"}, .ignored = {"who"}}); }),
+                 {"timestamp"});
+  // To predict, answers and groups need not be there.
+  const CsvOptions named{
+      .targets = {"y"}, .features = {"x"}, .ignored = {"id"}, .group = "person", .new_data = true};
+  CHECK(read(named).values == std::vector<double>{1, 2, 3});
+  check_mentions(error_of([&] {
+                   glstm::parse_csv_sequences("sequence,who,x\ns,a,1\ns,b,1\n", "my.csv",
+                                              {.group = "who"});
+                 }),
+                 {"my.csv:3", "one value of column \"who\"", "found b after a"});
+}
+
+TEST_CASE("labels that are missing are not known, and no line goes without a word") {
+  const Sequences labels = glstm::parse_csv_sequences(
+      "sequence,label,x\na,1,0\nb,NA,0\nc,?,0\nd,2,0\n#e,2,0\n", "my.csv");
+  CHECK(labels.description.class_names == std::vector<std::string>{"1", "2"});
+  CHECK(labels.labels == std::vector<int>{0, -1, -1, 1});
+  CHECK(labels.left_out == "lines that start with # (1)");
+  const Sequences tabs = glstm::parse_csv_sequences("sequence\tx\ty\nb\t0.5\t\n \n\n", "my.csv",
+                                                    {.allow_missing = true});
+  CHECK(std::isnan(tabs.values[1]));
+  check_mentions(
+      error_of([&] { glstm::parse_csv_sequences("sequence,Label,label,x\na,1,2,0\n", "my.csv"); }),
+      {"my.csv:1", "\"label\" again"});
+  check_mentions(error_of([&] {
+                   glstm::parse_csv_sequences("0.5,1\n0.6,2\n", "my.csv", {.one_sequence = true});
+                 }),
+                 {"my.csv:1", "a header line", "found 0.5, 1"});
+  CHECK(glstm::parse_csv_sequences("0,1\n5,6\n", "my.csv", {.one_sequence = true}).rows() == 1);
 }
 
 TEST_CASE("CSV text that is cut anywhere is fewer rows or an error") {

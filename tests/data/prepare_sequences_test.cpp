@@ -80,6 +80,50 @@ TEST_CASE("new data get the order of features and the numbers of classes of the 
   check_mentions(error("sequence,a,b,target\nu,1,2,3\n"), {"my.csv", "targets"});
 }
 
+TEST_CASE("new data have times and a sample rate as the training data had") {
+  const std::string timed = "sequence,timestamp,label,a\ns,1,x,1\nt,2,y,2\n";
+  const std::string untimed = "sequence,label,a\ns,x,1\nt,y,2\n";
+  for (const bool times : {false, true}) {
+    Sequences training = read(times ? timed : untimed);
+    glstm::use_clock(training, glstm::ClockKind::own);
+    Sequences same = read(times ? timed : untimed), other = read(times ? untimed : timed);
+    CHECK(glstm::match_description(same, training.description).empty());
+    check_mentions(error_of([&] { glstm::match_description(other, training.description); }),
+                   {"my.csv", times ? "expected timestamps" : "expected no timestamps"});
+  }
+  Sequences training = read(untimed), other = read(untimed);
+  training.description.sample_rate = 8000;
+  other.description.sample_rate = 16000;
+  check_mentions(error_of([&] { glstm::match_description(other, training.description); }),
+                 {"8000 Hz", "found 16000"});
+}
+
+TEST_CASE("the answer of a sequence may be repeated for its steps") {
+  Sequences labels = read("sequence,label,a\ns,x,1\ns,x,2\nt,y,2\n");
+  glstm::repeat_answers(labels);
+  CHECK(labels.every_step);
+  CHECK(labels.labels == std::vector<int>{0, 0, 1});
+  glstm::repeat_answers(labels);
+  CHECK(labels.labels.size() == 3);
+  Sequences targets = read("sequence,target1,target2,a\ns,1,2,1\nt,3,4,2\nt,3,4,2\n");
+  glstm::repeat_answers(targets);
+  CHECK(targets.targets == std::vector<double>{1, 2, 3, 4, 3, 4});
+}
+
+TEST_CASE("windows keep their group, and know nothing where a value is missing") {
+  const Sequences series = read("sequence,who,a\ns,me,1\ns,me,2\ns,me,\ns,me,4\nt,you,5\nt,you,6\n",
+                                {.group = "who", .allow_missing = true});
+  const Sequences cut = glstm::cut_windows(series, {.window = 1, .stride = 1, .ahead = 1});
+  CHECK(cut.groups == std::vector<std::string>{"me", "me", "me", "you"});
+  CHECK(cut.is_known(0));
+  CHECK_FALSE(cut.is_known(1));
+  CHECK(cut.targets[3] == 6);
+  const Sequences two = read("a,b\n1,1\n2,\n3,3\n", {.allow_missing = true, .one_sequence = true});
+  const Sequences both_unknown = glstm::cut_windows(two, {.window = 1, .stride = 1, .ahead = 1});
+  CHECK(std::isnan(both_unknown.targets[0]));  // and not only that of b
+  CHECK(both_unknown.targets[3] == 3);
+}
+
 TEST_CASE("several rows may be one step") {
   Sequences data = read("sequence,timestamp,label,a\ns,0,0,1\ns,1,0,2\ns,2,0,3\nt,5,1,4\n");
   glstm::make_frames(data, 2);

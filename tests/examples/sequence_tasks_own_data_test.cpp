@@ -119,7 +119,7 @@ TEST_CASE("sequence_tasks: CSV files as different programs write them have their
            {"named_labels", {}, true, "2 classes: sitting, walking"},
            {"labels_from_1", {}, true, "2 classes: 1, 2"},
            {"iso_t_z", {}, true, "windows: from 1732824000 to 1732824420"},
-           {"step_targets", {}, true, "1 targets; one answer for every step"},
+           {"step_targets", {}, true, "1 target; one answer for every step"},
            {"unsorted", {}, false, "let the reader do it (CsvOptions::sort, --sort)"},
            {"unsorted", {"--sort"}, true, "features: a, b; 2 classes: 0, 1"},
            {"missing_empty", {}, false, "missing_empty.csv:7: expected a finite number in column"},
@@ -184,7 +184,7 @@ TEST_CASE("sequence_tasks: predict answers data with other columns as the evalua
 
   const Words predict = {"predict", (folder / "run").string()};
   const Outcome labelled = call(folder, predict + Words{folder / "mine.csv", "--probabilities"});
-  CHECK(labelled.errors.find("accuracy 100.0 % of 60 known classes") != std::string::npos);
+  CHECK(labelled.errors.find("accuracy 100.0 % of the 60 answers") != std::string::npos);
   const auto rows = rows_of(labelled.text);
   REQUIRE(rows.size() >= 61);
   CHECK(rows[0] == Words{"sequence", "prediction", "probability high", "probability low"});
@@ -211,6 +211,24 @@ TEST_CASE("sequence_tasks: predict answers data with other columns as the evalua
   CHECK(by_step[5] == Words{"s0", "4", "1000000004", "high"});
   check_mentions(call(folder, {"export", folder / "run", "--out", folder / "net"}).text,
                  {"parameters"});
+
+  // Nothing is overwritten: neither the data nor a file of the run.
+  for (const fs::path& out : {folder / "mine.csv", folder / "run/config.json"}) {
+    const std::string before = text_in(out);
+    check_mentions(call(folder, predict + Words{folder / "mine.csv", "--out", out}).errors,
+                   {out.filename().string(), "got"});
+    CHECK(text_in(out) == before);
+  }
+  std::string untimed = text_in(folder / "mine.csv");
+  untimed.replace(untimed.find("timestamp"), 9, "timestomp");
+  write_file(folder / "untimed.csv", untimed);
+  check_mentions(call(folder, predict + Words{folder / "untimed.csv"}).errors,
+                 {"untimed.csv: expected timestamps, as in training"});
+  write_file(folder / "third.csv",
+             "sequence,timestamp,noise,pressure,constant,label\n"
+             "s,1,0,101825,7,high\nt,1,0,101825,7,middle\n");
+  check_mentions(call(folder, predict + Words{folder / "third.csv"}).errors,
+                 {"left out: answers middle, no class of the training", "of the 1 answers"});
 
   const Outcome lacking = call(folder, predict + Words{cases / "no_label.csv"});
   CHECK(lacking.code == 2);
@@ -280,7 +298,8 @@ TEST_CASE("sequence_tasks: a long series is forecast, beside simple forecasts") 
 
 TEST_CASE("sequence_tasks: a finished run gets more epochs") {
   const TemporaryFolder folder;
-  const Words words = training(cases / "bom_crlf.csv", folder / "run");
+  fs::copy_file(cases / "bom_crlf.csv", folder / "mine.csv");
+  const Words words = training(folder / "mine.csv", folder / "run");
   REQUIRE(call(folder, words).code == 0);
   const Words more = {"train", "--out", folder / "run", "--resume"};
   const Outcome longer = call(folder, more + Words{"--epochs", "50"});
@@ -292,6 +311,8 @@ TEST_CASE("sequence_tasks: a finished run gets more epochs") {
   check_mentions(call(folder, more + Words{"--epochs", "20"}).errors,
                  {"more --epochs than the 50"});
   check_mentions(call(folder, more + Words{"--hidden", "7"}).errors, {"--hidden", "--start"});
+  fs::rename(folder / "mine.csv", folder / "elsewhere.csv");
+  check_mentions(call(folder, more + Words{"--epochs", "60"}).errors, {"mine.csv"});
   CHECK(text_in(folder / "run/metrics.json") == before);
 }
 
@@ -342,7 +363,7 @@ TEST_CASE("sequence_tasks: .ts files train, with frames, augmentation and weight
   CHECK(test["by_class"][0]["class"] == "slow");
   CHECK(test["confusion"].size() == 2);
   check_mentions(call(folder, {"predict", folder / "run", folder / "Mine_TEST.ts"}).errors,
-                 {"of 60 known classes"});
+                 {"of the 60 answers"});
   check_mentions(call(folder, {"train", "--task", "ts", "--data", folder / "Mine_TRAIN.ts",
                                "--augment", "flip", "--out", folder / "no"})
                      .errors,
@@ -405,7 +426,11 @@ TEST_CASE("sequence_tasks: recordings train, with classes from their names or a 
       call(folder, words + Words{"--labels", folder / "labels.csv", "--out", folder / "labelled"});
   check_mentions(labelled.text, {"2 classes: deep, shrill"});
   const Outcome again = call(folder, {"predict", folder / "named", folder / "sounds"});
-  check_mentions(again.text, {"high_1.wav,high", "more/low_0.wav,low", "of 40 known classes"});
+  fs::create_directory(folder / "more");
+  fs::copy_file(folder / "sounds/high_1.wav", folder / "more/recording.wav");
+  const Outcome unlabelled = call(folder, {"predict", folder / "named", folder / "more"});
+  check_mentions(unlabelled.text, {"recording.wav,high"});
+  check_mentions(again.text, {"high_1.wav,high", "more/low_0.wav,low", "of the 40 answers"});
   write_file(folder / "sounds/broken.wav", "RIFFnothing");
   check_mentions(call(folder, words + Words{"--out", folder / "no"}).errors, {"broken.wav"});
 }

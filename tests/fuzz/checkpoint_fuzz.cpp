@@ -5,6 +5,8 @@
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
 
+namespace checkpoint_fuzz {
+
 namespace {
 
 using glstm::Vector;
@@ -32,7 +34,7 @@ std::string bytes_of(const std::filesystem::path& path) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-const fuzz::ValidInput whole([] {
+const fuzz::ValidInput whole("checkpoint", [] {
   Model model;
   glstm::Rng rng(1);
   model.network.initialize({.gates = {.start = 0, .end = 9}}, rng);
@@ -52,7 +54,7 @@ const fuzz::ValidInput whole([] {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(checkpoint) {
   const auto path = fuzz::file_of(fuzz::text_of(data, size), "input.safetensors");
   const Model before;
   Model model;
@@ -75,3 +77,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parameters_loaded) fuzz::accepts([&] { glstm::training_progress(metadata, "input"); });
   return 0;
 }
+
+}  // namespace checkpoint_fuzz

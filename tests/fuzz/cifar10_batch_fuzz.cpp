@@ -2,9 +2,11 @@
 #include "fuzz.hpp"
 #include "glstm/io/cifar10.hpp"
 
+namespace cifar10_batch_fuzz {
+
 namespace {
 
-const fuzz::ValidInput two_images([] {
+const fuzz::ValidInput two_images("cifar10_batch", [] {
   std::string bytes(2 * 3073, '\x7f');
   bytes[0] = 9;
   bytes[3073] = 0;
@@ -13,7 +15,7 @@ const fuzz::ValidInput two_images([] {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(cifar10_batch) {
   const auto path = fuzz::file_of(fuzz::text_of(data, size), "test_batch.bin");
   for (const glstm::Index images : {1, 2}) {
     std::vector<std::uint8_t> labels, pixels;
@@ -26,3 +28,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace cifar10_batch_fuzz

@@ -7,6 +7,8 @@
 #include "fuzz.hpp"
 #include "glstm/io/cifar10.hpp"
 
+namespace cifar10_sheet_fuzz {
+
 namespace {
 
 std::size_t number_at(const std::string& bytes, std::size_t at) {
@@ -38,7 +40,7 @@ void read(const std::string& bytes) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(cifar10_sheet) {
   const std::string given(fuzz::text_of(data, size));
   std::string repaired = given;
   repair_checksums(repaired);
@@ -46,3 +48,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (repaired != given) read(repaired);
   return 0;
 }
+
+}  // namespace cifar10_sheet_fuzz

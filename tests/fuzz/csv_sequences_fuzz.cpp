@@ -5,6 +5,8 @@
 #include "glstm/data/csv_sequences.hpp"
 #include "glstm/data/prepare_sequences.hpp"
 
+namespace csv_sequences_fuzz {
+
 namespace {
 
 /// Loads every sequence; each must be one that a network can read.
@@ -49,8 +51,10 @@ void read(std::string_view text, const glstm::CsvOptions& options) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(csv_sequences) {
   read(fuzz::text_of(data, size), {});
   read(fuzz::text_of(data, size), {.sort = true, .allow_missing = true, .one_sequence = true});
   return 0;
 }
+
+}  // namespace csv_sequences_fuzz

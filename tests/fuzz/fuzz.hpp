@@ -1,11 +1,17 @@
-// What the fuzz targets share. A target defines LLVMFuzzerTestOneInput, which gives a reader the
-// input: an Error is a right answer, any other exception, a broken promise or a crash a finding.
+// What the fuzz targets share. A target gives a reader the input: an Error is a right answer, any
+// other exception, a broken promise or a crash a finding.
+//
+//     FUZZ_TARGET(name) {  // of NAME_fuzz.cpp, in a namespace of that name
+//       ... data, size ...
+//       return 0;
+//     }
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -58,18 +64,30 @@ inline std::filesystem::path file_of(std::string_view bytes, const char* name) {
   return path;
 }
 
-/// An input that the target must accept, for files that are too long or change too often to be in
-/// the corpus: made by the library's own writers whenever a target starts.
+/// An input that a target must accept, for files that are too long or change too often to be in
+/// the corpus: made by the library's own writers whenever the target starts.
 class ValidInput {
  public:
-  explicit ValidInput(std::string (*make)()) { all().push_back(make); }
+  using Maker = std::string (*)();
 
-  static std::vector<std::string (*)()>& all() {
-    static std::vector<std::string (*)()> makers;
+  ValidInput(const char* target, Maker make) { all()[target].push_back(make); }
+
+  static std::map<std::string, std::vector<Maker>>& all() {
+    static std::map<std::string, std::vector<Maker>> makers;
     return makers;
   }
 };
 
+/// All targets of a program, which libFuzzer allows one of.
+using Target = int (*)(const std::uint8_t*, std::size_t);
+inline std::map<std::string, Target>& targets() {
+  static std::map<std::string, Target> targets;
+  return targets;
+}
+
 }  // namespace fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#define FUZZ_TARGET(name)                                                                        \
+  static int run_target(const std::uint8_t* data, std::size_t size);                             \
+  [[maybe_unused]] static const bool added = fuzz::targets().emplace(#name, &run_target).second; \
+  static int run_target(const std::uint8_t* data, std::size_t size)

@@ -4,7 +4,9 @@
 #include "glstm/data/image_sequences.hpp"
 #include "glstm/io/image_dataset.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace idx_fuzz {
+
+FUZZ_TARGET(idx) {
   glstm::IdxArray parsed, read;
   const bool plain = fuzz::accepts([&] { parsed = glstm::parse_idx({data, size}, "input"); });
   fuzz::promise(parsed.values.size() <= size, "an array takes no more memory than the file");
@@ -26,3 +28,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::accepts([&] { glstm::ImageSequences<float>({{1, 1, 1}, {0}, "image"}, read); });
   return 0;
 }
+
+}  // namespace idx_fuzz

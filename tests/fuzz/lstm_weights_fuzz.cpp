@@ -4,6 +4,8 @@
 #include "glstm/exchange/keras.hpp"
 #include "glstm/exchange/pytorch.hpp"
 
+namespace lstm_weights_fuzz {
+
 namespace {
 
 using namespace glstm;
@@ -16,8 +18,10 @@ Lstm<float> small_network(bool bidirectional) {
   return network;
 }
 
-const fuzz::ValidInput pytorch([] { return format_safetensors(to_pytorch(small_network(true))); });
-const fuzz::ValidInput keras([] { return format_safetensors(to_keras(small_network(false))); });
+const fuzz::ValidInput pytorch("lstm_weights",
+                               [] { return format_safetensors(to_pytorch(small_network(true))); });
+const fuzz::ValidInput keras("lstm_weights",
+                             [] { return format_safetensors(to_keras(small_network(false))); });
 
 void check(const Lstm<float>& network, std::size_t size) {
   fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
@@ -27,7 +31,7 @@ void check(const Lstm<float>& network, std::size_t size) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(lstm_weights) {
   Safetensors file;
   if (!fuzz::accepts([&] { file = parse_safetensors(fuzz::text_of(data, size), "input"); })) {
     return 0;
@@ -37,3 +41,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::accepts([&] { check(from_keras<Lstm<float>>(file), size); });
   return 0;
 }
+
+}  // namespace lstm_weights_fuzz

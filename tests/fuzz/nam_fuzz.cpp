@@ -2,7 +2,9 @@
 
 #include "fuzz.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace nam_fuzz {
+
+FUZZ_TARGET(nam) {
   using namespace glstm;
   fuzz::accepts([&] {
     const Lstm<float> network = from_nam<Lstm<float>>(fuzz::text_of(data, size), "input");
@@ -11,3 +13,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   });
   return 0;
 }
+
+}  // namespace nam_fuzz

@@ -3,6 +3,8 @@
 #include "glstm/io/file_bytes.hpp"
 #include "glstm/io/network_file.hpp"
 
+namespace network_file_fuzz {
+
 namespace {
 
 using namespace glstm;
@@ -19,13 +21,14 @@ std::string file_with(WeightStorage storage, bool bidirectional) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-const fuzz::ValidInput full([] {
+const fuzz::ValidInput full("network_file", [] {
   return file_with<GaussianGate<float>>(WeightStorage::full, false);
 });
-const fuzz::ValidInput float16([] {
+const fuzz::ValidInput float16("network_file", [] {
   return file_with<PhasedGate<double>>(WeightStorage::float16, false);
 });
-const fuzz::ValidInput int8([] { return file_with<AlwaysOpen<float>>(WeightStorage::int8, true); });
+const fuzz::ValidInput int8("network_file",
+                            [] { return file_with<AlwaysOpen<float>>(WeightStorage::int8, true); });
 
 template <class Gate>
 bool loads(const std::filesystem::path& path) {
@@ -39,7 +42,7 @@ bool loads(const std::filesystem::path& path) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(network_file) {
   const auto path = fuzz::file_of(fuzz::text_of(data, size), "input.safetensors");
   const bool described = fuzz::accepts([&] { inspect_network(path); });
   const int kinds = loads<GaussianGate<float>>(path) + loads<PhasedGate<double>>(path) +
@@ -48,3 +51,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::promise(described || kinds == 0, "what is loaded can be inspected");
   return 0;
 }
+
+}  // namespace network_file_fuzz

@@ -1,5 +1,6 @@
-// replay FOLDER: a fuzz target without libFuzzer. Runs the files of its corpus and its valid
-// inputs, all their beginnings, and what they are with a byte changed; of long ones only some.
+// fuzz_replay CORPUS: the fuzz target of the folder's name, without libFuzzer. Runs the files of
+// its corpus and its valid inputs, all their beginnings, and what they are with a byte changed; of
+// long ones only some.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -19,7 +20,7 @@ struct Input {
   bool valid;  ///< the target must accept it
 };
 
-std::vector<Input> inputs_in(const std::filesystem::path& folder) {
+std::vector<Input> inputs_of(const std::string& target, const std::filesystem::path& folder) {
   std::vector<Input> inputs;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ifstream file(entry.path(), std::ios::binary);
@@ -29,45 +30,49 @@ std::vector<Input> inputs_in(const std::filesystem::path& folder) {
   }
   std::sort(inputs.begin(), inputs.end(),
             [](const Input& a, const Input& b) { return a.name < b.name; });
-  for (std::size_t n = 0; n < fuzz::ValidInput::all().size(); ++n) {
-    inputs.push_back({"valid input " + std::to_string(n), fuzz::ValidInput::all()[n](), true});
+  for (const auto make : fuzz::ValidInput::all()[target]) {
+    inputs.push_back({"valid input " + std::to_string(inputs.size()), make(), true});
   }
   return inputs;
 }
 
 /// Runs the target on bytes of their own, so that a sanitizer sees a read behind them.
-void run(const std::string& bytes) {
+void run(fuzz::Target target, const std::string& bytes) {
   const std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
-  LLVMFuzzerTestOneInput(copy.data(), copy.size());
+  target(copy.data(), copy.size());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+    std::fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
     return 2;
   }
   std::string current = "the corpus";
   long runs = 0;
   try {
-    const std::vector<Input> inputs = inputs_in(argv[1]);
+    const std::filesystem::path folder = argv[1];
+    const std::string name = folder.filename().string();
+    glstm::detail::require(fuzz::targets().contains(name), "there is no target ", name);
+    const fuzz::Target target = fuzz::targets()[name];
+    const std::vector<Input> inputs = inputs_of(name, folder);
     glstm::detail::require(!inputs.empty(), "expected inputs in ", argv[1], ", found none");
     for (const Input& input : inputs) {
       current = input.name;
       const long before = fuzz::accepted;
-      run(input.bytes);
+      run(target, input.bytes);
       glstm::detail::require(!input.valid || fuzz::accepted > before,
                              "expected to be accepted, was refused");
       ++runs;
       const std::size_t stride = 1 + input.bytes.size() / 2000;
       for (std::size_t at = 0; at < input.bytes.size(); at += stride, runs += 2) {
         current = input.name + ", its first " + std::to_string(at) + " bytes";
-        run(input.bytes.substr(0, at));
+        run(target, input.bytes.substr(0, at));
         current = input.name + ", with byte " + std::to_string(at) + " changed";
         std::string changed = input.bytes;
         changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
-        run(changed);
+        run(target, changed);
       }
     }
     std::printf("%zu inputs, %ld runs\n", inputs.size(), runs);

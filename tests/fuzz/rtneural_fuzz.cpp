@@ -2,11 +2,13 @@
 #include "glstm/core/random.hpp"
 #include "glstm/exchange/rtneural.hpp"
 
+namespace rtneural_fuzz {
+
 namespace {
 
 using namespace glstm;
 
-const fuzz::ValidInput model([] {
+const fuzz::ValidInput model("rtneural", [] {
   Lstm<float> network({.inputs = 2, .hidden = {2, 1}, .outputs = 1});
   Rng rng(1);
   network.initialize({}, rng);
@@ -15,7 +17,7 @@ const fuzz::ValidInput model([] {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(rtneural) {
   fuzz::accepts([&] {
     const Lstm<float> network = from_rtneural<Lstm<float>>(fuzz::text_of(data, size), "input");
     fuzz::promise(network.parameters.allFinite(), "what is loaded is finite");
@@ -26,3 +28,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   });
   return 0;
 }
+
+}  // namespace rtneural_fuzz

@@ -1,9 +1,11 @@
 #include "fuzz.hpp"
 #include "glstm/io/safetensors.hpp"
 
+namespace safetensors_fuzz {
+
 namespace {
 
-const fuzz::ValidInput some_tensors([] {
+const fuzz::ValidInput some_tensors("safetensors", [] {
   glstm::Safetensors file;
   file.metadata = {{"a", "b"}};
   file.tensors = {{"d", {{1, 2}, std::vector<double>{0.5, -1}}},
@@ -15,7 +17,7 @@ const fuzz::ValidInput some_tensors([] {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(safetensors) {
   glstm::Safetensors file;
   if (!fuzz::accepts([&] { file = glstm::parse_safetensors(fuzz::text_of(data, size), "input"); }))
     return 0;
@@ -34,3 +36,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::promise(written == again, "what is written comes back bit for bit");
   return 0;
 }
+
+}  // namespace safetensors_fuzz

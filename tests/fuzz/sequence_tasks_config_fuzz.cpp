@@ -6,6 +6,8 @@
 #include "fuzz.hpp"
 #include "sequence_tasks/run_folder.hpp"
 
+namespace sequence_tasks_config_fuzz {
+
 namespace {
 
 using namespace sequence_tasks;
@@ -17,8 +19,8 @@ std::string config_with(const Settings& given) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-const fuzz::ValidInput defaults([] { return config_with({}); });
-const fuzz::ValidInput lists([] {
+const fuzz::ValidInput defaults("sequence_tasks_config", [] { return config_with({}); });
+const fuzz::ValidInput lists("sequence_tasks_config", [] {
   Settings settings;
   settings.hidden = {3, 2};
   settings.target_share = 0.5;
@@ -27,7 +29,7 @@ const fuzz::ValidInput lists([] {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(sequence_tasks_config) {
   const RunFolder run{fuzz::folder().path()};
   fuzz::file_of(fuzz::text_of(data, size), "config.json");
   const auto check_round_trip = [](const Settings& settings) {
@@ -41,3 +43,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (fuzz::accepts([&] { facts = read_data_facts(run); })) facts.dump();
   return 0;
 }
+
+}  // namespace sequence_tasks_config_fuzz

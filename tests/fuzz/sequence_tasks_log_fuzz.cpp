@@ -3,7 +3,9 @@
 #include "fuzz.hpp"
 #include "sequence_tasks/recorded_run.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace sequence_tasks_log_fuzz {
+
+FUZZ_TARGET(sequence_tasks_log) {
   using namespace sequence_tasks;
   const std::string_view text = fuzz::text_of(data, size);
   const auto file = fuzz::file_of(text, "log.csv");
@@ -20,3 +22,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace sequence_tasks_log_fuzz

@@ -6,7 +6,9 @@
 #include "sequence_tasks/results_table.hpp"
 #include "sequence_tasks/run_folder.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+namespace sequence_tasks_metrics_fuzz {
+
+FUZZ_TARGET(sequence_tasks_metrics) {
   using namespace sequence_tasks;
   const RunFolder run{fuzz::folder().path()};
   fuzz::file_of(fuzz::text_of(data, size), "metrics.json");
@@ -20,3 +22,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace sequence_tasks_metrics_fuzz

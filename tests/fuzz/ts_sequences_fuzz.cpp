@@ -2,6 +2,8 @@
 #include "glstm/data/prepare_sequences.hpp"
 #include "glstm/data/ts_sequences.hpp"
 
+namespace ts_sequences_fuzz {
+
 namespace {
 
 void read(std::string_view text, bool allow_missing) {
@@ -20,8 +22,10 @@ void read(std::string_view text, bool allow_missing) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FUZZ_TARGET(ts_sequences) {
   read(fuzz::text_of(data, size), false);
   read(fuzz::text_of(data, size), true);
   return 0;
 }
+
+}  // namespace ts_sequences_fuzz

@@ -71,6 +71,7 @@ TEST_CASE("fit, evaluate and predict_classes learn classes from arrays") {
         if (every_step && n >= test.length_of(s)) {
           CHECK(found == -1);
           CHECK(outputs.row(s).segment(2 * n, 2).isZero(0));
+          CHECK(chances.row(s).segment(2 * n, 2).isZero(0));
           continue;
         }
         CHECK((outputs.row(s).segment(2 * n, 2) - alone.row(0).segment(2 * n, 2)).norm() < 1e-4);

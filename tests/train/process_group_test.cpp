@@ -93,6 +93,7 @@ Trained train(ProcessGroup* group, Index shards, bool streams = false, Index bat
                   {.batch = batch,
                    .epochs = 3,
                    .weight_noise = 0.01,
+                   .dropout = 0.2,
                    .seed = 4,
                    .threads = threads,
                    .shards = shards},

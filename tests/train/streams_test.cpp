@@ -22,9 +22,13 @@ namespace {
 constexpr Index batch = 3, steps = 23;
 
 template <class Gate>
-Network<Gate> make_network(Readout readout = Readout::every_step) {
-  Network<Gate> network(
-      {.inputs = 2, .hidden = {6, 4}, .outputs = 1, .readout = readout, .time_origin = 100});
+Network<Gate> make_network(Readout readout = Readout::every_step, bool learned_state = false) {
+  Network<Gate> network({.inputs = 2,
+                         .hidden = {6, 4},
+                         .outputs = 1,
+                         .readout = readout,
+                         .time_origin = 100,
+                         .learned_state = learned_state});
   Rng rng(1);
   network.initialize({.gates = {.end = steps, .open_share = 0.4}}, rng);
   return network;
@@ -123,7 +127,8 @@ TEST_CASE("the state that a chunk starts from is a constant, shared out to the s
 TEST_CASE("training on a stream in chunks carries the state from chunk to chunk") {
   const StreamsInMemory<double> streams(make_streams(false, false));
   const Index chunk_steps = 5, chunks = 5;
-  auto network = make_network<GaussianGate<double>>();
+  const bool learned_state = GENERATE(false, true);
+  auto network = make_network<GaussianGate<double>>(Readout::every_step, learned_state);
   auto expected = network;
   Sgd<double> optimizer(network.layout(), {.learning_rate = 0.1, .time_gate_learning_rate = 0.1});
   Trainer trainer(network, optimizer, {.epochs = 2, .clip_norm = 1e9, .flush_to_zero = false});
@@ -136,11 +141,12 @@ TEST_CASE("training on a stream in chunks carries the state from chunk to chunk"
   typename GLstm<double>::Tape tape;
   LabelledBatch<double> chunk;
   for (int epoch = 0; epoch < 2; ++epoch) {
-    NetworkState<double> state = expected.initial_state(batch);
+    NetworkState<double> state;
     for (Index first = 0; first < steps; first += chunk_steps) {
       streams.load(first, std::min(chunk_steps, steps - first), chunk);
       Vector<double> gradient = Vector<double>::Zero(expected.layout().size());
-      expected.add_gradient(chunk, 0, tape, gradient, Path::scheduled, {}, &state);
+      expected.add_gradient(chunk, 0, tape, gradient, Path::scheduled, {},
+                            first > 0 ? &state : nullptr);
       state = tape.final_states;
       const Vector<double> before = expected.parameters;
       by_hand.step(expected.parameters, gradient, 1);
@@ -148,6 +154,7 @@ TEST_CASE("training on a stream in chunks carries the state from chunk to chunk"
     }
   }
   CHECK(network.parameters == expected.parameters);
+  CHECK((network.initial_state(1)[0].h.cwiseAbs().maxCoeff() > 0) == learned_state);
 }
 
 TEST_CASE("a stream is learned in chunks that are shorter than what is to be remembered") {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ struct DataDescription {
   ClockKind clock = ClockKind::shared;
   double first_time = 0, last_time = 0;  ///< the time over which the windows were spread
   Index frame = 1;                       ///< samples of the data in one step of the network
+  /// Whether the data have timestamps; without, step n is at time n.
+  std::optional<bool> timestamps = {};
+  double sample_rate = 0;  ///< of recordings, in Hz; 0: the data are no recordings
 
   bool operator==(const DataDescription&) const = default;
 
@@ -80,6 +84,8 @@ struct DataDescription {
                         " and ", s.scale);
       }
     }
+    detail::require(std::isfinite(sample_rate) && sample_rate >= 0,
+                    "expected a sample rate that is not negative, got ", sample_rate);
     detail::require(
         std::isfinite(first_time) && std::isfinite(last_time) && first_time <= last_time,
         "expected a span of time, got ", first_time, " to ", last_time);

@@ -21,7 +21,7 @@ GLSTM_BEGIN_NAMESPACE
 /// What the arrays of an ArrayDataset hold: N sequences of T steps.
 struct ArrayOptions {
   Index features = 1;       ///< numbers in a step
-  Index steps = 0;          ///< T; 0: it follows from the number of targets
+  Index steps = 0;          ///< T; 0: it follows from the number of targets, and is not 1
   bool every_step = false;  ///< targets for every step, for Readout::every_step; needs `steps`
   Index outputs = 1;        ///< numbers in a target
   /// [N] the steps of each sequence that count, at most T; none: all.
@@ -143,6 +143,9 @@ void ArrayDataset<Scalar>::set_sizes() {
             options_.every_step ? "every step has" : "there are no", " targets");
     require(rows % targets == 0, "expected a target for each sequence, so many that ", rows,
             " steps are sequences of the same length, got ", targets);
+    require(rows > targets,
+            "expected ArrayOptions::steps where there are as many targets as steps, ", "got ",
+            targets, " of each: one for every step needs every_step as well");
     steps_ = rows / targets;
   }
   size_ = rows / steps_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,10 @@ inline ClassNumbers number_classes(const std::vector<std::string>& texts) {
     if (!text.empty()) class_of.emplace(text, 0);
   }
   for (const auto& [name, unused] : class_of) result.names.push_back(name);
-  const auto number_of = [](const std::string& text) { return parse_number<double>(text); };
+  const auto number_of = [](const std::string& text) {
+    const auto number = parse_number<double>(text);
+    return number && !std::isnan(*number) ? number : std::nullopt;  // NaN has no place in an order
+  };
   const bool numbers =
       std::all_of(result.names.begin(), result.names.end(),
                   [&](const std::string& name) { return number_of(name).has_value(); });

@@ -41,6 +41,8 @@ struct CsvOptions {
   bool one_sequence = false;   ///< all rows are one sequence where there is no column of sequences
   bool targets_are_features = false;  ///< the columns in `targets` are features too, as for a
                                       ///< forecast, unless `features` names others
+  bool new_data =
+      false;  ///< to predict: columns in `targets`, `ignored` and `group` may be missing
 };
 
 /// Reads sequences of any lengths from CSV text, which messages call `source`. Its first line is a
@@ -52,7 +54,7 @@ struct CsvOptions {
 ///                user's unit, or a date and time (see parse_date_time), read as seconds since
 ///                1970; without the column, step n happens at time n
 ///     label      the class: any text. The classes are in numeric order if all are numbers, else in
-///                that of their text
+///                that of their text; ?, NA, NaN and null are not known
 ///     target...  instead of a label: each such column holds a number to predict
 ///     others     features, in the order of the columns
 ///
@@ -92,13 +94,22 @@ class CsvReader {
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     require(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), result_.source,
             ": expected UTF-8 text, found UTF-16: save the file as UTF-8");
-    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    while (!text.empty()) {  // blank lines at the end
+      const std::size_t end = text.find_last_not_of("\r\n") + 1;
+      const std::size_t begin = end > 0 ? text.find_last_of("\r\n", end - 1) + 1 : 0;
+      text = text.substr(0, end);
+      if (text.find_first_not_of(" \t", begin) != text.npos) break;
+      text = text.substr(0, begin);
+    }
     const char end_of_line = text.find('\n') == text.npos ? '\r' : '\n';
     bool header = true;
     for (line_ = 1; !text.empty(); ++line_) {
       const std::string_view row = text.substr(0, text.find(end_of_line));
       text.remove_prefix(std::min(text.size(), row.size() + 1));
-      if (row.starts_with('#')) continue;
+      if (row.starts_with('#')) {
+        comments_ += header ? 0 : 1;
+        continue;
+      }
       read_fields(row, header);
       header ? read_header() : read_row();
       header = false;
@@ -106,6 +117,7 @@ class CsvReader {
     require(!header, result_.source, ":1: expected a header line, found nothing");
     require(rows() > 0, result_.source, ":", line_, ": expected a row of a sequence, found only ",
             "a header");
+    if (comments_ > 0) leave_out(text_of("lines that start with # (", comments_, ")"));
     if (options_.sort) sort_rows();
     finish_sequences();
     finish_answers();
@@ -137,7 +149,7 @@ class CsvReader {
     require(problem == nullptr, where(), problem != nullptr ? problem : "");
     if (header) {
       has_index_ = fields_.size() > 1 && fields_[0].empty();
-      if (has_index_) result_.left_out = "the first column, which has no name";
+      if (has_index_) leave_out("the first column, which has no name");
     }
     if (has_index_) fields_.erase(fields_.begin());
     const std::size_t columns = header ? 1 : names_.size();
@@ -154,16 +166,15 @@ class CsvReader {
     for (const std::string& name : fields_) {
       require(!name.empty(), where(), "expected a name for every column, found none for column ",
               names_.size() + 1);
-      require(std::find(names_.begin(), names_.end(), name) == names_.end(), where(),
-              "expected every column once, found \"", name, "\" again");
+      require(!contains(names_, lower_case(name)), where(), "expected every column once, found \"",
+              name, "\" again (names are compared without regard to case)");
       found += (names_.empty() ? "" : ", ") + name;
       give_meaning(names_.size(), lower_case(name));
       names_.push_back(name);
     }
-    for (const auto* named : {&options_.targets, &options_.features, &options_.ignored}) {
-      for (const std::string& name : *named) require_column(name, found);
-    }
-    if (!options_.group.empty()) require_column(options_.group, found);
+    require(!only_numbers(), where(),
+            "expected a header line with the names of the columns, found ", found);
+    require_named_columns(found);
     require(sequence_column_ || options_.one_sequence, where(), "expected a column \"",
             options_.sequence, "\", found ", found);
     require(!label_column_ || target_columns_.empty(), where(), "expected a column \"",
@@ -178,6 +189,52 @@ class CsvReader {
     }
   }
 
+  /// Whether all columns are called by numbers that are no numbers of columns, 0, 1, 2 ... or
+  /// from 1.
+  bool only_numbers() const {
+    bool counted = true;
+    std::optional<double> last;
+    for (const std::string& name : names_) {
+      const std::optional<double> number = parse_number<double>(name);
+      if (!number) return false;
+      counted = counted && (last ? *number == *last + 1 : *number == 0 || *number == 1);
+      last = number;
+    }
+    return !counted;
+  }
+
+  /// The columns that options name are there, and what they are named to be.
+  void require_named_columns(const std::string& found) const {
+    for (const std::string& name : options_.features) {
+      require_column(name, found);
+      require_use(name, feature_columns_, "a feature");
+    }
+    for (const std::string& name : options_.targets) {
+      if (options_.new_data && !contains(names_, lower_case(name))) continue;
+      require_column(name, found);
+      require_use(name, target_columns_, "a target");
+    }
+    if (options_.new_data) return;
+    for (const std::string& name : options_.ignored) require_column(name, found);
+    if (options_.group.empty()) return;
+    require_column(options_.group, found);
+    require(group_column_.has_value(), where(), "expected a column to split by, found \"",
+            options_.group, "\", which is the time");
+  }
+
+  void require_use(const std::string& name, const std::vector<std::size_t>& columns,
+                   const char* use) const {
+    const auto is = [&](std::size_t column) {
+      return lower_case(names_[column]) == lower_case(name);
+    };
+    require(std::any_of(columns.begin(), columns.end(), is), where(), "expected column \"", name,
+            "\" to be ", use, ", found that it has another use");
+  }
+
+  void leave_out(const std::string& what) {
+    result_.left_out += (result_.left_out.empty() ? "" : ", ") + what;
+  }
+
   void require_column(const std::string& name, const std::string& found) const {
     require(contains(names_, lower_case(name)), where(), "expected a column \"", name, "\", found ",
             found);
@@ -189,14 +246,14 @@ class CsvReader {
   }
 
   void give_meaning(std::size_t column, const std::string& lower) {
+    if (contains(options_.ignored, lower)) return;
     if (lower == lower_case(options_.sequence)) {
       sequence_column_ = column;
+      if (lower == lower_case(options_.group)) group_column_ = column;
     } else if (lower == lower_case(options_.timestamp)) {
       time_column_ = column;
     } else if (!options_.group.empty() && lower == lower_case(options_.group)) {
       group_column_ = column;
-    } else if (contains(options_.ignored, lower)) {
-      return;
     } else if (options_.targets.empty() && lower == lower_case(options_.label)) {
       label_column_ = column;
     } else if (options_.targets.empty() ? lower.starts_with(lower_case(options_.target))
@@ -210,7 +267,7 @@ class CsvReader {
                (options_.features.empty() && !is_other_answer(lower))) {
       feature_columns_.push_back(column);
     } else {
-      result_.left_out += (result_.left_out.empty() ? "column " : ", ") + fields_[column];
+      leave_out("column " + fields_[column]);
     }
   }
 
@@ -222,8 +279,17 @@ class CsvReader {
     for (const std::size_t column : feature_columns_) {
       result_.values.push_back(number(column, options_.allow_missing, true));
     }
-    if (label_column_) labels_.push_back(fields_[*label_column_]);
+    if (label_column_) {
+      const std::string& label = fields_[*label_column_];
+      labels_.push_back(is_missing(label) ? "" : label);
+    }
     if (group_column_ && starts) result_.groups.push_back(fields_[*group_column_]);
+    if (group_column_) {
+      const auto& group = result_.groups[static_cast<std::size_t>(sequence_of_row_.back())];
+      require(group == fields_[*group_column_], where(), "expected one value of column \"",
+              names_[*group_column_], "\" in a sequence, found ", fields_[*group_column_],
+              " after ", group);
+    }
     for (const std::size_t column : target_columns_) {
       result_.targets.push_back(number(column, true, false));
     }
@@ -377,6 +443,7 @@ class CsvReader {
   Index line_ = 1;
   char separator_ = ',';
   bool has_index_ = false;           // a first column without a name
+  Index comments_ = 0;               // behind the header
   std::vector<std::string> fields_;  // of the current row
   std::vector<std::string> names_;   // of the columns
   std::optional<std::size_t> sequence_column_, time_column_, label_column_, group_column_;

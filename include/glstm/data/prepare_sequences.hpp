@@ -38,6 +38,7 @@ inline void use_clock(Sequences& data, ClockKind clock) {
                     " to ", end, " in sequence ", s);
   }
   data.description.clock = clock;
+  data.description.timestamps = data.has_times();
   if (clock == ClockKind::shared || (clock == ClockKind::own && !data.has_times())) return;
   std::vector<double> times;
   for (Index s = 0; s < data.size(); ++s) {
@@ -247,9 +248,17 @@ inline void make_frames(Sequences& data, Index frame) {
 /// Gives new data the order of features and the numbers of classes of `description`, which are
 /// those of the data that a network was trained on. Features that the description does not have are
 /// left out, and their names returned. Throws Error, naming what is missing, if the data lack a
-/// feature or have a class that is not known.
+/// feature, have a class that is not known, have timestamps where the training data had none or the
+/// other way round, or were recorded at another sample rate. Use it before use_clock.
 inline std::vector<std::string> match_description(Sequences& data,
                                                   const DataDescription& description) {
+  detail::require(!description.timestamps || *description.timestamps == data.has_times(),
+                  data.source, ": expected ", data.has_times() ? "no timestamps" : "timestamps",
+                  ", as in training, found ", data.has_times() ? "some" : "none");
+  detail::require(
+      description.sample_rate == 0 || description.sample_rate == data.description.sample_rate,
+      data.source, ": expected a sample rate of ", description.sample_rate,
+      " Hz, as in training, found ", data.description.sample_rate);
   const std::vector<std::string> found = data.description.feature_names;
   const auto place_of = [&](const std::string& name) {
     return static_cast<std::size_t>(std::find(found.begin(), found.end(), name) - found.begin());
@@ -292,6 +301,25 @@ inline std::vector<std::string> match_description(Sequences& data,
   return left_out;
 }
 
+/// Gives every step the answer of its sequence, for data whose answers happen not to change within
+/// a sequence and a network that answers at every step.
+inline void repeat_answers(Sequences& data) {
+  if (data.every_step) return;
+  std::vector<int> labels;
+  std::vector<double> targets;
+  for (Index s = 0; s < data.size(); ++s) {
+    for (Index n = 0; n < data.length(s); ++n) {
+      if (data.has_labels()) labels.push_back(data.labels[static_cast<std::size_t>(s)]);
+      for (Index o = 0; data.has_targets() && o < data.outputs(); ++o) {
+        targets.push_back(data.targets[static_cast<std::size_t>(s * data.outputs() + o)]);
+      }
+    }
+  }
+  data.labels = std::move(labels);
+  data.targets = std::move(targets);
+  data.every_step = true;
+}
+
 /// How one long series is cut into sequences with numbers to predict.
 struct ForecastOptions {
   Index window = 100;  ///< rows of a sequence
@@ -317,9 +345,9 @@ inline std::vector<Index> window_starts(Index length, const ForecastOptions& opt
 
 /// Cuts each sequence of numbers, such as one long series, into overlapping windows. The targets of
 /// a window are the `ahead` values of each feature that follow it, or, where the data have a target
-/// for every step, those targets. Windows keep their times, and are named as the sequence and the
-/// number of their first row. Throws Error unless the numbers in the options are at least 1, and a
-/// sequence is long enough for a window.
+/// for every step, those targets; all are unknown if one is. Windows keep their times and groups,
+/// and are named as the sequence and the number of their first row. Throws Error unless the numbers
+/// in the options are at least 1, and a sequence is long enough for a window.
 inline Sequences cut_windows(const Sequences& data, const ForecastOptions& options) {
   detail::require(options.window >= 1 && options.stride >= 1 && options.ahead >= 1, data.source,
                   ": expected windows, strides and forecasts of at least one row, got ",
@@ -348,14 +376,17 @@ inline Sequences cut_windows(const Sequences& data, const ForecastOptions& optio
       for (Index row = first; data.has_times() && row < end; ++row) {
         cut.times.push_back(data.times[static_cast<std::size_t>(row)]);
       }
-      if (end + options.ahead <= data.start(s + 1)) {
-        cut.targets.insert(cut.targets.end(), from.begin() + end * outputs,
-                           from.begin() + (end + options.ahead) * outputs);
+      const auto target = from.begin() + end * outputs,
+                 target_end = target + options.ahead * outputs;
+      if (end + options.ahead <= data.start(s + 1) &&
+          std::none_of(target, target_end, [](double y) { return std::isnan(y); })) {
+        cut.targets.insert(cut.targets.end(), target, target_end);
       } else {
         cut.targets.insert(cut.targets.end(), static_cast<std::size_t>(options.ahead * outputs),
                            unknown);
       }
       cut.starts.push_back(cut.starts.back() + options.window);
+      if (!data.groups.empty()) cut.groups.push_back(data.groups[static_cast<std::size_t>(s)]);
       const std::string name = data.names.empty() ? "" : data.names[static_cast<std::size_t>(s)];
       cut.names.push_back(detail::text_of(name, name.empty() ? "" : " ", "row ", start));
     }

@@ -27,14 +27,16 @@ inline Json json_of(const std::vector<Scaling>& scalings) {
 
 /// Returns the description as a JSON object. Throws Error unless names are UTF-8.
 inline std::string to_json_text(const DataDescription& data) {
-  const Json json = {{"features", data.feature_names},
-                     {"feature_scaling", json_of(data.feature_scaling)},
-                     {"classes", data.class_names},
-                     {"targets", data.target_names},
-                     {"target_scaling", json_of(data.target_scaling)},
-                     {"clock", name_of(clock_names, data.clock)},
-                     {"time", {data.first_time, data.last_time}},
-                     {"frame", data.frame}};
+  Json json = {{"features", data.feature_names},
+               {"feature_scaling", json_of(data.feature_scaling)},
+               {"classes", data.class_names},
+               {"targets", data.target_names},
+               {"target_scaling", json_of(data.target_scaling)},
+               {"clock", name_of(clock_names, data.clock)},
+               {"time", {data.first_time, data.last_time}},
+               {"frame", data.frame}};
+  if (data.timestamps) json["timestamps"] = *data.timestamps;
+  if (data.sample_rate > 0) json["sample_rate"] = data.sample_rate;
   try {
     return json.dump();
   } catch (const Json::exception&) {
@@ -87,6 +89,8 @@ inline DataDescription parse_data_description(const std::string& text, Index inp
   data.first_time = first;
   data.last_time = last;
   data.frame = members.size("frame");
+  if (json.contains("timestamps")) data.timestamps = members.truth("timestamps");
+  if (json.contains("sample_rate")) data.sample_rate = members.number("sample_rate");
   members.require_no_other();
   naming_source(where, [&] { data.check(inputs, outputs); });
   return data;

@@ -392,13 +392,14 @@ void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Kee
     tape.initial_states = initial_state(input.batch());
     initial = &tape.initial_states;
   }
-  tape.dropout.resize(dropout != nullptr && dropout->rate > 0 ? depth() : 0);
+  const bool drops = dropout != nullptr && dropout->rate > 0;
+  tape.dropout.resize(drops ? depth() : 0);
   for (std::size_t l = 0; l < depth(); ++l) {
     const Matrix<Scalar>& x = l == 0 ? input.values : tape.outputs[l - 1];
     directional(l).forward(parameters, x, input.timing,
                            initial != nullptr ? &(*initial)[l] : nullptr, hands_on_every_step(l),
                            tape.outputs[l], part_of(tape, l), keep, path);
-    if (tape.dropout.empty()) continue;
+    if (!drops) continue;
     dropout->draw(static_cast<Index>(l), input.batch(), directions() * options_.hidden[l],
                   tape.dropout[l]);
     detail::apply_dropout(tape.dropout[l], tape.outputs[l]);

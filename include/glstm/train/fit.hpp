@@ -66,7 +66,8 @@ std::pair<double, double> time_span(const Dataset<Scalar>& data) {
 /// Trains a network, which `initialize` has prepared, by AdamW: the rates rise during the first
 /// twentieth of the steps and then fall along half a cosine; Gaussian windows are kept within the
 /// time of the data. With `validation` (null: none), the network ends with the parameters of the
-/// best epoch. Returns the last report. Throws Error where Trainer::fit does.
+/// best epoch that meets `target_share` to 2 %, or of the last epoch if none does. Returns the last
+/// report. Throws Error where Trainer::fit does.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 EpochReport fit(Network<Gate>& network, const Dataset<Scalar>& training,
                 const FitOptions& options = {}, const Dataset<Scalar>* validation = nullptr) {
@@ -106,7 +107,10 @@ EpochReport fit(Network<Gate>& network, const Dataset<Scalar>& training,
     progress.emplace(options.progress->get(), /*terminal=*/false);
     trainer.add_callback(*progress);
   }
-  KeepBest<Scalar> best;
+  const double most_updates = 1.02 * options.target_share.value_or(1);
+  KeepBest<Scalar> best([&](const EpochReport& epoch) {
+    return epoch.validation->ops.update_share() <= most_updates;
+  });
   if (validation != nullptr) trainer.add_callback(best);
   const EpochReport report = trainer.fit(training, validation);
   if (validation != nullptr && best.has_parameters()) network.parameters = best.parameters();

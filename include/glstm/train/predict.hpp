@@ -37,6 +37,31 @@ void for_each_prediction(const Network<Gate>& network, const Dataset<Scalar>& da
   });
 }
 
+/// What a network answers to all samples, as `predict` returns it; transform(row) changes the
+/// answers to one sample, a row [O] or [O*T] without what is behind its end.
+template <TimeGate Gate, class Scalar = typename Gate::Scalar, class Transform>
+Matrix<Scalar> predictions_of(const Network<Gate>& network, const Dataset<Scalar>& data,
+                              Transform&& transform) {
+  const Index O = network.options().outputs;
+  const bool every_step = network.options().readout == Readout::every_step;
+  Matrix<Scalar> all(data.size(), every_step ? 0 : O);
+  for_each_prediction(network, data,
+                      [&](Index first, const Timing& timing, const Matrix<Scalar>& outputs) {
+                        if (outputs.cols() > all.cols()) {
+                          const Index before = all.cols();
+                          all.conservativeResize(Eigen::NoChange, outputs.cols());
+                          all.rightCols(outputs.cols() - before).setZero();
+                        }
+                        for (Index b = 0; b < outputs.rows(); ++b) {
+                          const Index columns = every_step ? O * timing.length(b) : O;
+                          all.row(first + b).setZero();
+                          all.row(first + b).head(columns) = outputs.row(b).head(columns);
+                          transform(all.row(first + b).head(columns));
+                        }
+                      });
+  return all;
+}
+
 }  // namespace detail
 
 /// A network's outputs for the N samples of a data set: [N,O], or [N, O*T] when every step is read
@@ -44,43 +69,26 @@ void for_each_prediction(const Network<Gate>& network, const Dataset<Scalar>& da
 /// they are logits: see probabilities. Throws Error where Network::predict does.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Matrix<Scalar> predict(const Network<Gate>& network, const Dataset<Scalar>& data) {
-  const Index O = network.options().outputs;
-  const bool every_step = network.options().readout == Readout::every_step;
-  Matrix<Scalar> all(data.size(), every_step ? 0 : O);
-  detail::for_each_prediction(
-      network, data, [&](Index first, const Timing& timing, const Matrix<Scalar>& outputs) {
-        if (outputs.cols() > all.cols()) {
-          const Index before = all.cols();
-          all.conservativeResize(Eigen::NoChange, outputs.cols());
-          all.rightCols(outputs.cols() - before).setZero();
-        }
-        for (Index b = 0; b < outputs.rows(); ++b) {
-          const Index columns = every_step ? O * timing.length(b) : O;
-          all.row(first + b).setZero();
-          all.row(first + b).head(columns) = outputs.row(b).head(columns);
-        }
-      });
-  return all;
+  return detail::predictions_of(network, data, [](auto) {});
 }
 
-/// Likewise the probabilities of a classification: those of the classes, whose sum is 1, for
-/// cross_entropy, and one for each output for binary_cross_entropy. Throws Error for other losses.
+/// The probabilities of a classification, in the shape of `predict`, with 0 behind the end of
+/// shorter samples: those of the classes, whose sum is 1, for cross_entropy, and one for each
+/// output for binary_cross_entropy. Throws Error for other losses, and where Network::predict does.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Matrix<Scalar> probabilities(const Network<Gate>& network, const Dataset<Scalar>& data) {
   const Loss& loss = network.options().loss;
   detail::require(loss->has_probabilities(), "expected a loss with probabilities, such as ",
                   "cross_entropy, got ", loss->name());
   const Index O = network.options().outputs;
-  Matrix<Scalar> all = predict(network, data);
-  Vector<double> outputs(O);
-  for (Index sample = 0; sample < all.rows(); ++sample) {
-    for (Index first = 0; first < all.cols(); first += O) {
-      outputs = all.row(sample).segment(first, O).template cast<double>();
-      loss->to_probabilities({outputs.data(), static_cast<std::size_t>(O)});
-      all.row(sample).segment(first, O) = outputs.template cast<Scalar>();
+  Vector<double> of_step(O);
+  return detail::predictions_of(network, data, [&](auto outputs) {
+    for (Index first = 0; first < outputs.size(); first += O) {
+      of_step = outputs.segment(first, O).template cast<double>();
+      loss->to_probabilities({of_step.data(), static_cast<std::size_t>(O)});
+      outputs.segment(first, O) = of_step.template cast<Scalar>();
     }
-  }
-  return all;
+  });
 }
 
 /// The most probable class of each sample, [N]; when every step is read out, of each step of each

@@ -109,8 +109,8 @@ class BatchWorkers {
   ///
   ///     batch        this process's part of the whole batch
   ///     gradient     [P]  accumulates: the gradient of the whole batch
-  ///     carried      in: the state of the part before the first step, out: after the last; may be
-  ///                  null
+  ///     carried      in: the state of the part before the first step, empty where the sequences
+  ///                  start; out: after the last step; may be null
   ///     given_share  which part `batch` is; a process alone may leave it out
   ///     dropout      what is left out of the whole batch; null: nothing
   ///
@@ -190,10 +190,12 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
                                             const Dropout* dropout) {
   network.layout().check(gradient, "a gradient");
   const Index samples = batch.input.batch();
+  const bool goes_on = carried != nullptr && !carried->empty();
   if (samples > 0 || !given_share) {
     network.check(batch);
-    if (carried != nullptr) network.check_state(*carried, samples);
+    if (goes_on) network.check_state(*carried, samples);
   }
+  if (carried != nullptr && !goes_on) *carried = network.initial_state(samples);
   const BatchShare part = given_share ? *given_share : share(samples);
   detail::require(part.size() == samples, "the part of a batch must have ", part.size(),
                   " samples, got ", samples);
@@ -206,12 +208,12 @@ Evaluation BatchWorkers<Gate>::add_gradient(const Network<Gate>& network,
     const Samples rows{part.cut.begin(part.first + shard) - part.begin(),
                        part.cut.size(part.first + shard)};
     const LabelledBatch<Scalar>& shard_batch = rows_of(batch, rows, worker.part);
-    if (carried != nullptr) take_rows(*carried, rows, worker.initial);
+    if (goes_on) take_rows(*carried, rows, worker.initial);
     Dropout left_out = dropout != nullptr ? *dropout : Dropout();
     left_out.first_sample += part.begin() + rows.first;
     evaluations_[static_cast<std::size_t>(part.first + shard)] = network.add_gradient_unchecked(
         shard_batch, budget_weight, worker.tape, gradients_[static_cast<std::size_t>(shard)],
-        Path::scheduled, whole, carried != nullptr ? &worker.initial : nullptr, &left_out);
+        Path::scheduled, whole, goes_on ? &worker.initial : nullptr, &left_out);
     if (carried != nullptr) put_rows(worker.tape.final_states, rows, *carried);
   });
   add_in_halves(0, part.shards, [&](Index to, Index from) {

@@ -108,9 +108,10 @@ class Trainer {
 
   /// Trains on streams by truncated backpropagation through time: one step for each chunk of
   /// `chunk_steps` steps, in order. A chunk starts from the state that the chunk before it left, as
-  /// a constant. An epoch is one pass over the streams and starts from the zero state. All streams
-  /// form one batch; options.batch is ignored. After `resume` in the middle of a pass, the next
-  /// chunk starts from the zero state, and a BudgetController observes what is left of the pass.
+  /// a constant. An epoch is one pass over the streams and starts from the network's initial state.
+  /// All streams form one batch; options.batch is ignored. After `resume` in the middle of a pass,
+  /// the next chunk starts from that state, and a BudgetController observes what is left of the
+  /// pass.
   ///
   /// Throws Error where `fit` does, and unless the network reads out every step.
   EpochReport fit_streams(const StreamSource<Scalar>& training, Index chunk_steps,
@@ -209,7 +210,6 @@ class Trainer {
     } else {
       batch_ = {};
     }
-    if (!carried_) carried_ = network_.initial_state(share_.size());
   }
 
   ProcessGroup& group() const { return workers_.group(); }
@@ -414,7 +414,7 @@ EpochReport Trainer<Gate>::fit_streams(const StreamSource<Scalar>& training, Ind
   observed_.assign(static_cast<std::size_t>(chunks), OpCounts());
   samples_.clear();
   return run(
-      chunks, validation != nullptr ? validation->steps() : -1, [&](Index) { carried_.reset(); },
+      chunks, validation != nullptr ? validation->steps() : -1, [&](Index) { carried_.emplace(); },
       [&](Index s) {
         const Index first = s * chunk_steps;
         load_chunk(training, first, std::min(chunk_steps, training.steps() - first), streams_);
