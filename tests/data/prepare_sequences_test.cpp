@@ -98,6 +98,13 @@ TEST_CASE("new data have times and a sample rate as the training data had") {
                  {"8000 Hz", "found 16000"});
 }
 
+TEST_CASE("names of features in new data may differ in case") {
+  const Sequences training = read("sequence,a,b\ns,1,2\n");
+  Sequences data = read("sequence,B,A\ns,2,1\n");
+  CHECK(glstm::match_description(data, training.description).empty());
+  CHECK(data.values == std::vector<double>{1, 2});
+}
+
 TEST_CASE("the answer of a sequence may be repeated for its steps") {
   Sequences labels = read("sequence,label,a\ns,x,1\ns,x,2\nt,y,2\n");
   glstm::repeat_answers(labels);

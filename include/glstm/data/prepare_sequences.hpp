@@ -14,6 +14,7 @@
 
 #include "glstm/core/data_description.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/sequences.hpp"
 
@@ -246,10 +247,11 @@ inline void make_frames(Sequences& data, Index frame) {
 }
 
 /// Gives new data the order of features and the numbers of classes of `description`, which are
-/// those of the data that a network was trained on. Features that the description does not have are
-/// left out, and their names returned. Throws Error, naming what is missing, if the data lack a
-/// feature, have a class that is not known, have timestamps where the training data had none or the
-/// other way round, or were recorded at another sample rate. Use it before use_clock.
+/// those of the data that a network was trained on; names of features may differ in case. Features
+/// that the description does not have are left out, and their names returned. Throws Error, naming
+/// what is missing, if the data lack a feature, have a class that is not known, have timestamps
+/// where the training data had none or the other way round, or were recorded at another sample
+/// rate. Use it before use_clock.
 inline std::vector<std::string> match_description(Sequences& data,
                                                   const DataDescription& description) {
   detail::require(!description.timestamps || *description.timestamps == data.has_times(),
@@ -261,7 +263,13 @@ inline std::vector<std::string> match_description(Sequences& data,
       " Hz, as in training, found ", data.description.sample_rate);
   const std::vector<std::string> found = data.description.feature_names;
   const auto place_of = [&](const std::string& name) {
-    return static_cast<std::size_t>(std::find(found.begin(), found.end(), name) - found.begin());
+    auto place = std::find(found.begin(), found.end(), name);
+    if (place == found.end()) {
+      place = std::find_if(found.begin(), found.end(), [&](const std::string& other) {
+        return detail::lower_case(other) == detail::lower_case(name);
+      });
+    }
+    return static_cast<std::size_t>(place - found.begin());
   };
   std::string all;
   for (const std::string& name : found) all += (all.empty() ? "" : ", ") + name;
