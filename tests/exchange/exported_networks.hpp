@@ -75,6 +75,15 @@ void for_each_exported_network(Visit&& visit) {
                         .time_origin = far,
                         .input_skip = true,
                         .learned_state = true}});
+  visit(Gaussian{"gaussian_readout_layers",
+                 {.inputs = 2,
+                  .hidden = {7},
+                  .outputs = 2,
+                  .input_skip = true,
+                  .readout_layers = {{4, Activation::tanh},
+                                     {3, Activation::linear},
+                                     {5, Activation::sigmoid},
+                                     {4, Activation::relu}}}});
   visit(Phased{"phased", {.inputs = 2, .hidden = {9, 6}, .outputs = 2}});
   visit(Phased{"phased_leak_bidirectional",
                {.inputs = 2,

@@ -109,6 +109,40 @@ TEST_CASE("layers of Keras may have no bias, and a model no Dense layer") {
   CHECK(states == with_readout.final_states[1].h);
 }
 
+TEST_CASE("several Dense layers are layers before the readout") {
+  const auto network = random_network<AlwaysOpen<float>>(
+      {.inputs = 2,
+       .hidden = {3},
+       .outputs = 2,
+       .readout_layers = {{4, Activation::relu}, {5, Activation::tanh}}},
+      2);
+  Lstm<float> plain({.inputs = 2, .hidden = {3}, .outputs = 3});
+  plain.parameters.setZero();
+  const Index lstm = plain.layout().find("readout.w").offset;  // what lies before it
+  plain.parameters.head(lstm) = network.parameters.head(lstm);
+  Safetensors file = to_keras(plain);
+  for (const auto& [name, prefix] : {std::pair{"dense0.", "readout_layer0."},
+                                     {"dense1.", "readout_layer1."},
+                                     {"dense.", "readout."}}) {
+    const std::string keras = name, ours = prefix;
+    const Matrix<float> w = block_view(network.parameters, network.layout().find(ours + "w"));
+    const Matrix<float> b = block_view(network.parameters, network.layout().find(ours + "b"));
+    file.tensors[keras + "kernel"] = {// [I,O] row by row: w column by column
+                                      {w.cols(), w.rows()},
+                                      std::vector<float>(w.data(), w.data() + w.size())};
+    file.tensors[keras + "bias"] = {{b.rows()}, std::vector<float>(b.data(), b.data() + b.size())};
+  }
+  const auto loaded =
+      from_keras<Lstm<float>>(file, {.activations = {Activation::relu, Activation::tanh}});
+  CHECK(loaded.options().readout_layers == network.options().readout_layers);
+  CHECK(same_bits(loaded.parameters, network.parameters));
+  check_mentions(error_of([&] { from_keras<Lstm<float>>(file); }), {"dense.kernel"});
+  file.tensors["dense.kernel"] = {{3, 2}, std::vector<float>(6)};  // fits without them
+  check_mentions(error_of([&] { from_keras<Lstm<float>>(file); }),
+                 {"dense0.", "KerasOptions::activations"});
+  check_mentions(error_of([&] { to_keras(network); }), {"readout layers"});
+}
+
 TEST_CASE("weights that are not those of LSTM layers and a Dense layer are refused") {
   const ChangedTensors file(to_keras(small_lstm({3, 4})),
                             [](const fs::path& path) { load_keras<Lstm<float>>(path); });

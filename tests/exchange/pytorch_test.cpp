@@ -112,6 +112,20 @@ TEST_CASE("both biases count, and a model may have none") {
   CHECK(same_bits(from_pytorch<Lstm<float>>(file).parameters, expected.parameters));
 }
 
+TEST_CASE("an nn.Linear before the last one is a layer before the readout") {
+  const Lstm<float> network = small_lstm({3, 3});
+  Safetensors file = to_pytorch(network);
+  file.tensors["middle.weight"] = {{3, 3}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  file.tensors["middle.bias"] = {{3}, std::vector<float>{-1, 0, 1}};
+  check_mentions(error_of([&] { from_pytorch<Lstm<float>>(file); }), {"middle."});
+  const auto loaded =
+      from_pytorch<Lstm<float>>(file, {.linears_before = {{"middle.", Activation::tanh}}});
+  CHECK(loaded.options().readout_layers == std::vector<ReadoutLayer>{{3, Activation::tanh}});
+  CHECK(block_view(loaded.parameters, loaded.layout().find("readout_layer0.w"))(0, 2) == 3);
+  CHECK(block_view(loaded.parameters, loaded.layout().find("readout_layer0.b"))(0, 0) == -1);
+  CHECK(loaded.readout_weights() == network.readout_weights());
+}
+
 TEST_CASE("other floating-point numbers are converted, other modules left out where told") {
   const Lstm<float> network = small_lstm({3, 3});
   Safetensors file = to_pytorch(network);

@@ -114,7 +114,32 @@ TEST_CASE("a model without a last dense layer answers with its hidden states") {
   CHECK(network.parameters[13] == 0);
 }
 
-TEST_CASE("a model that is no stack of LSTM layers and a dense one is refused") {
+TEST_CASE("several dense layers, with activations, are layers before the readout") {
+  const std::vector<ReadoutLayer> layers = {{4, Activation::tanh},
+                                            {5, Activation::linear},
+                                            {2, Activation::sigmoid},
+                                            {3, Activation::relu}};
+  const auto network = random_network<AlwaysOpen<double>>(
+      {.inputs = 2, .hidden = {4}, .outputs = 2, .readout_layers = layers}, 2);
+  std::string json = to_rtneural(network);
+  const auto back = from_rtneural<Lstm<double>>(json, "a model", {.readout = Readout::last_step});
+  CHECK(back.options().readout_layers == layers);
+  CHECK(same_bits(back.parameters, network.parameters));
+
+  // The last one may have an activation too.
+  const std::string last = "\"activation\":\"\"";
+  json.replace(json.rfind(last), last.size(), "\"activation\":\"tanh\"");
+  const auto bounded =
+      from_rtneural<Lstm<double>>(json, "a model", {.readout = Readout::last_step});
+  CHECK(bounded.options().readout_layers.size() == 5);
+  Rng rng(3);
+  const auto input = random_sequences<double>(3, 7, 2, 0, rng);
+  Lstm<double>::Tape tape;
+  const Matrix<double> expected = network.predict(input, tape).array().tanh();
+  CHECK(largest_magnitude(bounded.predict(input, tape) - expected) < 1e-15);
+}
+
+TEST_CASE("a model that is no stack of LSTM layers and dense ones is refused") {
   const std::string lstm = "\"type\": \"lstm\"", dense = "\"time-distributed-dense\"";
   const std::string dense_weights = "[[[2.5]], [-0.5]]";
   struct Case {
@@ -131,9 +156,11 @@ TEST_CASE("a model that is no stack of LSTM layers and a dense one is refused") 
       {"\"layers\"", "\"parts\"", {"\"layers\"", "got none"}},
       {"{\"type\": \"lstm\"", "7, {\"type\": \"lstm\"", {"layer 0", "an object", "got 7"}},
       {"\"tanh\"", "\"relu\"", {"layer 0", "tanh", "\"relu\""}},
-      {"\"activation\": \"\"", "\"activation\": \"softmax\"", {"layer 1", "without activation"}},
+      {"\"activation\": \"\"",
+       "\"activation\": \"softmax\"",
+       {"layer 1", "linear, tanh, relu or sigmoid"}},
       {"\"activation\": \"\"", "\"activation\": null", {"layer 1", "\"activation\"", "text"}},
-      {"[-0.5]]}", "[-0.5]]}, {\"type\": \"lstm\"}", {"layer 2", "dense layer to be the last"}},
+      {"[-0.5]]}", "[-0.5]]}, {\"type\": \"lstm\"}", {"layer 2", "nothing but dense layers"}},
       // weights
       {dense_weights, "[]", {"layer 1", "a kernel and a bias", "got 0"}},
       {dense_weights, "{}", {"layer 1", "\"weights\"", "a list"}},

@@ -1,4 +1,5 @@
-// Networks whose readout sees the input, and whose initial states are parameters.
+// Networks whose readout sees the input or has layers before it, and whose initial states are
+// parameters.
 #include "glstm/nn/input_skip.hpp"
 
 #include <filesystem>
@@ -23,14 +24,21 @@ namespace {
 
 constexpr Index inputs = 3, outputs = 2, steps = 6;
 
+const std::vector<ReadoutLayer> every_activation = {{4, Activation::tanh},
+                                                    {3, Activation::linear},
+                                                    {5, Activation::sigmoid},
+                                                    {4, Activation::relu}};
+
 template <class Gate = GaussianGate<double>>
-Network<Gate> make_network(Readout readout, bool skip, bool state) {
+Network<Gate> make_network(Readout readout, bool skip, bool state,
+                           const std::vector<ReadoutLayer>& layers = {}) {
   return random_network<Gate>({.inputs = inputs,
                                .hidden = {5, 4},
                                .outputs = outputs,
                                .readout = readout,
                                .input_skip = skip,
-                               .learned_state = state},
+                               .learned_state = state,
+                               .readout_layers = layers},
                               1);
 }
 
@@ -51,10 +59,11 @@ LabelledBatch<double> make_batch(const Network<GaussianGate<double>>& network) {
 
 }  // namespace
 
-TEST_CASE("gradients of an input skip and of learned states agree with central differences") {
+TEST_CASE("gradients of skips, learned states and readout layers agree with central differences") {
   for (const Readout readout : {Readout::last_step, Readout::every_step}) {
     for (const bool skip : {true, false}) {
-      const auto network = make_network(readout, skip, /*state=*/true);
+      const auto network = make_network(readout, skip, /*state=*/true,
+                                        skip ? std::vector<ReadoutLayer>() : every_activation);
       const LabelledBatch<double> batch = make_batch(network);
       for (const Path path : {Path::scheduled, Path::reference}) {
         CAPTURE(static_cast<int>(readout), skip, static_cast<int>(path));
@@ -103,8 +112,45 @@ TEST_CASE("an input skip adds what its matrix says, learned states are the first
                  {"bidirectional", "initial state"});
 }
 
-TEST_CASE("streams, files and conversions keep an input skip and learned states") {
-  auto network = make_network(Readout::every_step, true, true);
+TEST_CASE("layers before the readout compute what their equations say") {
+  const auto network = make_network(Readout::last_step, false, false, every_activation);
+  auto states = make_network(Readout::last_step, false, false);
+  REQUIRE(network.layout().find("readout_layer2.w").rows == 5);
+  Rng rng(3);
+  const auto input = random_sequences<double>(3, steps, inputs, 0, rng);
+  GLstm<double>::Tape tape;
+  const Matrix<double> y = network.predict(input, tape);
+  for (const ParameterBlock& block : states.layout().blocks()) {
+    if (!block.name.starts_with("layer")) continue;
+    block_view(states.parameters, block) =
+        block_view(network.parameters, network.layout().find(block.name));
+  }
+  states.predict(input, tape);
+  Matrix<double> x = tape.outputs.back();
+  for (const char* prefix :
+       {"readout_layer0.", "readout_layer1.", "readout_layer2.", "readout_layer3.", "readout."}) {
+    const std::string name = prefix;
+    const auto w = block_view(network.parameters, network.layout().find(name + "w"));
+    const auto b = block_view(network.parameters, network.layout().find(name + "b"));
+    x = ((x * w.transpose()).rowwise() + b.col(0).transpose()).eval();
+    if (name == "readout_layer0.") x = x.array().tanh().matrix().eval();
+    if (name == "readout_layer2.") x = (1 / (1 + (-x.array()).exp())).matrix().eval();
+    if (name == "readout_layer3.") x = x.cwiseMax(0).eval();
+  }
+  CHECK(largest_magnitude(x - y) < 1e-12);
+  auto drawn = network;
+  Rng fresh(1);
+  drawn.initialize({.gates = {.end = 6}}, fresh);
+  CHECK_FALSE(block_view(drawn.parameters, drawn.layout().find("readout_layer3.w")).isZero(0));
+  CHECK(block_view(drawn.parameters, drawn.layout().find("readout_layer3.b")).isZero(0));
+  check_mentions(error_of([] {
+                   GLstm<double>({.readout_layers = {{0, Activation::relu}}});
+                 }),
+                 {"at least one"});
+}
+
+TEST_CASE("streams, files and conversions keep a skip, learned states and readout layers") {
+  auto network = make_network(Readout::every_step, true, true, every_activation);
   network.data.feature_names = {"a", "b", "c"};
   network.data.feature_scaling = {{1, 2}, {-3, 0.5}, {0, 10}};
   network.data.target_names = {"p", "q"};
@@ -147,8 +193,11 @@ TEST_CASE("streams, files and conversions keep an input skip and learned states"
   CHECK(loaded.parameters == network.parameters);
   CHECK(loaded.options().input_skip);
   CHECK(loaded.options().learned_state);
+  CHECK(loaded.options().readout_layers == every_activation);
   const auto plain = without_gates(network);
   CHECK(plain.skip_weights() == network.skip_weights());
+  CHECK(plain.options().readout_layers == every_activation);
+  CHECK(plain.readout_weights() == network.readout_weights());
   CHECK(plain.initial_state(1)[1].h == network.initial_state(1)[1].h);
 }
 

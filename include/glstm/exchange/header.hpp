@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -337,17 +338,46 @@ class HeaderWriter {
   }
 
   void add_readout() {
-    const auto W = network_.readout_weights();
-    text_ += text_of("/// The linear readout of the last layer.\nstruct Readout {\n",
-                     "  static constexpr int inputs = ", W.cols(), ", outputs = ", W.rows(), ";\n");
-    add_weights("w", "[outputs]", "[inputs]", {W.rows()}, W);
-    if (network_.options().input_skip) {
-      const Matrix<Scalar> X = network_.skip_weights();
-      text_ += text_of("  static constexpr int features = ", X.cols(), ";\n");
-      add_weights("x", "[outputs]", "[features]", {X.rows()}, X);
+    const auto& between = network_.options().readout_layers;
+    const auto is_relu = [](const ReadoutLayer& l) { return l.activation == Activation::relu; };
+    if (std::any_of(between.begin(), between.end(), is_relu)) {
+      text_ += "inline Scalar relu(Scalar x) { return x < 0 ? Scalar(0) : x; }\n\n";
     }
-    add_array("Scalar bias[outputs]", {W.rows()}, literals(network_.readout_bias()));
-    text_ += "};\n\n";
+    std::size_t next = 0;
+    for_each_readout(network_.options(), 0, [&](const std::string& prefix, Index, Index) {
+      const bool last = next == between.size();
+      const auto W = block_view(network_.parameters, network_.layout().find(prefix + "w"));
+      const auto b = block_view(network_.parameters, network_.layout().find(prefix + "b"));
+      text_ += text_of(last ? "/// The linear readout.\nstruct Readout"
+                            : text_of("/// A layer before the readout.\nstruct ReadoutLayer", next),
+                       " {\n  static constexpr int inputs = ", W.cols(), ", outputs = ", W.rows(),
+                       ";\n");
+      add_weights("w", "[outputs]", "[inputs]", {W.rows()}, W);
+      if (last && network_.options().input_skip) {
+        const Matrix<Scalar> X = network_.skip_weights();
+        text_ += text_of("  static constexpr int features = ", X.cols(), ";\n");
+        add_weights("x", "[outputs]", "[features]", {X.rows()}, X);
+      }
+      add_array("Scalar bias[outputs]", {W.rows()}, literals(b.col(0)));
+      text_ += "};\n\n";
+      ++next;
+    });
+  }
+
+  /// The code of a step's layers before the readout; adds what they need to `members`.
+  std::string readout_layer_steps(std::string& members) const {
+    constexpr std::array<const char*, 4> functions = {"", "std::tanh", "relu", "sigmoid"};
+    std::string code;
+    const auto& layers = network_.options().readout_layers;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const std::string type = text_of("ReadoutLayer", i), y = text_of("readout_layer", i, "_");
+      members += "  Scalar " + y + "[" + type + "::outputs] = {};\n";
+      code += "    for (int n = 0; n < " + type + "::outputs; ++n) {\n      " + y +
+              "[n] = " + functions[static_cast<std::size_t>(layers[i].activation)] + "(" + type +
+              "::bias[n] + " + scale(type + "::w", "[n]") + "dot(" + type + "::w[n], h, " + type +
+              "::inputs));\n    }\n    h = " + y + ";\n";
+    }
+    return code;
   }
 
   void add_model() {
@@ -368,6 +398,7 @@ class HeaderWriter {
       accessors += "  const " + type + "& " + layer + "() const { return " + layer + "_; }\n";
       members += "  " + type + " " + layer + "_;\n";
     }
+    steps += readout_layer_steps(members);
     text_ +=
         fill_template(model_class, {{"inputs", std::to_string(sizes.inputs)},
                                     {"outputs", std::to_string(sizes.outputs)},

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
@@ -21,6 +22,8 @@ GLSTM_BEGIN_NAMESPACE
 struct KerasOptions {
   Readout readout = Readout::last_step;
   Loss loss = mean_squared_error();
+  /// Of the Dense layers dense0, dense1, ... before the readout, for models that have them.
+  std::vector<Activation> activations = {};
 };
 
 /// Writes the weights of a plain LSTM to the file `path`, all or nothing, as safetensors in the
@@ -50,9 +53,11 @@ Safetensors to_keras(const Network<Gate>& network);
 
 /// Returns the network with weights in the layout of to_keras. Sizes follow from the shapes. A
 /// layer with use_bias=False has no bias in the file, one of CuDNNLSTM has two of [4H] one after
-/// the other, which are added. If the file has no dense.kernel, the network's outputs are the
-/// hidden states of the last layer. Throws Error if a tensor is missing, has a wrong shape, has
-/// numbers that are not finite, or has a name that the layout does not have.
+/// the other, which are added. Dense layers before the last one have the tensors dense0.kernel,
+/// dense0.bias, dense1.kernel, ...; options.activations says what they apply. If the file has no
+/// dense.kernel, the network's outputs are what the last layer hands on. Throws Error if a tensor
+/// is missing, has a wrong shape, has numbers that are not finite, or has a name that the layout
+/// does not have.
 template <PlainLstm Loaded>
 Loaded from_keras(const Safetensors& file, const KerasOptions& options = {});
 
@@ -107,11 +112,18 @@ Loaded from_keras(const Safetensors& file, const KerasOptions& options) {
     }
     inputs = parts.states();
   }
-  if (reader.has("dense.kernel")) {
-    parts.readout_w = reader.matrix("dense.kernel", parts.states(), any_extent).transpose();
-    parts.readout_b = reader.bias("dense.bias", parts.readout_w.rows());
+  const auto read_dense = [&](const std::string& prefix, Activation activation) {
+    detail::DensePart<Scalar> layer{
+        reader.matrix(prefix + "kernel", parts.outputs(), any_extent).transpose(), {}, activation};
+    layer.b = reader.bias(prefix + "bias", layer.w.rows());
+    parts.dense.push_back(std::move(layer));
+  };
+  for (std::size_t i = 0; i < options.activations.size(); ++i) {
+    read_dense(detail::text_of("dense", i, "."), options.activations[i]);
   }
-  reader.require_no_other(detail::text_of(parts.layers(), " LSTM layers and a Dense layer"),
+  if (reader.has("dense.kernel")) read_dense("dense.", Activation::linear);
+  reader.require_no_other(detail::text_of(parts.layers(), " LSTM layers and ", parts.dense.size(),
+                                          " Dense layers (KerasOptions::activations)"),
                           [](const std::string&) { return true; });
   return detail::assemble(parts, {options.readout, options.loss});
 }

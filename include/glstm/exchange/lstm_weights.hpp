@@ -44,10 +44,14 @@ constexpr void require_plain() {
 
 /// Throws Error if the network has what other libraries' layers do not have.
 template <class Gate>
-void require_no_extras(const Network<Gate>& network) {
-  require(!network.options().input_skip && !network.options().learned_state,
+void require_no_extras(const Network<Gate>& network, bool readout_layers = false) {
+  const auto& options = network.options();
+  const bool layers = !options.readout_layers.empty() && !readout_layers;
+  require(!options.input_skip && !options.learned_state && !layers,
           "expected LSTM layers and a linear readout alone, got a network with ",
-          network.options().input_skip ? "an input skip" : "learned initial states",
+          options.input_skip ? "an input skip"
+          : layers           ? "readout layers"
+                             : "learned initial states",
           ": export it as ONNX or as a header");
 }
 
@@ -61,13 +65,22 @@ struct LstmDirection {
   Vector<Scalar> b;           // [4H]
 };
 
+/// The weights of a layer y = f(W x + b).
+template <class Scalar>
+struct DensePart {
+  Matrix<Scalar> w;  // [O,I]
+  Vector<Scalar> b;  // [O]
+  Activation activation = Activation::linear;
+};
+
 /// The weights of a network in a file of another library; their shapes fit together.
 template <class Scalar>
 struct LstmParts {
   std::vector<LstmDirection<Scalar>> directions;  // in the order of Network::layers()
   bool bidirectional = false;
-  Matrix<Scalar> readout_w;  // [O, states of the last layer]; empty: no readout
-  Vector<Scalar> readout_b;  // [O]
+  /// What follows the LSTM layers. Where the last one has no activation it is the readout;
+  /// otherwise, or if there is none, the network's outputs are what the last layer hands on.
+  std::vector<DensePart<Scalar>> dense;
 
   std::size_t directions_per_layer() const { return bidirectional ? 2 : 1; }
   std::size_t layers() const { return directions.size() / directions_per_layer(); }
@@ -76,6 +89,12 @@ struct LstmParts {
   Index states() const {
     if (directions.empty()) return any_extent;
     return static_cast<Index>(directions_per_layer()) * directions.back().w_hh.cols();
+  }
+  /// The number of outputs of what was read so far, which the next Dense layer sees.
+  Index outputs() const { return dense.empty() ? states() : dense.back().w.rows(); }
+  /// Whether the last Dense layer is the readout.
+  bool has_readout() const {
+    return !dense.empty() && dense.back().activation == Activation::linear;
   }
 };
 
@@ -87,16 +106,18 @@ NetworkOptions<AlwaysOpen<Scalar>> options_of(const LstmParts<Scalar>& parts, Pu
   for (std::size_t i = 0; i < parts.directions.size(); i += parts.directions_per_layer()) {
     options.hidden.push_back(parts.directions[i].w_hh.cols());
   }
-  options.outputs = parts.readout_w.size() == 0 ? parts.states() : parts.readout_w.rows();
+  options.outputs = parts.outputs();
+  for (std::size_t i = 0; i + (parts.has_readout() ? 1 : 0) < parts.dense.size(); ++i) {
+    options.readout_layers.push_back({parts.dense[i].w.rows(), parts.dense[i].activation});
+  }
   options.readout = purpose.readout;
   options.loss = purpose.loss;
   options.bidirectional = parts.bidirectional;
   return options;
 }
 
-/// Makes the network with these weights. If they have no readout, the network's outputs are the
-/// hidden states of the last layer. Throws Error if there are no layers or a sum of biases is not
-/// finite.
+/// Makes the network with these weights. Throws Error if there are no layers or a sum of biases is
+/// not finite.
 template <class Scalar>
 Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, Purpose purpose) {
   require(!parts.directions.empty(), "expected at least one LSTM layer, got none");
@@ -110,15 +131,18 @@ Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, Purpose purpose) {
     blocks.dWh = direction.w_hh;
     blocks.db = direction.b;
   }
-  auto w = block_view(network.parameters, network.layout().find("readout.w"));
-  auto b = block_view(network.parameters, network.layout().find("readout.b"));
-  if (parts.readout_w.size() == 0) {
-    w.setIdentity();
-    b.setZero();
-  } else {
-    w = parts.readout_w;
-    b = parts.readout_b;
-  }
+  std::size_t next = 0;
+  for_each_readout(network.options(), 0, [&](const std::string& prefix, Index, Index) {
+    auto w = block_view(network.parameters, network.layout().find(prefix + "w"));
+    auto b = block_view(network.parameters, network.layout().find(prefix + "b"));
+    if (next < parts.dense.size()) {
+      w = parts.dense[next].w;
+      b = parts.dense[next++].b;
+    } else {
+      w.setIdentity();
+      b.setZero();
+    }
+  });
   return network;
 }
 

@@ -358,7 +358,29 @@ class NetworkGraph {
     return prefix + (hands_on ? "h" : "h.last");
   }
 
-  void add_readout(const std::string& states, bool every_step) {
+  /// Adds the layers before the readout; returns the name of what they hand on.
+  std::string add_readout_layers(std::string states) {
+    const auto& layers = network_.options().readout_layers;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const std::string prefix = text_of("readout_layer", i, ".");
+      const Matrix<Scalar> W =
+          block_view(network_.parameters, network_.layout().find(prefix + "w"));
+      const Vector<Scalar> b =
+          block_view(network_.parameters, network_.layout().find(prefix + "b"));
+      graph_.tensor(prefix + "W", {W.cols(), W.rows()}, W.data());
+      graph_.tensor(prefix + "b", {b.rows()}, b.data());
+      graph_.compute(prefix + "product", "MatMul", {states, prefix + "W"});
+      states = graph_.compute(prefix + "sum", "Add", {prefix + "product", prefix + "b"});
+      if (layers[i].activation == Activation::linear) continue;
+      constexpr std::array<const char*, 4> operators = {"", "Tanh", "Relu", "Sigmoid"};
+      states = graph_.compute(prefix + "y",
+                              operators[static_cast<std::size_t>(layers[i].activation)], {states});
+    }
+    return states;
+  }
+
+  void add_readout(const std::string& hidden, bool every_step) {
+    const std::string states = add_readout_layers(hidden);
     const auto W = network_.readout_weights();
     const auto b = network_.readout_bias();
     graph_.tensor("readout.W", {W.cols(), W.rows()}, W.data());

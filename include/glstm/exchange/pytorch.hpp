@@ -19,12 +19,21 @@
 
 GLSTM_BEGIN_NAMESPACE
 
+/// An nn.Linear before the last one, and what is applied to its outputs.
+struct PyTorchLinear {
+  std::string prefix;  ///< of its tensors
+  Activation activation = Activation::relu;
+};
+
 /// Where the weights lie in a PyTorch model, and what its file does not tell about the network.
 struct PyTorchOptions {
   /// Prefixes of the tensors of the nn.LSTM, or of several nn.LSTM or nn.LSTMCell in the order in
   /// which the model calls them, each on the states of the one before; {""}: it is the whole model.
   std::vector<std::string> lstm = std::vector<std::string>(1, "lstm.");  // g++ 12 fails at a list
   std::string linear = "fc.";  ///< prefix of the nn.Linear's tensors; empty: there is no nn.Linear
+  /// For loading: the nn.Linear between the LSTM layers and `linear`, in the order in which the
+  /// model calls them; files do not tell their activations.
+  std::vector<PyTorchLinear> linears_before = {};
   Readout readout = Readout::last_step;  ///< for loading; files do not tell it
   Loss loss = mean_squared_error();      ///< for loading; files do not tell it
   /// For loading: leave out the tensors of other modules. Otherwise they are an error, because the
@@ -61,10 +70,10 @@ template <TimeGate Gate>
 Safetensors to_pytorch(const Network<Gate>& network, const PyTorchOptions& options = {});
 
 /// Returns the network with the weights of nn.LSTM modules of any depth, with one or two
-/// directions, or nn.LSTMCell, and of an nn.Linear. If options.linear is empty, the network's
-/// outputs are the hidden states of the last layer. Sizes follow from the shapes. The two biases
-/// are added; a model with bias=False gets biases of zero. Floating-point numbers of other types
-/// are converted. Where the names of all tensors begin with `module.` or `_orig_mod.`, as
+/// directions, or nn.LSTMCell, of an nn.Linear, and of those before it. If options.linear is empty,
+/// the network's outputs are what the last layer hands on. Sizes follow from the shapes. The two
+/// biases are added; a model with bias=False gets biases of zero. Floating-point numbers of other
+/// types are converted. Where the names of all tensors begin with `module.` or `_orig_mod.`, as
 /// nn.DataParallel and torch.compile write them, that is left out.
 ///
 /// Throws Error if a tensor is missing, has a wrong shape or has numbers that are not finite, if
@@ -189,10 +198,16 @@ Loaded from_pytorch(const Safetensors& wrapped, const PyTorchOptions& options) {
   for (const std::string& prefix : options.lstm) {
     detail::read_pytorch_module(reader, prefix, parts);
   }
-  if (!options.linear.empty()) {
-    parts.readout_w = reader.matrix(options.linear + "weight", detail::any_extent, parts.states());
-    parts.readout_b = reader.bias(options.linear + "bias", parts.readout_w.rows());
+  const auto read_linear = [&](const std::string& prefix, Activation activation) {
+    detail::DensePart<Scalar> layer{
+        reader.matrix(prefix + "weight", detail::any_extent, parts.outputs()), {}, activation};
+    layer.b = reader.bias(prefix + "bias", layer.w.rows());
+    parts.dense.push_back(std::move(layer));
+  };
+  for (const PyTorchLinear& linear : options.linears_before) {
+    read_linear(linear.prefix, linear.activation);
   }
+  if (!options.linear.empty()) read_linear(options.linear, Activation::linear);
   reader.require_no_other(
       detail::text_of(parts.layers(), " LSTM layers without projections and an nn.Linear"),
       [&](const std::string& name) {

@@ -46,13 +46,14 @@ Loaded load_rtneural(const std::filesystem::path& path, const RTNeuralOptions& o
 template <TimeGate Gate>
 std::string to_rtneural(const Network<Gate>& network);
 
-/// Returns the network of an RTNeural model. Its layers must be lstm layers, and at most one dense
-/// layer without activation after them. If there is no dense layer, the network's outputs are the
-/// hidden states of the last layer. An "in_skip" of 1, by which hosts add the input to the output,
-/// is applied: the network has an input_skip. Throws Error, which names `source`, if the model has
-/// other layers or an "in_gain" or "out_gain" that is not 0, if weights are missing or have a wrong
-/// shape, or if the text is not a JSON object of the expected form, repeats a key or nests too
-/// deeply.
+/// Returns the network of an RTNeural model. Its layers must be lstm layers, then any number of
+/// dense layers, with the activations tanh, relu and sigmoid or none: all but the last become
+/// NetworkOptions::readout_layers, and the last too if it has an activation. If there is no dense
+/// layer, the network's outputs are the hidden states of the last layer. An "in_skip" of 1, by
+/// which hosts add the input to the output, is applied: the network has an input_skip. Throws
+/// Error, which names `source`, if the model has other layers or an "in_gain" or "out_gain" that is
+/// not 0, if weights are missing or have a wrong shape, or if the text is not a JSON object of the
+/// expected form, repeats a key or nests too deeply.
 template <PlainLstm Loaded>
 Loaded from_rtneural(std::string_view json, const std::string& source,
                      const RTNeuralOptions& options = {});
@@ -136,21 +137,22 @@ void read_rtneural_lstm(const Json& weights, const Json& shape, const std::strin
   parts.directions.push_back(std::move(layer));
 }
 
-/// Reads the weights of the dense layer. `shape` is the layer's.
+/// Reads the weights of a dense layer. `shape` is the layer's.
 template <class Scalar>
-void read_rtneural_dense(const Json& weights, const Json& shape, const std::string& where,
-                         LstmParts<Scalar>& parts) {
+void read_rtneural_dense(const Json& weights, const Json& shape, Activation activation,
+                         const std::string& where, LstmParts<Scalar>& parts) {
   require(weights.size() == 1 || weights.size() == 2, where, ": expected a kernel and a bias, got ",
           weights.size(), " weights");
-  parts.readout_w =
-      read_json_matrix<Scalar>(weights[0], parts.states(), any_extent, where + ", kernel")
-          .transpose();
-  const Index outputs = parts.readout_w.rows();
-  parts.readout_b.setZero(outputs);
-  if (weights.size() == 2) {
-    read_json_vector(weights[1], where + ", bias", parts.readout_b.head(outputs));
-  }
+  DensePart<Scalar> layer{
+      read_json_matrix<Scalar>(weights[0], parts.outputs(), any_extent, where + ", kernel")
+          .transpose(),
+      {},
+      activation};
+  const Index outputs = layer.w.rows();
+  layer.b.setZero(outputs);
+  if (weights.size() == 2) read_json_vector(weights[1], where + ", bias", layer.b.head(outputs));
   require_last_extent(shape, outputs, where);
+  parts.dense.push_back(std::move(layer));
 }
 
 /// Reads the next layer of a model into `parts`.
@@ -161,17 +163,18 @@ void read_rtneural_layer(const Json& json, const std::string& where, LstmParts<S
   const bool dense = type == "dense" || type == "time-distributed-dense";
   require(dense || type == "lstm", where, ": expected type lstm or dense, got \"", type,
           "\", which glstm does not have");
-  require(parts.readout_w.size() == 0, where,
-          ": expected the dense layer to be the last layer, got one more");
+  require(dense || parts.dense.empty(), where,
+          ": expected nothing but dense layers behind a dense layer, got another lstm layer");
   require(!dense || !parts.directions.empty(), where,
           ": expected lstm layers before the dense layer, got none");
   const std::string activation = json.contains("activation") ? layer.text("activation") : "";
-  require(activation.empty() || (!dense && activation == "tanh"), where, ": expected ",
-          dense ? "a dense layer without activation" : "an lstm layer with the activation tanh",
-          ", got \"", activation, "\"");
+  require(dense || activation.empty() || activation == "tanh", where,
+          ": expected an lstm layer with the activation tanh, got \"", activation, "\"");
   const Json &weights = layer.list("weights"), &shape = layer.list("shape");
   if (dense) {
-    read_rtneural_dense(weights, shape, where, parts);
+    read_rtneural_dense(weights, shape,
+                        activation_of_name(activation.empty() ? "linear" : activation, where),
+                        where, parts);
   } else {
     read_rtneural_lstm(weights, shape, where, parts);
   }
@@ -184,7 +187,7 @@ std::string to_rtneural(const Network<Gate>& trained) {
   using detail::Json, detail::json_matrix, detail::json_vector;
   detail::require_plain<Gate>();
   trained.check_parameters();
-  detail::require_no_extras(trained);
+  detail::require_no_extras(trained, /*readout_layers=*/true);
   const Network<Gate> network = fold_scaling(trained);
   detail::require(!network.options().bidirectional,
                   "expected a network of one direction, as RTNeural has, got a bidirectional one");
@@ -201,8 +204,17 @@ std::string to_rtneural(const Network<Gate>& trained) {
         {json_matrix(weights.Wx.transpose()), json_matrix(weights.Wh.transpose()),
          json_vector(weights.b)});
   }
-  add("dense", "", network.options().outputs,
-      {json_matrix(network.readout_weights().transpose()), json_vector(network.readout_bias())});
+  const auto& between = network.options().readout_layers;
+  std::size_t next = 0;
+  detail::for_each_readout(network.options(), 0, [&](const std::string& prefix, Index, Index size) {
+    const auto w = block_view(network.parameters, network.layout().find(prefix + "w"));
+    const auto b = block_view(network.parameters, network.layout().find(prefix + "b"));
+    const Activation activation =
+        next < between.size() ? between[next++].activation : Activation::linear;
+    const std::string name(detail::activation_names[static_cast<std::size_t>(activation)]);
+    add("dense", activation == Activation::linear ? "" : name.c_str(), size,
+        {json_matrix(w.transpose()), json_vector(b.col(0))});
+  });
   const Json model = {{"in_shape", {nullptr, nullptr, network.options().inputs}},
                       {"layers", std::move(layers)}};
   return model.dump();

@@ -59,6 +59,7 @@ struct NetworkFileInfo {
   std::string loss = {};  ///< LossFunction::name
   double time_origin = 0;
   bool bidirectional = false, input_skip = false, learned_state = false;
+  std::vector<ReadoutLayer> readout_layers = {};
   DataDescription data;                         ///< Network::data
   Index parameters = 0;                         ///< the number of parameters
   std::map<std::string, std::string> metadata;  ///< NetworkFileOptions::metadata
@@ -153,6 +154,10 @@ Json configuration_of(const Network<Gate>& network, WeightStorage storage) {
   // Only where they are there: other networks have files that earlier versions read.
   if (options.input_skip) configuration["input_skip"] = true;
   if (options.learned_state) configuration["learned_state"] = true;
+  for (const ReadoutLayer& layer : options.readout_layers) {
+    configuration["readout_layers"].push_back(
+        {layer.size, activation_names[static_cast<std::size_t>(layer.activation)]});
+  }
   return configuration;
 }
 
@@ -165,6 +170,14 @@ std::map<std::string, std::string> metadata_of(const Network<Gate>& network,
   network.data.check(network.options().inputs, network.options().outputs);
   if (!network.data.empty()) metadata.emplace(data_key, to_json_text(network.data));
   return metadata;
+}
+
+/// Reads a layer before the readout, [size, name of the activation].
+inline ReadoutLayer parse_readout_layer(const Json& layer, const std::string& where) {
+  const bool pair = layer.is_array() && layer.size() == 2 && layer[1].is_string();
+  require(pair && layer[0].is_number_unsigned() && layer[0] >= 1 && layer[0] <= 1 << 24, where,
+          ": expected \"readout_layers\" to be pairs of a size and an activation, got ", layer);
+  return {layer[0].get<Index>(), activation_of_name(layer[1].get<std::string>(), where)};
 }
 
 inline NetworkFileInfo parse_configuration(const std::string& text, const std::string& source) {
@@ -203,6 +216,11 @@ inline NetworkFileInfo parse_configuration(const std::string& text, const std::s
   info.bidirectional = members.truth("bidirectional");
   info.input_skip = configuration.contains("input_skip") && members.truth("input_skip");
   info.learned_state = configuration.contains("learned_state") && members.truth("learned_state");
+  if (configuration.contains("readout_layers")) {
+    for (const Json& layer : members.list("readout_layers")) {
+      info.readout_layers.push_back(parse_readout_layer(layer, where));
+    }
+  }
   members.require_no_other();
   return info;
 }
@@ -340,6 +358,7 @@ NetworkOptions<Gate> network_options(const NetworkFileInfo& info, const std::str
   options.bidirectional = info.bidirectional;
   options.input_skip = info.input_skip;
   options.learned_state = info.learned_state;
+  options.readout_layers = info.readout_layers;
   options.gates.clear();
   for (const std::map<std::string, double>& named : info.gates) {
     typename Gate::Options& gate = options.gates.emplace_back();

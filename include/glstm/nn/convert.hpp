@@ -29,7 +29,8 @@ NetworkOptions<To> with_gate_options(const Network<From>& network,
           .time_origin = options.time_origin,
           .bidirectional = options.bidirectional,
           .input_skip = options.input_skip,
-          .learned_state = options.learned_state};
+          .learned_state = options.learned_state,
+          .readout_layers = options.readout_layers};
 }
 
 /// Copies all blocks but those of the time gates, and the description of the data.

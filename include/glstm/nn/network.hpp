@@ -18,7 +18,6 @@
 #include "glstm/gates/phased_gate.hpp"
 #include "glstm/lstm/layer.hpp"
 #include "glstm/nn/bidirectional.hpp"
-#include "glstm/nn/dense.hpp"
 #include "glstm/nn/dropout.hpp"
 #include "glstm/nn/evaluation.hpp"
 #include "glstm/nn/initialize.hpp"
@@ -27,6 +26,7 @@
 #include "glstm/nn/network_blocks.hpp"
 #include "glstm/nn/network_options.hpp"
 #include "glstm/nn/network_tape.hpp"
+#include "glstm/nn/readout.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
@@ -65,8 +65,9 @@ class Network {
     return layers_[first_of(l) + static_cast<std::size_t>(direction)];
   }
 
-  /// The readout's matrix [O,D*H], for H neurons in the last layer and D directions, and its bias
-  /// [O]: views of `parameters`, which must have the size of layout().
+  /// The readout's matrix [O,D*H], for H neurons in the last layer and D directions, or [O,N]
+  /// behind N neurons of the last of options.readout_layers, and its bias [O]: views of
+  /// `parameters`, which must have the size of layout().
   Eigen::Map<const Matrix<Scalar>> readout_weights() const {
     return block_view(parameters, layout_.find("readout.w"));
   }
@@ -285,7 +286,8 @@ class Network {
     const Scalar budget_gradient =
         static_cast<Scalar>(open_share_unit > 0 ? budget_weight / open_share_unit : 0);
     if (skip_) skip_->backward(input, tape.dreadout, gradient);
-    readout_->backward(parameters, tape.outputs.back(), tape.dreadout, tape.dhidden, gradient);
+    readout_->backward(parameters, tape.outputs.back(), tape.readout_layers, tape.dreadout,
+                       tape.dhidden, gradient);
     for (std::size_t l = depth(); l-- > 0;) {
       if (!tape.dropout.empty()) detail::apply_dropout(tape.dropout[l], tape.dhidden);
       directional(l).backward(parameters, timing, hands_on_every_step(l), tape.dhidden,
@@ -316,7 +318,7 @@ class Network {
   Options options_;
   ParameterLayout layout_;
   std::vector<Layer<Gate>> layers_;
-  std::optional<Dense<Scalar>> readout_;  // made after the layers, whose sizes it needs
+  std::optional<ReadoutStack<Scalar>> readout_;  // made after the layers, whose sizes it needs
   std::optional<InputSkip<Scalar>> skip_;
 };
 
@@ -331,7 +333,7 @@ Network<Gate_>::Network(const Options& options) : options_(options) {
         const auto& gate = options.gates[options.gates.size() == 1 ? 0 : l];
         layers_.emplace_back(layout_, name + ".", inputs, hidden, gate, options.time_origin);
       });
-  readout_.emplace(layout_, detail::readout_prefix, states, options.outputs);
+  readout_.emplace(layout_, options, states);
   detail::require(!options.learned_state || !options.bidirectional,
                   "a bidirectional network starts from zero: it cannot learn its initial state");
   detail::for_each_extra_block(options, [&](const auto&... block) { layout_.add(block...); });
@@ -371,9 +373,7 @@ template <TimeGate Gate_>
 void Network<Gate_>::draw(const Initialization& initial, Rng& rng, Vector<Scalar>& drawn) const {
   initial.check();
   for (const Layer<Gate>& layer : layers_) detail::draw_weights(layer, initial, rng, drawn);
-  auto w = block_view(drawn, layout_.find("readout.w"));
-  fill_glorot(w, w.cols(), w.rows(), rng);
-  block_view(drawn, layout_.find("readout.b")).setZero();
+  readout_->draw(layout_, rng, drawn);
   detail::for_each_extra_block(options_, [&](const std::string& name, auto...) {
     block_view(drawn, layout_.find(name)).setZero();
   });
@@ -404,7 +404,7 @@ void Network<Gate_>::forward(const SequenceBatch<Scalar>& input, Tape& tape, Kee
                   tape.dropout[l]);
     detail::apply_dropout(tape.dropout[l], tape.outputs[l]);
   }
-  readout_->forward(parameters, tape.outputs.back(), tape.readout);
+  readout_->forward(parameters, tape.outputs.back(), tape.readout_layers, tape.readout);
   if (skip_) skip_->forward(parameters, input, tape.readout);
 }
 

@@ -35,6 +35,17 @@ Index for_each_layer(const Sizes& sizes, Visit&& visit) {
   return inputs;
 }
 
+/// Calls visit(prefix, inputs, outputs) for every layer before the readout, which sees `inputs`
+/// hidden states, and for the readout. `sizes` has the members readout_layers and outputs too.
+template <class Sizes, class Visit>
+void for_each_readout(const Sizes& sizes, Index inputs, Visit&& visit) {
+  for (std::size_t i = 0; i < sizes.readout_layers.size(); ++i) {
+    visit(text_of("readout_layer", i, "."), inputs, sizes.readout_layers[i].size);
+    inputs = sizes.readout_layers[i].size;
+  }
+  visit(std::string(readout_prefix), inputs, sizes.outputs);
+}
+
 /// Calls visit(name, rows, cols, role) for the blocks behind those of layers and readout. `sizes`
 /// has the members input_skip and learned_state too.
 template <class Sizes, class Visit>
@@ -51,14 +62,16 @@ void for_each_extra_block(const Sizes& sizes, Visit&& visit) {
 
 /// Calls visit(name, rows, cols, role) for every parameter block that a network of these sizes has,
 /// in their order. No network is made, so that a reader can compare a file with them before it
-/// allocates anything. `sizes` has the member outputs too.
+/// allocates anything.
 template <class Sizes, class Names, class Visit>
 void for_each_network_block(const Sizes& sizes, const Names& gate_parameters, Visit&& visit) {
   const Index inputs = for_each_layer(
       sizes, [&](std::size_t, const std::string& name, Index layer_inputs, Index hidden) {
         for_each_layer_block(name + ".", layer_inputs, hidden, gate_parameters, visit);
       });
-  for_each_dense_block(readout_prefix, inputs, sizes.outputs, visit);
+  for_each_readout(sizes, inputs, [&](const std::string& prefix, Index first, Index last) {
+    for_each_dense_block(prefix, first, last, visit);
+  });
   for_each_extra_block(sizes, visit);
 }
 

@@ -7,6 +7,7 @@
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/nn/loss.hpp"
 #include "glstm/nn/losses.hpp"
+#include "glstm/nn/readout_layer.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
@@ -34,6 +35,9 @@ struct NetworkOptions {
   /// The states before the first step are parameters, zero at first, instead of zero. Not for a
   /// bidirectional network.
   bool learned_state = false;
+  /// Layers between the last recurrent one and the linear readout, the first one first; none: the
+  /// readout alone.
+  std::vector<ReadoutLayer> readout_layers = {};
 };
 
 GLSTM_END_NAMESPACE

@@ -23,7 +23,8 @@ struct NetworkTape {
   /// last layer, where the last step is read out, [B, D*H] of the last step.
   std::vector<Matrix<Scalar>> outputs;
   std::vector<Matrix<Scalar>> dropout;  ///< [B, D*H] the factors of each layer; none: no dropout
-  Matrix<Scalar> readout;               ///< [B, O*N]: the network's predictions
+  std::vector<Matrix<Scalar>> readout_layers;  ///< [B, size*N] what each of them hands on
+  Matrix<Scalar> readout;                      ///< [B, O*N]: the network's predictions
   Matrix<Scalar> dreadout, dhidden, dinput;
   detail::DirectionMemory<Scalar> directions;
 

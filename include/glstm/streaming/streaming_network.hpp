@@ -53,8 +53,8 @@ class StreamingNetwork {
   }
 
   /// The readout of the last layer's hidden state, [O], and of the last input where the network has
-  /// an input skip. Like the views of the state it stays where
-  /// it is from step to step, until the network is moved from or assigned to.
+  /// an input skip. Like the views of the state it stays where it is from step to step, until the
+  /// network is moved from or assigned to.
   OutputView output() const noexcept { return {output_.data(), output_.size()}; }
 
   /// The state of layer l, counted from the input on, [H].
@@ -90,11 +90,18 @@ class StreamingNetwork {
 
   void read_out();
 
+  // One layer of the readout, y = f(weights x + bias).
+  struct ReadoutStep {
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights;
+    Vector<Scalar> bias, y;
+    Activation activation;
+  };
+
   std::vector<Cell> cells_;
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> weights_;  // [O,H]
-  Vector<Scalar> bias_, from_states_, output_;  // [O]: of the states alone, and of the input too
-  Matrix<Scalar> skip_;                         // [O,I], or empty
-  NetworkState<Scalar> initial_;                // of one sample, where it is learned
+  std::vector<ReadoutStep> readout_;  // the last one answers
+  Vector<Scalar> output_;             // [O]: that answer, and what the input adds
+  Matrix<Scalar> skip_;               // [O,I], or empty
+  NetworkState<Scalar> initial_;      // of one sample, where it is learned
 };
 
 template <TimeGate Gate_>
@@ -104,15 +111,20 @@ StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const S
                   "before their end");
   network.layout().check(network.parameters, "parameters");
   const Network<Gate> folded = fold_scaling(network);
-  weights_ = folded.readout_weights();
-  bias_ = folded.readout_bias();
+  detail::for_each_readout(folded.options(), 0, [&](const std::string& prefix, Index, Index) {
+    const auto& layers = folded.options().readout_layers;
+    const std::size_t i = readout_.size();
+    const Activation activation = i < layers.size() ? layers[i].activation : Activation::linear;
+    const Vector<Scalar> bias = block_view(folded.parameters, folded.layout().find(prefix + "b"));
+    readout_.push_back({block_view(folded.parameters, folded.layout().find(prefix + "w")), bias,
+                        bias, activation});
+  });
   skip_ = folded.skip_weights();
   cells_.reserve(folded.layers().size());
   for (const Layer<Gate>& layer : folded.layers()) {
     cells_.emplace_back(layer, folded.parameters, span);
   }
   if (folded.options().learned_state) initial_ = folded.initial_state(1);
-  from_states_.resize(bias_.size());
   reset();
 }
 
@@ -125,7 +137,7 @@ void StreamingNetwork<Gate_>::step(const Scalar* x, double t) noexcept {
   }
   if (cells_.back().open_count() > 0) read_out();
   if (skip_.size() == 0) return;
-  output_ = from_states_;
+  output_ = readout_.back().y;
   output_.noalias() += skip_ * Eigen::Map<const Vector<Scalar>>(input, inputs());
 }
 
@@ -177,9 +189,14 @@ void StreamingNetwork<Gate_>::reset() noexcept {
 
 template <TimeGate Gate_>
 void StreamingNetwork<Gate_>::read_out() {
-  from_states_ = bias_;
-  from_states_.noalias() += weights_ * cells_.back().hidden();
-  output_ = from_states_;
+  const Scalar* x = cells_.back().hidden().data();
+  for (ReadoutStep& layer : readout_) {
+    layer.y = layer.bias;
+    layer.y.noalias() += layer.weights * Eigen::Map<const Vector<Scalar>>(x, layer.weights.cols());
+    detail::activate(layer.activation, layer.y.data(), layer.y.size());
+    x = layer.y.data();
+  }
+  output_ = readout_.back().y;
 }
 
 GLSTM_END_NAMESPACE
