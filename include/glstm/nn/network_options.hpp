@@ -37,7 +37,7 @@ struct NetworkOptions {
   bool learned_state = false;
   /// Layers between the last recurrent one and the linear readout, the first one first; none: the
   /// readout alone.
-  std::vector<ReadoutLayer> readout_layers = {};
+  std::vector<ReadoutLayer> readout_layers = detail::no_readout_layers();  // g++ 12 fails at {}
 };
 
 GLSTM_END_NAMESPACE

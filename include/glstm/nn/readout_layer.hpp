@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
@@ -24,6 +25,8 @@ struct ReadoutLayer {
 };
 
 namespace detail {
+
+inline std::vector<ReadoutLayer> no_readout_layers() { return {}; }
 
 /// The names of the activations, in the order of the enumeration.
 inline constexpr std::array<std::string_view, 4> activation_names = {"linear", "tanh", "relu",

@@ -35,7 +35,7 @@ def transposed(rows):
 xs = [math.sin(0.3 * n) + 0.5 * math.cos(1.7 * n) for n in range(20)]
 expected = {"x": xs}
 
-for name in ("rt_plain", "rt_in_skip"):
+for name in ("rt_plain", "rt_in_skip", "rt_dense_tanh"):
     model = json.loads((folder / f"{name}.json").read_text())
     kernel, recurrent, bias = model["layers"][0]["weights"]  # Keras: [I][4H], gates i, f, c, o
     dense = model["layers"][1]["weights"]
@@ -43,6 +43,9 @@ for name in ("rt_plain", "rt_in_skip"):
     expected[name] = run((transposed(kernel), transposed(recurrent), bias),
                          ([row[0] for row in dense[0]], dense[1][0]), xs,
                          ([0.0] * size, [0.0] * size), model.get("in_skip", 0))
+    if model["layers"][1]["activation"] == "tanh":
+        assert not model.get("in_skip", 0)
+        expected[name] = [math.tanh(y) for y in expected[name]]
 
 model = json.loads((folder / "rt_guitarml.json").read_text())
 state = model["state_dict"]
