@@ -22,28 +22,12 @@
 #include "glstm/core/types.hpp"
 #include "glstm/core/utf8.hpp"
 #include "glstm/data/class_numbers.hpp"
+#include "glstm/data/csv_columns.hpp"
 #include "glstm/data/csv_fields.hpp"
 #include "glstm/data/sequences.hpp"
 #include "glstm/data/text_file.hpp"
 
 GLSTM_BEGIN_NAMESPACE
-
-/// What the columns of a CSV file mean. Names are compared without regard to case.
-struct CsvOptions {
-  std::string sequence = "sequence", timestamp = "timestamp", label = "label";
-  std::string target = "target";  ///< every column whose name starts with this, unless `targets`
-  std::vector<std::string> targets = {};   ///< the columns of numbers to predict
-  std::vector<std::string> features = {};  ///< none: every column without another meaning
-  std::vector<std::string> ignored = {};   ///< columns that are left out
-  std::string group = "";      ///< a column that tells what a split keeps together; "": none
-  bool sort = false;           ///< sort the rows by sequence and time, instead of refusing disorder
-  bool allow_missing = false;  ///< read missing features as NaN: see fill_missing
-  bool one_sequence = false;   ///< all rows are one sequence where there is no column of sequences
-  bool targets_are_features = false;  ///< the columns in `targets` are features too, as for a
-                                      ///< forecast, unless `features` names others
-  bool new_data =
-      false;  ///< to predict: columns in `targets`, `ignored` and `group` may be missing
-};
 
 /// Reads sequences of any lengths from CSV text, which messages call `source`. Its first line is a
 /// header that names the columns, in any order:
@@ -125,15 +109,7 @@ class CsvReader {
   }
 
  private:
-  /// Writes "file.csv:3: "; the text is made only when it is needed.
-  struct Place {
-    const std::string& source;
-    Index line;
-    friend std::ostream& operator<<(std::ostream& out, const Place& place) {
-      return out << place.source << ':' << place.line << ": ";
-    }
-  };
-  Place where() const { return {result_.source, line_}; }
+  CsvPlace where() const { return {result_.source, line_}; }
 
   Index rows() const { return static_cast<Index>(sequence_of_row_.size()); }
 
@@ -152,148 +128,48 @@ class CsvReader {
       if (has_index_) leave_out("the first column, which has no name");
     }
     if (has_index_) fields_.erase(fields_.begin());
-    const std::size_t columns = header ? 1 : names_.size();
+    const std::size_t columns = header ? 1 : columns_->names.size();
     while (fields_.size() > columns && fields_.back().empty()) fields_.pop_back();
   }
 
-  static bool contains(const std::vector<std::string>& names, const std::string& lower) {
-    return std::any_of(names.begin(), names.end(),
-                       [&](const std::string& name) { return lower_case(name) == lower; });
-  }
-
   void read_header() {
-    std::string found;
-    for (const std::string& name : fields_) {
-      require(!name.empty(), where(), "expected a name for every column, found none for column ",
-              names_.size() + 1);
-      require(!contains(names_, lower_case(name)), where(), "expected every column once, found \"",
-              name, "\" again (names are compared without regard to case)");
-      found += (names_.empty() ? "" : ", ") + name;
-      give_meaning(names_.size(), lower_case(name));
-      names_.push_back(name);
+    columns_.emplace(options_, fields_, where());
+    for (const std::string& what : columns_->left_out) leave_out(what);
+    for (const std::size_t column : columns_->features) {
+      result_.description.feature_names.push_back(columns_->names[column]);
     }
-    require(!only_numbers(), where(),
-            "expected a header line with the names of the columns, found ", found);
-    require_named_columns(found);
-    require(sequence_column_ || options_.one_sequence, where(), "expected a column \"",
-            options_.sequence, "\", found ", found);
-    require(!label_column_ || target_columns_.empty(), where(), "expected a column \"",
-            options_.label, "\" or columns \"", options_.target, "...\", not both, found ", found);
-    require(!feature_columns_.empty(), where(), "expected at least one column of a feature, found ",
-            found);
-    for (const std::size_t column : feature_columns_) {
-      result_.description.feature_names.push_back(names_[column]);
+    for (const std::size_t column : columns_->targets) {
+      result_.description.target_names.push_back(columns_->names[column]);
     }
-    for (const std::size_t column : target_columns_) {
-      result_.description.target_names.push_back(names_[column]);
-    }
-  }
-
-  /// Whether all columns are called by numbers that are no numbers of columns, 0, 1, 2 ... or
-  /// from 1.
-  bool only_numbers() const {
-    bool counted = true;
-    std::optional<double> last;
-    for (const std::string& name : names_) {
-      const std::optional<double> number = parse_number<double>(name);
-      if (!number) return false;
-      counted = counted && (last ? *number == *last + 1 : *number == 0 || *number == 1);
-      last = number;
-    }
-    return !counted;
-  }
-
-  /// The columns that options name are there, and what they are named to be.
-  void require_named_columns(const std::string& found) const {
-    for (const std::string& name : options_.features) {
-      require_column(name, found);
-      require_use(name, feature_columns_, "a feature");
-    }
-    for (const std::string& name : options_.targets) {
-      if (options_.new_data && !contains(names_, lower_case(name))) continue;
-      require_column(name, found);
-      require_use(name, target_columns_, "a target");
-    }
-    if (options_.new_data) return;
-    for (const std::string& name : options_.ignored) require_column(name, found);
-    if (options_.group.empty()) return;
-    require_column(options_.group, found);
-    require(group_column_.has_value(), where(), "expected a column to split by, found \"",
-            options_.group, "\", which is the time");
-  }
-
-  void require_use(const std::string& name, const std::vector<std::size_t>& columns,
-                   const char* use) const {
-    const auto is = [&](std::size_t column) {
-      return lower_case(names_[column]) == lower_case(name);
-    };
-    require(std::any_of(columns.begin(), columns.end(), is), where(), "expected column \"", name,
-            "\" to be ", use, ", found that it has another use");
   }
 
   void leave_out(const std::string& what) {
     result_.left_out += (result_.left_out.empty() ? "" : ", ") + what;
   }
 
-  void require_column(const std::string& name, const std::string& found) const {
-    require(contains(names_, lower_case(name)), where(), "expected a column \"", name, "\", found ",
-            found);
-  }
-
-  /// Where options.targets names the targets, what would be an answer without them.
-  bool is_other_answer(const std::string& lower) const {
-    return lower == lower_case(options_.label) || lower.starts_with(lower_case(options_.target));
-  }
-
-  void give_meaning(std::size_t column, const std::string& lower) {
-    if (contains(options_.ignored, lower)) return;
-    if (lower == lower_case(options_.sequence)) {
-      sequence_column_ = column;
-      if (lower == lower_case(options_.group)) group_column_ = column;
-    } else if (lower == lower_case(options_.timestamp)) {
-      time_column_ = column;
-    } else if (!options_.group.empty() && lower == lower_case(options_.group)) {
-      group_column_ = column;
-    } else if (options_.targets.empty() && lower == lower_case(options_.label)) {
-      label_column_ = column;
-    } else if (options_.targets.empty() ? lower.starts_with(lower_case(options_.target))
-                                        : contains(options_.targets, lower)) {
-      target_columns_.push_back(column);
-      const bool wanted = options_.features.empty() || contains(options_.features, lower);
-      if (options_.targets_are_features && !options_.targets.empty() && wanted) {
-        feature_columns_.push_back(column);
-      }
-    } else if (contains(options_.features, lower) ||
-               (options_.features.empty() && !is_other_answer(lower))) {
-      feature_columns_.push_back(column);
-    } else {
-      leave_out("column " + fields_[column]);
-    }
-  }
-
   void read_row() {
-    require(fields_.size() == names_.size(), where(), "expected ", names_.size(),
+    require(fields_.size() == columns_->names.size(), where(), "expected ", columns_->names.size(),
             " fields, as in the header, found ", fields_.size());
     const bool starts = add_to_sequence();
-    if (time_column_) add_time(starts);
-    for (const std::size_t column : feature_columns_) {
+    if (columns_->time) add_time(starts);
+    for (const std::size_t column : columns_->features) {
       result_.values.push_back(number(column, options_.allow_missing, true));
     }
-    if (label_column_) {
-      const std::string& label = fields_[*label_column_];
+    if (columns_->label) {
+      const std::string& label = fields_[*columns_->label];
       labels_.push_back(is_missing(label) ? "" : label);
     }
-    if (group_column_ && starts) result_.groups.push_back(fields_[*group_column_]);
-    if (group_column_) {
+    if (columns_->group && starts) result_.groups.push_back(fields_[*columns_->group]);
+    if (columns_->group) {
       const auto& group = result_.groups[static_cast<std::size_t>(sequence_of_row_.back())];
-      require(group == fields_[*group_column_], where(), "expected one value of column \"",
-              names_[*group_column_], "\" in a sequence, found ", fields_[*group_column_],
-              " after ", group);
+      require(group == fields_[*columns_->group], where(), "expected one value of column \"",
+              columns_->names[*columns_->group], "\" in a sequence, found ",
+              fields_[*columns_->group], " after ", group);
     }
-    for (const std::size_t column : target_columns_) {
+    for (const std::size_t column : columns_->targets) {
       result_.targets.push_back(number(column, true, false));
     }
-    for (std::size_t o = 1; o < target_columns_.size(); ++o) {
+    for (std::size_t o = 1; o < columns_->targets.size(); ++o) {
       const auto last = result_.targets.end() - 1;
       require(std::isnan(*last) == std::isnan(*(last - static_cast<Index>(o))), where(),
               "expected all targets of a row or none, found some");
@@ -302,8 +178,8 @@ class CsvReader {
 
   /// Finds the sequence of the row. Returns whether it is the first row of one.
   bool add_to_sequence() {
-    const std::string id = sequence_column_ ? fields_[*sequence_column_] : "";
-    require(!sequence_column_ || !id.empty(), where(), "expected a sequence in column \"",
+    const std::string id = columns_->sequence ? fields_[*columns_->sequence] : "";
+    require(!columns_->sequence || !id.empty(), where(), "expected a sequence in column \"",
             options_.sequence, "\", found an empty field");
     const auto [found, starts] = number_of_.emplace(id, result_.names.size());
     if (starts) result_.names.push_back(id);
@@ -317,12 +193,13 @@ class CsvReader {
   }
 
   void add_time(bool starts) {
-    const std::optional<double> date = parse_date_time(fields_[*time_column_]);
-    const double time = date ? *date : number(*time_column_, false, false);
+    const std::optional<double> date = parse_date_time(fields_[*columns_->time]);
+    const double time = date ? *date : number(*columns_->time, false, false);
     require(options_.sort || starts || time >= result_.times.back(), where(),
             "expected a time that does not decrease within a sequence, found ",
-            fields_[*time_column_], " after ", starts ? time : result_.times.back(),
-            ": sort the file by \"", options_.sequence, "\" and \"", names_[*time_column_],
+            fields_[*columns_->time], " after ", starts ? time : result_.times.back(),
+            ": sort the file by \"", options_.sequence, "\" and \"",
+            columns_->names[*columns_->time],
             "\", or let the reader do it (CsvOptions::sort, --sort)");
     result_.times.push_back(time);
   }
@@ -341,7 +218,7 @@ class CsvReader {
     const std::optional<double> value = parse_number<double>(text);
     // A NaN is not <= the largest number either.
     require(value && std::abs(*value) <= std::numeric_limits<double>::max(), where(),
-            "expected a finite number in column \"", names_[column], "\", found \"",
+            "expected a finite number in column \"", columns_->names[column], "\", found \"",
             fields_[column], "\"",
             advise && is_missing(fields_[column])
                 ? ": fill in missing values, leave out the row, or let the reader do it "
@@ -395,12 +272,12 @@ class CsvReader {
 
   /// Turns labels and targets of rows into those of sequences where they do not change.
   void finish_answers() {
-    if (label_column_) {
+    if (columns_->label) {
       ClassNumbers classes = number_classes(labels_);
       if (!classes.names.empty()) result_.labels = std::move(classes.labels);
       result_.description.class_names = std::move(classes.names);
     }
-    const std::size_t outputs = target_columns_.size();
+    const std::size_t outputs = columns_->targets.size();
     const bool known = std::any_of(result_.targets.begin(), result_.targets.end(),
                                    [](double target) { return !std::isnan(target); });
     if (!known) {
@@ -431,7 +308,7 @@ class CsvReader {
   bool same_answer(Index a, Index b) const {
     const auto row_a = static_cast<std::size_t>(a), row_b = static_cast<std::size_t>(b);
     if (result_.has_labels()) return result_.labels[row_a] == result_.labels[row_b];
-    const std::size_t outputs = target_columns_.size();
+    const std::size_t outputs = columns_->targets.size();
     const auto targets = result_.targets.begin();
     return std::equal(targets + static_cast<Index>(row_a * outputs),
                       targets + static_cast<Index>((row_a + 1) * outputs),
@@ -442,12 +319,10 @@ class CsvReader {
   Sequences result_;
   Index line_ = 1;
   char separator_ = ',';
-  bool has_index_ = false;           // a first column without a name
-  Index comments_ = 0;               // behind the header
-  std::vector<std::string> fields_;  // of the current row
-  std::vector<std::string> names_;   // of the columns
-  std::optional<std::size_t> sequence_column_, time_column_, label_column_, group_column_;
-  std::vector<std::size_t> feature_columns_, target_columns_;
+  bool has_index_ = false;                        // a first column without a name
+  Index comments_ = 0;                            // behind the header
+  std::vector<std::string> fields_;               // of the current row
+  std::optional<CsvColumns> columns_;             // from the header on
   std::map<std::string, std::size_t> number_of_;  // of a sequence, by its name
   std::vector<Index> sequence_of_row_;
   std::vector<std::string> labels_;  // of the rows

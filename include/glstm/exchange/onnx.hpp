@@ -39,25 +39,18 @@ void save_onnx(const std::filesystem::path& path, const Network<Gate>& network,
 /// Returns the network as the bytes of an ONNX model with the operators of opset 14:
 ///
 ///     x        [T,B,I]  in, of the type Scalar; finite, also past a sample's length
-///     t        [T]      in, double, only with time gates: the timestamp of each step, with the
-///     time
-///                       origin not yet subtracted, the same for all samples; [B,T] with
-///                       options.own_times
+///     t        [T]      in, double, only with time gates: the timestamp of each step, without
+///                       the time origin subtracted; [B,T] with options.own_times
 ///     lengths  [B]      in, int32, only with options.ragged: the valid steps of a sample, 0..T
 ///     layer0.h0, layer0.c0, layer1.h0, ...  [B,H]  in, of the type Scalar, and
-///     layer0.h1, layer0.c1, layer1.h1, ...  [B,H]  out, only with options.states: the states of
-///     the
-///                       layers before the first step and after the last valid one, to run a long
-///                       sequence in parts
+///     layer0.h1, layer0.c1, layer1.h1, ...  [B,H]  out, only with options.states: the states
+///                       before the first and after the last valid step, for sequences in parts
 ///     y        [B,O]    out, of the type Scalar; [T,B,O] with Readout::every_step, where values
 ///                       past a sample's length are unspecified
 ///
 /// Its metadata "glstm.data" are the description of the data, network.data, as JSON, if there is
-/// one.
-///
-/// The model accepts any T >= 1 and any B. Initial states are zero, or those that the network has
-/// learned. It takes and returns the
-/// numbers of the user's data, before scaling: see fold_scaling.
+/// one. The model accepts any T >= 1 and any B. Initial states are zero, or those that the network
+/// has learned. It takes and returns the numbers of the user's data: see fold_scaling.
 ///
 /// Layers of a float network without time gates become LSTM operators. All other layers become a
 /// Scan over the steps, because ONNX has no time gates and onnxruntime has the LSTM operator in
