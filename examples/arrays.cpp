@@ -1,4 +1,4 @@
-// Learns classes from arrays of your own, and answers to new ones.
+// Learns classes from arrays, and predicts those of new sequences.
 #include <cmath>
 #include <glstm/glstm.hpp>
 #include <iostream>

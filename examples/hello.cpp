@@ -17,7 +17,7 @@ int main() {
   trainer.add_callback(progress).fit(training);
 
   const Evaluation result = evaluate(network, test, /*batch_size=*/500);
-  std::cout << "test loss " << result.task.loss
+  std::cout << "test loss " << result.loss()
             << " (answering 0: " << AddingTask<float>::target_variance << "), neuron updates saved "
             << 100 * (1 - result.ops.update_share()) << " %\n";
 }

@@ -221,7 +221,7 @@ class Program {
   void add_compare() {
     compare_.app = app_.add_subcommand(
         "compare", "Trains a g-LSTM, then a plain LSTM for the same time, and draws the results");
-    compare_.settings.seconds = 44;
+    compare_.settings.seconds = 36;
     compare_.out = "demo";
     add_options(*compare_.app, compare_.settings);
     compare_.app->add_option("--out", compare_.out, "The folder of the two runs and the pictures");

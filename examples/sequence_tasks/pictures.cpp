@@ -143,7 +143,8 @@ std::string plot_costs(const std::vector<LegendEntry>& kinds, bool with_skip, bo
             << kinds[k].second.substr(kinds[k].second.find("linecolor"));
       }
       if (with_shares && panel > 0) {  // the first panel has them on its axis
-        out << ", '' using " << panel + 1 << ":4:7 with labels left offset 0.7,0.4 font ',11'";
+        // Left of the point, where the axis ends with the dearest of them.
+        out << ", '' using " << panel + 1 << ":4:7 with labels right offset -0.7,0.4 font ',11'";
       }
     }
     if (with_skip && panel < 2) out << plot_skip(panel + 1);

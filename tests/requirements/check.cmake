@@ -61,15 +61,16 @@ elseif(CASE STREQUAL "old_eigen")
   expect_one_error("glstm needs Eigen 3.4 or newer" -std=c++20)
 
 elseif(CASE STREQUAL "two_processors")
-  # One source counts the parameters of a network that the other has made.
+  # One source counts the parameters of a layout that the other has made.
   file(WRITE ${folder}/name.cpp "#include <glstm/core/abi.hpp>\nname GLSTM_ABI GLSTM_ABI_ALIGN\n")
-  file(WRITE ${folder}/counts.cpp "#include <glstm/nn/network.hpp>
-    glstm::Index count(const glstm::GLstm<float>& network) { return network.parameters.size(); }\n")
-  file(WRITE ${folder}/main.cpp "#include <glstm/nn/network.hpp>
-    glstm::Index count(const glstm::GLstm<float>& network);
+  file(WRITE ${folder}/counts.cpp "#include <glstm/core/parameters.hpp>
+    glstm::Index count(const glstm::ParameterLayout& layout) { return layout.size(); }\n")
+  file(WRITE ${folder}/main.cpp "#include <glstm/core/parameters.hpp>
+    glstm::Index count(const glstm::ParameterLayout& layout);
     int main() {
-      const glstm::GLstm<float> network({.inputs = 1, .hidden = {2}, .outputs = 1});
-      return count(network) == network.layout().size() ? 0 : 1;
+      glstm::ParameterLayout layout;
+      layout.add(\"w\", 2, 3, glstm::ParameterRole::weight);
+      return count(layout) == 6 ? 0 : 1;
     }\n")
   set(flags -std=c++20 -I${INCLUDE} -isystem ${EIGEN_INCLUDE})
   foreach(processor default native)
