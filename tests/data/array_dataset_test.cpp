@@ -35,6 +35,7 @@ TEST_CASE("arrays are read in row-major order") {
   CHECK(data.steps() == 3);
   CHECK(data.length_of(1) == 3);
   CHECK(data.last_time() == 2);
+  CHECK(ArrayDataset<double>(numbers(4), labels, {.timestamps = {-8, -7}}).last_time() == -7);
   const auto batch = load(data, {1, 0});
   CHECK(batch.input.values ==
         (Matrix<double>(2, 6) << 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5).finished());
@@ -123,6 +124,19 @@ TEST_CASE("arrays that do not fit are errors") {
   const std::vector<int> negative = {0, -1};
   check_mentions(error_of([&] { ArrayDataset<double>(x, negative); }), {"sample 1", "got -1"});
   CHECK_NOTHROW(ArrayDataset<double>(x, negative, {.weights = {1, 0}}));
+  CHECK_NOTHROW(ArrayDataset<double>(x, negative, {.lengths = {6, 0}}));
+  const std::vector<int> step_labels = {0, 0, -1, 0};
+  check_mentions(error_of([&] {
+                   ArrayDataset<double>(numbers(4), step_labels, {.steps = 2, .every_step = true});
+                 }),
+                 {"step 0 of sample 1", "masks"});
+  const std::vector<float> two_numbers = {1, 2};
+  const std::vector<int> one_label = {0};
+  for (const double weight : {1e300, 1e-50}) {  // no float
+    check_mentions(
+        error_of([&] { ArrayDataset<float>(two_numbers, one_label, {.weights = {weight}}); }),
+        {"weight of sample 0", "float"});
+  }
   std::vector<double> bad = x;
   bad[8] = std::numeric_limits<double>::quiet_NaN();
   check_mentions(error_of([&] { ArrayDataset<double>(bad, labels, {.features = 2}); }),

@@ -124,6 +124,25 @@ TEST_CASE("an nn.Linear before the last one is a layer before the readout") {
   CHECK(block_view(loaded.parameters, loaded.layout().find("readout_layer0.w"))(0, 2) == 3);
   CHECK(block_view(loaded.parameters, loaded.layout().find("readout_layer0.b"))(0, 0) == -1);
   CHECK(loaded.readout_weights() == network.readout_weights());
+  file.tensors["middle.weight_scale"] = {{1}, std::vector<float>{2}};
+  check_mentions(error_of([&] {
+                   from_pytorch<Lstm<float>>(
+                       file, {.linears_before = {{"middle."}}, .ignore_others = true});
+                 }),
+                 {"middle.weight_scale"});
+}
+
+TEST_CASE("other cells of PyTorch are named") {
+  for (const Index gates : {Index(1), Index(3)}) {
+    Safetensors file;
+    const auto values = [](Index count) {
+      return std::vector<float>(static_cast<std::size_t>(count));
+    };
+    file.tensors["lstm.weight_ih_l0"] = {{gates * 4, 2}, values(gates * 8)};
+    file.tensors["lstm.weight_hh_l0"] = {{gates * 4, 4}, values(gates * 16)};
+    check_mentions(error_of([&] { from_pytorch<Lstm<float>>(file); }),
+                   {"weight_hh_l0", gates == 1 ? "nn.RNN" : "nn.GRU"});
+  }
 }
 
 TEST_CASE("other floating-point numbers are converted, other modules left out where told") {

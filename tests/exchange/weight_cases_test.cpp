@@ -123,6 +123,15 @@ TEST_CASE("several modules and wrapped ones are read") {
     compiled.tensors["_orig_mod.module." + renamed] = tensor;  // an nn.LSTMCell
   }
   CHECK(from_pytorch<Net>(compiled).parameters == wrapped.parameters);
+  Safetensors deep;  // wrapped as often as nobody would
+  std::string prefix;
+  for (int k = 0; k < 20'000; ++k) prefix += "module.";
+  for (const auto& [name, tensor] : cells.tensors) deep.tensors[prefix + name] = tensor;
+  CHECK(from_pytorch<Net>(deep).parameters == wrapped.parameters);
+  Safetensors asked;
+  for (const auto& [name, tensor] : cells.tensors) asked.tensors["module." + name] = tensor;
+  CHECK(from_pytorch<Net>(asked, {.lstm = {"module.lstm."}, .linear = "module.fc."}).parameters ==
+        wrapped.parameters);
   // Biases of CuDNNLSTM are two, one after the other.
   Safetensors keras = to_keras(wrapped);
   Tensor& bias = keras.tensors.at("layer0.bias");
@@ -136,10 +145,27 @@ TEST_CASE("several modules and wrapped ones are read") {
 
 TEST_CASE("damaged models of amplifiers are errors") {
   check_mentions(guitarml_with("\"LSTM\"", "\"GRU\""), {"model.json", "unit_type", "GRU"});
-  check_mentions(guitarml_with("\"skip\": 1", "\"skip\": 2"), {"\"skip\"", "0, 1", "got 2"});
+  check_mentions(guitarml_with("\"skip\": 1", "\"skip\": 2"), {"\"skip\"", "0 or 1", "got 2"});
   check_mentions(guitarml_with("\"hidden_size\": 4", "\"hidden_size\": 5"),
                  {"\"hidden_size\" to be 4", "got 5"});
   check_mentions(guitarml_with("\"num_layers\": 1", "\"num_layers\": 2"), {"num_layers", "got 2"});
+  check_mentions(guitarml_with("\"SimpleRNN\"", "\"DelayedRNN\""), {"SimpleRNN", "DelayedRNN"});
+  check_mentions(guitarml_with("\"skip\": 1,", ""), {"\"skip\"", "got none"});
+  check_mentions(guitarml_with("\"skip\": 1", "\"skip\": 1, \"reception_size\": 8"),
+                 {"\"reception_size\"", "not known"});
+  const std::string long_kind(100'000, 'x');
+  CHECK(guitarml_with("\"SimpleRNN\"", "\"SimpleRNN\", \"note\": \"" + long_kind + "\"").size() <
+        500);
+  // A readout of as many rows as columns that no file holds.
+  std::string ones = "[0.5", one_row = "[[0.5";
+  for (int o = 1; o < 8'000; ++o) ones += ",0.5", one_row += ",0.5";
+  const std::string wide =
+      "{\"in_shape\": [null, null, 1], \"layers\": [{\"type\": \"lstm\", \"activation\": \"\", "
+      "\"shape\": [null, null, 1], \"weights\": [[[1,1,1,1]],[[1,1,1,1]],[1,1,1,1]]}, {\"type\": "
+      "\"dense\", \"activation\": \"tanh\", \"shape\": [null, null, 8000], \"weights\": [" +
+      one_row + "]]," + ones + "]]}]}";
+  check_mentions(error_of([&] { from_rtneural<Net>(wide, "wide.json"); }),
+                 {"wide.json", "a readout", "8000 times 8000"});
   check_mentions(guitarml_with("rec.weight_hh_l0", "rec.weight_hr_l0"), {"projections"});
   check_mentions(guitarml_with("lin.bias", "lin2.bias"), {"lin2.bias", "none of them"});
   check_mentions(guitarml_with("\"state_dict\"", "\"states\""), {"\"state_dict\"", "got none"});

@@ -269,7 +269,17 @@ TEST_CASE("losses out of range are errors") {
                    evaluate_all(cross_entropy({.class_weights = {1, 2}}), y, one,
                                 {.labels = labels_of({2})}, dy);
                  }),
-                 {"2 class_weights", "label 2"});
+                 {"class_weights for 3 outputs", "got 2"});
+  const auto two = cross_entropy({.class_weights = {1, 2}});
+  check_mentions(error_of([&] { Lstm<float>({.outputs = 3, .loss = two}); }), {"class_weights"});
+  Lstm<float> network({.outputs = 3});
+  check_mentions(error_of([&] { network.set_loss(two); }), {"class_weights for 3", "got 2"});
+  CHECK(network.options().loss->name() == "mean_squared_error");
+  check_mentions(error_of([&] { evaluate_all(cross_entropy, y, one, {.values = y}, dy); }),
+                 {"softmax_cross_entropy", "labels, the targets are numbers"});
+  check_mentions(
+      error_of([&] { evaluate_all(mean_squared_error, y, one, {.labels = labels_of({2})}, dy); }),
+      {"numbers, the targets are labels"});
 }
 
 }  // namespace losses_test

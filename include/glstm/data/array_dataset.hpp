@@ -4,14 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/random.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/data/subset.hpp"
@@ -65,13 +68,13 @@ class ArrayDataset final : public Dataset<Scalar> {
   Index length_of(Index sample) const override {
     return options_.lengths.empty() ? steps_ : options_.lengths[static_cast<std::size_t>(sample)];
   }
-  /// The time of the last step of any sequence, for GateSpread::end.
+  /// The time of the last step of any sequence, for GateSpread::end; 0 if all are empty.
   double last_time() const {
-    double last = 0;
+    double last = -std::numeric_limits<double>::infinity();
     for (Index sample = 0; sample < size_; ++sample) {
       if (length_of(sample) > 0) last = std::max(last, time(sample, length_of(sample) - 1));
     }
-    return last;
+    return std::isfinite(last) ? last : 0;
   }
 
   /// Throws Error when a sample is not in 0 ... size() - 1.
@@ -90,6 +93,10 @@ class ArrayDataset final : public Dataset<Scalar> {
     return options_.timestamps[static_cast<std::size_t>((own_times() ? sample * steps_ : 0) + n)];
   }
   Index predictions() const { return options_.every_step ? steps_ : 1; }
+  std::string place(Index sample, Index n) const {
+    return detail::text_of(options_.every_step ? detail::text_of("step ", n, " of ") : "",
+                           "sample ", sample);
+  }
 
   std::vector<Scalar> x_, values_;
   std::vector<int> labels_;
@@ -184,15 +191,18 @@ void ArrayDataset<Scalar>::check_numbers() const {
     for (Index n = 0; n < P; ++n) {
       const auto at = static_cast<std::size_t>(sample * P + n);
       const double weight = options_.weights.empty() ? 1 : options_.weights[at];
-      require(std::isfinite(weight) && weight >= 0, "the weight of sample ", sample,
-              ": expected a finite number that is not negative, got ", weight);
-      if (weight == 0 || (P > 1 && n >= length_of(sample))) continue;
-      require(labels_.empty() || labels_[at] >= 0, "the label of sample ", sample,
-              ": expected 0, 1, 2, ..., got ", labels_.empty() ? 0 : labels_[at]);
+      require(weight == 0 || (weight >= std::numeric_limits<Scalar>::min() &&
+                              weight <= std::numeric_limits<Scalar>::max()),
+              "the weight of ", place(sample, n), ": expected 0 or a positive number of type ",
+              sizeof(Scalar) == 4 ? "float" : "double", ", got ", weight);
+      if (weight == 0 || n >= length_of(sample)) continue;
+      require(labels_.empty() || labels_[at] >= 0, "the label of ", place(sample, n),
+              ": expected 0, 1, 2, ... (a weight of 0 masks it), got ",
+              labels_.empty() ? 0 : labels_[at]);
       for (Index o = 0; o < O && !values_.empty(); ++o) {
         require(
             std::isfinite(values_[at * static_cast<std::size_t>(O) + static_cast<std::size_t>(o)]),
-            "a target of sample ", sample, " is not a finite number");
+            "a target of ", place(sample, n), " is not a finite number");
       }
     }
   }

@@ -68,6 +68,9 @@ Loaded from_guitarml(std::string_view json, const std::string& source) {
   const Json model = detail::parse_json_object(json, 8, "a model", source);
   detail::JsonMembers members(model, source);
   detail::JsonMembers data(members.at("model_data"), source + ": model_data");
+  const std::string kind = data.text("model");
+  require(kind == "SimpleRNN", source, ": expected the model SimpleRNN, got \"", kind,
+          "\", which glstm does not have");
   const std::string unit = data.text("unit_type");
   require(unit == "LSTM", source, ": expected unit_type LSTM, got \"", unit,
           "\", which glstm does not have");
@@ -94,6 +97,9 @@ Loaded from_guitarml(std::string_view json, const std::string& source) {
     require(said == size, source, ": model_data: expected \"", name, "\" to be ", size,
             ", as the weights say, got ", said);
   }
+  data.at("skip");
+  if (model["model_data"].contains("bias_fl")) data.truth("bias_fl");
+  data.require_no_other();
   return detail::with_skip(std::move(network), model["model_data"], "skip", source);
 }
 

@@ -116,11 +116,19 @@ NetworkOptions<AlwaysOpen<Scalar>> options_of(const LstmParts<Scalar>& parts, Pu
   return options;
 }
 
+/// Throws Error unless a matrix that no file holds is small enough to make. A file of a few
+/// kilobytes could otherwise ask for gigabytes.
+inline void require_product(const char* what, Index rows, Index cols) {
+  require(rows <= 50'000'000 / std::max<Index>(cols, 1), "expected ", what,
+          " with a matrix of at most 50,000,000 numbers, got ", rows, " times ", cols);
+}
+
 /// Makes the network with these weights. Throws Error if there are no layers or a sum of biases is
 /// not finite.
 template <class Scalar>
 Lstm<Scalar> assemble(const LstmParts<Scalar>& parts, Purpose purpose) {
   require(!parts.directions.empty(), "expected at least one LSTM layer, got none");
+  if (!parts.has_readout()) require_product("a readout", parts.outputs(), parts.outputs());
   Lstm<Scalar> network(options_of(parts, purpose));
   for (std::size_t i = 0; i < parts.directions.size(); ++i) {
     const LstmDirection<Scalar>& direction = parts.directions[i];
@@ -153,12 +161,15 @@ template <class Scalar>
 Lstm<Scalar> with_skip(Lstm<Scalar> network, const Json& json, const char* name,
                        const std::string& source) {
   NetworkOptions<AlwaysOpen<Scalar>> options = network.options();
-  const Json& skip = json.contains(name) ? json[name] : Json(0);
-  if (skip == 0 || skip == false) return network;
-  require(skip == 1 || skip == options.outputs, source, ": expected \"", name, "\" to be 0, 1 or ",
-          options.outputs, ", the number of outputs, got ", skip);
+  Json skip = json.contains(name) ? json[name] : Json(0);
+  if (skip.is_boolean()) skip = skip == true ? 1 : 0;
+  if (skip == 0) return network;
+  require(skip == 1 || skip == options.outputs, source, ": expected \"", name, "\" to be 0",
+          options.outputs == 1 ? "" : ", 1", " or ", options.outputs,
+          ", the number of outputs, got ", shown(skip));
   require(skip <= options.inputs, source, ": expected \"", name, "\" of at most ", options.inputs,
           ", the number of features, got ", skip);
+  require_product("a skip", options.inputs, options.outputs);
   options.input_skip = true;
   Lstm<Scalar> result(options);
   result.parameters.head(network.parameters.size()) = network.parameters;
@@ -188,6 +199,12 @@ class TensorReader {
   explicit TensorReader(const Safetensors& file) : file_(file) {}
 
   bool has(const std::string& name) const { return file_.tensors.contains(name); }
+
+  /// Whether there is a tensor of this name and shape.
+  bool has(const std::string& name, const std::vector<Index>& shape) const {
+    const auto found = file_.tensors.find(name);
+    return found != file_.tensors.end() && found->second.shape == shape;
+  }
 
   /// Returns the tensor `name` as a matrix [rows, cols].
   Matrix<Scalar> matrix(const std::string& name, Index rows, Index cols) {

@@ -122,20 +122,34 @@ Safetensors to_pytorch(const Network<Gate>& trained, const PyTorchOptions& optio
 
 namespace detail {
 
-/// The file without a prefix that wrappers of modules put before all names.
-inline Safetensors without_wrapper(const Safetensors& file) {
-  for (const std::string& wrapper : {std::string("module."), std::string("_orig_mod.")}) {
-    const auto wrapped = [&](const auto& entry) { return entry.first.starts_with(wrapper); };
-    if (file.tensors.empty() || !std::all_of(file.tensors.begin(), file.tensors.end(), wrapped)) {
-      continue;
+/// What wrappers of modules put before all names: any number of `module.` and `_orig_mod.`.
+inline std::string wrapper_prefix(const Safetensors& file) {
+  if (file.tensors.empty()) return "";
+  // Names are sorted: what the first and the last begin with, all begin with.
+  const std::string &first = file.tensors.begin()->first, &last = file.tensors.rbegin()->first;
+  std::size_t size = 0;
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod."}) {
+      if (first.compare(size, wrapper.size(), wrapper) == 0 &&
+          last.compare(size, wrapper.size(), wrapper) == 0) {
+        size += wrapper.size();
+        found = true;
+      }
     }
-    Safetensors inner{file.metadata, {}};
-    for (const auto& [name, tensor] : file.tensors) {
-      inner.tensors.emplace(name.substr(wrapper.size()), tensor);
-    }
-    return without_wrapper(inner);
   }
-  return file;
+  return first.substr(0, size);
+}
+
+/// The file without what wrappers put before the names, unless `prefix` asks for it.
+inline Safetensors without_wrapper(const Safetensors& file, const std::string& prefix) {
+  const std::string wrapper = wrapper_prefix(file);
+  if (wrapper.empty() || prefix.starts_with(wrapper)) return file;
+  Safetensors inner{file.metadata, {}};
+  for (const auto& [name, tensor] : file.tensors) {
+    inner.tensors.emplace(name.substr(wrapper.size()), tensor);
+  }
+  return inner;
 }
 
 /// Reads one layer of an nn.LSTM, whose names end with `end`, or an nn.LSTMCell (""). `gates` is 4H
@@ -147,8 +161,13 @@ LstmDirection<Scalar> read_pytorch_layer(TensorReader<Scalar>& reader, const std
   LstmDirection<Scalar> layer;
   layer.w_ih = reader.matrix(weight_ih, gates, inputs);
   gates = layer.w_ih.rows();
-  layer.w_hh =
-      reader.matrix(prefix + "weight_hh" + end, gates, quarter(gates, tensor_called(weight_ih)));
+  const std::string weight_hh = prefix + "weight_hh" + end;
+  for (const auto& [kind, parts] : {std::pair("an nn.RNN", 1), std::pair("an nn.GRU", 3)}) {
+    require(gates % parts != 0 || !reader.has(weight_hh, {gates, gates / parts}),
+            tensor_called(weight_hh), ": expected an nn.LSTM, got ", kind,
+            ", which glstm does not have");
+  }
+  layer.w_hh = reader.matrix(weight_hh, gates, quarter(gates, tensor_called(weight_ih)));
   const std::string bias_ih = prefix + "bias_ih" + end, bias_hh = prefix + "bias_hh" + end;
   layer.b.setZero(gates);
   if (reader.has(bias_ih) || reader.has(bias_hh)) {
@@ -192,7 +211,7 @@ template <PlainLstm Loaded>
 Loaded from_pytorch(const Safetensors& wrapped, const PyTorchOptions& options) {
   using Scalar = typename Loaded::Scalar;
   detail::require(!options.lstm.empty(), "expected the prefix of at least one nn.LSTM, got none");
-  const Safetensors file = detail::without_wrapper(wrapped);
+  const Safetensors file = detail::without_wrapper(wrapped, options.lstm[0]);
   detail::TensorReader<Scalar> reader(file);
   detail::LstmParts<Scalar> parts;
   for (const std::string& prefix : options.lstm) {
@@ -214,6 +233,8 @@ Loaded from_pytorch(const Safetensors& wrapped, const PyTorchOptions& options) {
         const auto is_of = [&](const std::string& prefix) { return name.starts_with(prefix); };
         return !options.ignore_others ||
                std::any_of(options.lstm.begin(), options.lstm.end(), is_of) ||
+               std::any_of(options.linears_before.begin(), options.linears_before.end(),
+                           [&](const PyTorchLinear& linear) { return is_of(linear.prefix); }) ||
                (!options.linear.empty() && is_of(options.linear));
       },
       "; name all modules in PyTorchOptions, or set ignore_others");

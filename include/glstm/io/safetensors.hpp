@@ -138,7 +138,8 @@ inline void require_no_other_format(std::string_view begin, const std::string& s
   constexpr const char* of_pytorch =
       "safetensors.torch.save_file(torch.load(path, weights_only=True), \"model.safetensors\")";
   if (begin.starts_with("PK\x03\x04"sv)) {
-    refuse("a zip archive, as torch.save and Keras write", of_pytorch);
+    refuse("a zip archive, as torch.save writes a .pt and Keras a .keras",
+           text_of(of_pytorch, ", or with the functions in docs/weights.md for Keras").c_str());
   }
   if (begin.starts_with("\x80"sv) && begin[7] != 0) {
     refuse("a pickle, as torch.save wrote before 1.6", of_pytorch);

@@ -130,12 +130,18 @@ std::string_view name_of(const Names<Value, N>& names, Value value) {
   return found->first;
 }
 
+/// A value for a message: cut where it is long.
+inline std::string shown(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= 60 ? text : text.substr(0, 60) + "...";
+}
+
 /// Reads the members of a JSON object and checks their types.
 class JsonMembers {
  public:
   /// Keeps a reference to `object`. `where` is for the messages.
   JsonMembers(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    require(object.is_object(), where_, ": expected an object, got ", object);
+    require(object.is_object(), where_, ": expected an object, got ", shown(object));
   }
 
   const Json& at(const std::string& key) {
@@ -147,20 +153,21 @@ class JsonMembers {
 
   std::string text(const std::string& key) {
     const Json& value = at(key);
-    require(value.is_string(), where_, ": expected \"", key, "\" to be text, got ", value);
+    require(value.is_string(), where_, ": expected \"", key, "\" to be text, got ", shown(value));
     return value.get<std::string>();
   }
 
   double number(const std::string& key) {
     const Json& value = at(key);
-    require(value.is_number(), where_, ": expected \"", key, "\" to be a number, got ", value);
+    require(value.is_number(), where_, ": expected \"", key, "\" to be a number, got ",
+            shown(value));
     return value.get<double>();
   }
 
   bool truth(const std::string& key) {
     const Json& value = at(key);
     require(value.is_boolean(), where_, ": expected \"", key, "\" to be true or false, got ",
-            value);
+            shown(value));
     return value.get<bool>();
   }
 
@@ -174,7 +181,7 @@ class JsonMembers {
 
   const Json& list(const std::string& key) {
     const Json& value = at(key);
-    require(value.is_array(), where_, ": expected \"", key, "\" to be a list, got ", value);
+    require(value.is_array(), where_, ": expected \"", key, "\" to be a list, got ", shown(value));
     return value;
   }
 
@@ -186,15 +193,15 @@ class JsonMembers {
       if (name == value) return named;
       all.append(all.empty() ? "" : ", ").append(name);
     }
-    throw Error(where_ + ": expected \"" + key + "\" to be one of " + all + ", got \"" + value +
-                "\"");
+    throw Error(where_ + ": expected \"" + key + "\" to be one of " + all + ", got " +
+                shown(value));
   }
 
   /// Throws Error if the object has members that have not been read.
   void require_no_other() const {
     for (const auto& [key, value] : object_.items()) {
       require(known_.contains(key), where_, ": expected no \"", key, "\", which is not known, got ",
-              value);
+              shown(value));
     }
   }
 
@@ -204,7 +211,7 @@ class JsonMembers {
     constexpr std::uint64_t max = std::numeric_limits<std::int32_t>::max();
     require(value.is_number_unsigned() && value.get<std::uint64_t>() >= 1 &&
                 value.get<std::uint64_t>() <= max,
-            where_, ": expected \"", key, "\" to be a size in 1..", max, ", got ", value);
+            where_, ": expected \"", key, "\" to be a size in 1..", max, ", got ", shown(value));
     return value.get<Index>();
   }
 

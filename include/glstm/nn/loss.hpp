@@ -45,6 +45,9 @@ class LossFunction {
   virtual std::string name() const = 0;
   virtual TargetKind target_kind() const { return TargetKind::values; }
 
+  /// Throws Error unless the loss is one for so many outputs.
+  virtual void check_outputs(Index) const {}
+
   /// Throws Error unless the number can be a target, for TargetKind::values.
   virtual void check_target(double) const {}
 
@@ -155,7 +158,12 @@ void check_targets(const Loss& loss, Index outputs, Index steps, const Timing& t
           weights.cols(), "]");
   require(weights.size() == 0 || (weights.allFinite() && weights.minCoeff() >= 0),
           "weights of targets must be finite and not negative");
+  loss->check_outputs(outputs);
   const bool labelled = loss.has_labels();
+  require((labelled ? labels.size() : values.size()) > 0 ||
+              (labelled ? values.size() : labels.size()) == 0,
+          "the loss ", loss->name(), " compares with ",
+          labelled ? "labels, the targets are numbers" : "numbers, the targets are labels");
   if (labelled) {
     require(labels.rows() == B && labels.cols() == steps, "labels must be [", B, ",", steps,
             "], got [", labels.rows(), ",", labels.cols(), "]");
@@ -168,7 +176,7 @@ void check_targets(const Loss& loss, Index outputs, Index steps, const Timing& t
       if (n >= timing.length(b) || targets.weight(b, n) == 0) continue;
       if (labelled) {
         require(labels(b, n) >= 0 && labels(b, n) < outputs, "a label must lie in 0..", outputs - 1,
-                ", got ", labels(b, n), " for sample ", b);
+                ", got ", labels(b, n), " for sample ", b, " of the batch");
         continue;
       }
       for (Index o = 0; o < outputs; ++o) {

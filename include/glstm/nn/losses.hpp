@@ -166,10 +166,15 @@ class CrossEntropy final : public LossFunction {
   }
   TargetKind target_kind() const override { return TargetKind::labels; }
 
+  void check_outputs(Index outputs) const override {
+    const Index weights = static_cast<Index>(options_.class_weights.size());
+    require(weights == 0 || weights == outputs, "expected class_weights for ", outputs,
+            " outputs, got ", weights);
+  }
+
   double label_weight(int label) const override {
     if (options_.class_weights.empty()) return 1;
-    require(label >= 0 && static_cast<std::size_t>(label) < options_.class_weights.size(),
-            "there are ", options_.class_weights.size(), " class_weights, none for label ", label);
+    GLSTM_ASSERT(static_cast<std::size_t>(label) < options_.class_weights.size());
     return options_.class_weights[static_cast<std::size_t>(label)];
   }
 

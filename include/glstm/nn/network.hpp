@@ -53,7 +53,10 @@ class Network {
 
   const Options& options() const { return options_; }
   /// Replaces the loss, for instance one of your own that a file could only name.
-  void set_loss(Loss loss) { options_.loss = std::move(loss); }
+  void set_loss(Loss loss) {
+    loss->check_outputs(options_.outputs);
+    options_.loss = std::move(loss);
+  }
   const ParameterLayout& layout() const { return layout_; }
   /// The layers, from the input on. A bidirectional network has two for each of its layers: the
   /// forward direction, then the reverse one.
@@ -324,6 +327,7 @@ class Network {
 
 template <TimeGate Gate_>
 Network<Gate_>::Network(const Options& options) : options_(options) {
+  options_.loss->check_outputs(options_.outputs);
   detail::require(!options.hidden.empty(), "a network needs at least one layer");
   detail::require(options.gates.size() == 1 || options.gates.size() == options.hidden.size(),
                   "there must be gate options for one layer or for all ", options.hidden.size(),
