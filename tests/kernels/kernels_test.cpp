@@ -103,6 +103,39 @@ TEMPLATE_TEST_CASE("packets compute tanh", "", float, double) {
   }
 }
 
+TEST_CASE("tanh and sigmoid of double are within 2 ulp") {
+  using namespace kernels::detail;
+  using P = kernels::Packet<double>;
+  if (std::numeric_limits<long double>::digits <= 60) return;  // nothing better to compare with
+  constexpr std::size_t size = static_cast<std::size_t>(packet_size<double>);
+  const auto distance = [](double got, long double exact) {
+    const double near = std::abs(static_cast<double>(exact));
+    const double ulp = std::nextafter(near, std::numeric_limits<double>::infinity()) - near;
+    return static_cast<double>(std::abs(got - exact)) / ulp;
+  };
+  Rng rng(5);
+  double worst_tanh = 0, worst_sigmoid = 0;
+  for (int n = 0; n < 40'000; ++n) {
+    alignas(64) double x[size], tanh_x[size], sigmoid_x[size];
+    for (double& value : x) {  // of all sizes, and near the bends
+      value = n % 2 == 0 ? rng.uniform(-25, 25)
+                         : std::ldexp(rng.uniform(-2, 2), static_cast<int>(rng.below(28)) - 20);
+    }
+    pstore(tanh_x, tanh_packet(pload<P>(x)));
+    pstore(sigmoid_x, kernels::detail::sigmoid_packet<double>(pload<P>(x)));
+    for (std::size_t lane = 0; lane < size; ++lane) {
+      const long double exact = x[lane];
+      worst_tanh = std::max(worst_tanh, distance(tanh_x[lane], std::tanh(exact)));
+      worst_sigmoid =
+          std::max(worst_sigmoid, distance(sigmoid_x[lane], 1 / (1 + std::exp(-exact))));
+    }
+  }
+  CAPTURE(worst_tanh, worst_sigmoid);
+  CHECK(worst_tanh < 2);
+  CHECK(worst_sigmoid < 2);
+  CHECK(worst_tanh > 0.4);  // the comparison sees something
+}
+
 TEMPLATE_TEST_CASE("packets compute the sigmoid", "", float, double) {
   using P = kernels::Packet<TestType>;
   for (double x = -40; x <= 40; x += 0.05) {

@@ -110,13 +110,15 @@ TEMPLATE_TEST_CASE("a tape can be used again for other shapes", "", GATES) {
           &tape.backward_workspace.dc_open, &tape.backward_workspace.dk,
           &tape.backward_workspace.dz, &tape.backward_workspace.rows,
           &tape.backward_workspace.transposed, &tape.backward_workspace.dpanel,
-          &tape.backward_workspace.scratch}) {
+          &tape.backward_workspace.scratch, &tape.scheduled.blocks.panels,
+          &tape.scheduled.blocks.bias, &tape.scheduled.blocks.k, &tape.backward_workspace.k_lanes,
+          &tape.backward_workspace.dk_lanes}) {
       memory->setConstant(nan);
     }
     for (Matrix<double>* memory :
          {&tape.scheduled.frozen, &tape.scheduled.h, &tape.scheduled.c, &tape.backward_workspace.h,
           &tape.backward_workspace.dh, &tape.backward_workspace.dc, &tape.backward_workspace.sum_dz,
-          &tape.backward_workspace.sum}) {
+          &tape.backward_workspace.sum, &tape.scheduled.blocks.h, &tape.scheduled.blocks.c}) {
       memory->setConstant(nan);
     }
     CHECK(same_bits(run(problem, Path::scheduled, tape), fresh));
@@ -283,20 +285,34 @@ TEST_CASE("a closed neuron is held to the bit while others update") {
 }
 
 TEST_CASE("the work of a plain LSTM is counted exactly") {
-  const Shape shape{.inputs = 3, .hidden = 7, .steps = 11, .batch = 5};
+  const Index batch = GENERATE(as<Index>{}, 2, 40);  // packets of neurons, of samples
+  CAPTURE(batch);
+  const Shape shape{.inputs = 3, .hidden = 7, .steps = 11, .batch = batch};
   Rng rng(18);
   const Problem<AlwaysOpen<double>> problem(shape, rng);
   LayerTape<double> tape;
   const OpCounts ops = run(problem, Path::scheduled, tape).ops;
-  CHECK(ops.updates == 5 * 11 * 7);
-  CHECK(ops.dense_updates == 5 * 11 * 7);
+  const double B = static_cast<double>(batch);
+  CHECK(ops.updates == B * 11 * 7);
+  CHECK(ops.dense_updates == B * 11 * 7);
   CHECK(ops.update_share() == 1);
-  CHECK(ops.openness == 5 * 11 * 7);
-  CHECK(ops.macs == 5.0 * 11 * 4 * 7 * (7 + 3));
+  CHECK(ops.openness == B * 11 * 7);
+  CHECK(ops.macs == B * 11 * 4 * 7 * (7 + 3));
   CHECK(ops.dense_macs == ops.macs);
-  // Per step: h_prev, c_prev and four gates of 7 neurons, x; one line of 8 doubles holds
-  // the 5 samples. Then the openness of the neurons, in steps of 16.
-  CHECK(ops.tape_bytes == 11.0 * 8 * (8 * (7 * 6 + 3) + 16));
+  if (tape.scheduled.in_blocks) {
+    // Per step: h_prev of 7 neurons and x, and the openness, in whole packets; h_prev, c_prev and
+    // four gates of the blocks.
+    const Index packet = kernels::packet_size<double>;
+    const auto padded = [&](Index size) { return (size + packet - 1) / packet * packet; };
+    CHECK(ops.tape_bytes ==
+          11.0 * 8 *
+              static_cast<double>(padded(batch * (7 + 3)) + padded(7) + 6 * batch * padded(7)));
+  } else if (batch == 40) {
+    // Per step: h_prev, c_prev and four gates of 7 neurons, x; five lines of 8 doubles hold the
+    // samples. Then the openness of the neurons, in steps of 16.
+    CHECK(ops.tape_bytes == 11.0 * 8 * (40 * (7 * 6 + 3) + 16));
+  }
+  CHECK(tape.scheduled.in_blocks == (batch == 2 && kernels::packet_size<double> > 1));
   CHECK(ops.dense_tape_bytes == ops.tape_bytes);
   CHECK(tape.scheduled.steps.size() * 8 == static_cast<Index>(ops.tape_bytes));
 

@@ -36,6 +36,23 @@ TEMPLATE_TEST_CASE("the scheduled path agrees with the reference: random shapes"
   }
 }
 
+TEMPLATE_TEST_CASE("few samples of large layers agree with the reference", "", GATES) {
+  bool in_blocks = false;
+  for (std::uint64_t seed = 0; seed < 27; ++seed) {
+    Rng rng(seed);
+    Shape shape = random_shape(rng);
+    shape.hidden = 20 + rng.below(50);
+    shape.batch = 1 + static_cast<Index>(seed) % 9;
+    INFO("seed " << seed << ": " << shape);
+    const Problem<TestType> problem(shape, rng);
+    check_against_reference(problem, 1e-10);
+    LayerTape<double> tape;
+    run(problem, Path::scheduled, tape);
+    in_blocks |= tape.scheduled.in_blocks;
+  }
+  CHECK(in_blocks == (kernels::packet_size<double> > 1));
+}
+
 TEMPLATE_TEST_CASE("the scheduled path agrees with the reference: cases that break things", "",
                    GATES) {
   for (Clock clock : {Clock::steps, Clock::shared, Clock::per_sample}) {

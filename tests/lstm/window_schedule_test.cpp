@@ -34,7 +34,8 @@ Mask brute_force(const Gate& gate, const Timing& timing, double origin) {
 }
 
 // The open steps and segments of a gate against brute force: everything in them is open, everything
-// else is not; they are in order, not empty, and as long as they can be.
+// else is not; they are in order, not empty, and as long as they can be. Where samples have times
+// of their own, steps at which no sample is open may be among them, but not most.
 template <class Gate>
 void check_schedule(const Gate& gate, const Timing& timing, double origin = 0) {
   timing.check();
@@ -58,7 +59,15 @@ void check_schedule(const Gate& gate, const Timing& timing, double origin = 0) {
     }
     found.row(stretch.neuron).segment(stretch.begin, stretch.end - stretch.begin) = true;
   }
-  REQUIRE((found == expected).all());
+  const bool exact =
+      times.rows() == 1 || !timing.lengths.empty() || !GateTraits<Gate>::single_window;
+  if (exact) {
+    REQUIRE((found == expected).all());
+  } else {
+    REQUIRE((found || !expected).all());
+    REQUIRE(2 * found.count() <= 3 * expected.count() + 2 * gate.size());
+  }
+  const Mask in_stretches = found;
 
   found.setConstant(false);
   const std::vector<Segment> segments = segments_of(stretches);
@@ -76,7 +85,7 @@ void check_schedule(const Gate& gate, const Timing& timing, double origin = 0) {
     }
     for (Index j : segment.neurons) found.row(j).segment(segment.begin, segment.steps()) = true;
   }
-  REQUIRE((found == expected).all());
+  REQUIRE((found == in_stretches).all());
 }
 
 Matrix<double> gaussian_parameters(Index count, double start, double end, Rng& rng) {

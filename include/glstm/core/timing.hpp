@@ -30,6 +30,10 @@ struct Timing {
   Index length(Index sample) const {
     return lengths.empty() ? steps : lengths[static_cast<std::size_t>(sample)];
   }
+  /// The first of the samples that last longest.
+  Index longest_sample() const {
+    return lengths.empty() ? 0 : std::max_element(lengths.begin(), lengths.end()) - lengths.begin();
+  }
   /// The steps of the longest sample.
   Index longest() const {
     return lengths.empty() ? steps : *std::max_element(lengths.begin(), lengths.end());
@@ -40,6 +44,17 @@ struct Timing {
     Index sum = 0;
     for (Index length : lengths) sum += length;
     return sum;
+  }
+
+  /// Whether all timestamps are finite, and none is before that of the step before. 0 times a
+  /// number that is not finite is not a number.
+  bool timestamps_ascend() const {
+    for (Index n = 0; n < timestamps.cols(); ++n) {
+      const auto now = timestamps.col(n).array();
+      if ((now * 0).sum() != 0) return false;
+      if (n > 0 && (now - timestamps.col(n - 1).array()).minCoeff() < 0) return false;
+    }
+    return true;
   }
 
   /// Throws Error when a size is wrong, a timestamp is not finite or time runs backwards.
@@ -60,6 +75,7 @@ struct Timing {
                 length);
       }
     }
+    if (lengths.empty() && timestamps_ascend()) return;  // what follows finds the mistake
     for (Index row = 0; row < timestamps.rows(); ++row) {
       const Index end = timestamps.rows() == 1 ? longest() : length(row);
       for (Index n = 0; n < end; ++n) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "glstm/core/random.hpp"
@@ -63,6 +64,43 @@ class GaussianGate {
     const Scalar u = (t - mu(j)) / sigma(j);
     const Scalar dmu = k * Scalar(2) * u / sigma(j);
     return {dmu, dmu * u};
+  }
+
+  /// Writes openness(j, t) of `count` times to `k`, to rounding, and returns how many are open.
+  /// Which are is decided as is_open does.
+  Index openness_at(Index j, const Real* times, Index count,
+                    Scalar* k) const requires std::is_floating_point_v<Scalar> {
+    const auto t = Eigen::Map<const Eigen::Array<Real, Eigen::Dynamic, 1>>(times, count);
+    auto result = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(k, count);
+    result = (-((t - mu(j)) / sigma(j)).square()).exp();
+    const Scalar near = threshold_ * Scalar(1e-4);
+    if (count > 0 && (result - threshold_).abs().minCoeff() <= near) {  // rounding may decide
+      Index open = 0;
+      for (Index n = 0; n < count; ++n) {
+        open += is_open(j, times[n]) ? 1 : 0;
+        k[n] = openness(j, times[n]);
+      }
+      return open;
+    }
+    int open = 0;
+    for (Index n = 0; n < count; ++n) {
+      const bool closed = k[n] < threshold_;
+      open += closed ? 0 : 1;
+      k[n] = closed ? Scalar(0) : k[n];
+    }
+    return open;
+  }
+
+  /// The sum over `count` times of dk times the gradient of the openness k at that time, as
+  /// openness_at gave it.
+  std::array<Scalar, 2> openness_gradient_at(
+      Index j, const Real* times, const Scalar* k, const Scalar* dk,
+      Index count) const requires std::is_floating_point_v<Scalar> {
+    using Numbers = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+    const auto u = (Numbers(times, count) - mu(j)) / sigma(j);
+    const auto dmu = Numbers(k, count) * Numbers(dk, count) * u;
+    const Scalar factor = Scalar(2) / sigma(j);
+    return {factor * dmu.sum(), factor * (dmu * u).sum()};
   }
 
   Window<Real> next_window(Index j, Real t) const {

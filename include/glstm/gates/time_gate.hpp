@@ -112,6 +112,13 @@ struct GateSpread {
 ///                                       corrects parameters [H,P] that an optimiser step has
 ///                                       made unusable (static)
 ///
+/// Two further functions make batches faster whose samples have times of their own; GaussianGate
+/// has them:
+///
+///     openness_at(j, times, count, k)   the openness at `count` times, with how many are open
+///     openness_gradient_at(j, times, k, dk, count)
+///                                       the sum over them of dk times the gradient
+///
 /// check_gate_parameters, GateSpread::check, GateSpread::place and limit_scale_step help to write
 /// one. examples/custom_gate.cpp shows one and checks it.
 template <class Gate>

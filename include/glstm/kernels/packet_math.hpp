@@ -1,8 +1,8 @@
 // Packets, the processor's vectors as Eigen knows them, and the functions of an LSTM on packets.
 //
-// float has rational approximations of its own: compilers do not always inline Eigen's functions,
-// and a call in the middle of a step spills every register. Every other scalar type takes the
-// standard library's functions, one number at a time.
+// float and double have approximations of their own: compilers do not always inline Eigen's
+// functions, and a call in the middle of a step spills every register. Every other scalar type
+// takes the standard library's functions, one number at a time.
 #pragma once
 
 #include <cmath>
@@ -94,9 +94,62 @@ EIGEN_ALWAYS_INLINE Packet<float> tanh_packet(const Packet<float>& x) {
   return pdiv(ratio.numerator, ratio.denominator);
 }
 
+/// exp(y) = scale (1 + rest), with a scale that is a power of two.
+struct ScaledExp {
+  Packet<double> scale, rest;
+};
+
+/// For |y| <= 708. y = n ln 2 + r with |r| <= ln 2 / 2, and the rest is exp(r) - 1 by its Taylor
+/// series, whose first term left out is below 1e-17 of it.
+EIGEN_ALWAYS_INLINE ScaledExp scaled_exp(const Packet<double>& y) {
+  using P = Packet<double>;
+  const P n = Eigen::internal::pfloor(pmadd(y, pset1<P>(1.4426950408889634), pset1<P>(0.5)));
+  // ln 2 in two parts, the first so short that its product with n is exact.
+  const P high = pmadd(n, pset1<P>(-6.93145751953125e-1), y);
+  const P low = pset1<P>(-1.42860682030941723e-6);
+  const P r = pmadd(n, low, high);
+  const P lost = pmadd(n, low, psub(high, r));  // by the rounding of r
+  P q = pset1<P>(1.0 / 87178291200);
+  for (const double factorial : {6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0,
+                                 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0}) {
+    q = pmadd(q, r, pset1<P>(1 / factorial));
+  }
+  return {Eigen::internal::pldexp(pset1<P>(1), n), padd(r, pmadd(pmul(r, r), q, lost))};
+}
+
+/// tanh |x| = e / (e + 2) with e = exp(2 |x|) - 1; the error is below 2 ulp. Beyond 20 it is 1.
+EIGEN_ALWAYS_INLINE Packet<double> tanh_packet(const Packet<double>& x) {
+  using namespace Eigen::internal;
+  using P = Packet<double>;
+  const ScaledExp exp = scaled_exp(pmul(pset1<P>(2), pmin(pabs(x), pset1<P>(20))));
+  const P e = pmadd(exp.scale, exp.rest, psub(exp.scale, pset1<P>(1)));
+  const P sum = padd(e, pset1<P>(2)), quotient = pdiv(e, sum);
+  // What the sum lost by rounding; it matters where e is small. 1 / sum = (1 - quotient) / 2.
+  const P half_lost =
+      pand(pmul(pset1<P>(0.5), psub(e, psub(sum, pset1<P>(2)))), pcmp_lt(e, pset1<P>(2)));
+  const P result = pmadd(pmul(quotient, half_lost), psub(quotient, pset1<P>(1)), quotient);
+  return por(result, pand(x, pset1<P>(-0.0)));
+}
+
+/// 1 / (1 + exp(-x)), by exp(-|x|); the error is below 2 ulp for |x| <= 708, beyond which it stays
+/// what it is there.
+EIGEN_ALWAYS_INLINE Packet<double> sigmoid_of(const Packet<double>& x) {
+  using namespace Eigen::internal;
+  using P = Packet<double>;
+  const P one = pset1<P>(1);
+  const ScaledExp exp = scaled_exp(pmax(pnegate(pabs(x)), pset1<P>(-708)));
+  const P e = pmadd(exp.scale, exp.rest, exp.scale);
+  const P negative = pcmp_lt(x, pset1<P>(0)), sum = padd(one, e);
+  const P quotient = pdiv(pselect(negative, e, one), sum);
+  // What the sum lost by rounding, times 1 / sum.
+  const P lost = pmul(psub(e, psub(sum, one)), pselect(negative, psub(one, quotient), quotient));
+  return psub(quotient, pmul(quotient, lost));
+}
+
 /// tanh of any other scalar type, one number at a time.
 template <class P, class Scalar = typename Eigen::internal::unpacket_traits<P>::type>
-requires(!std::is_same_v<Scalar, float>) EIGEN_ALWAYS_INLINE P tanh_packet(const P& value) {
+requires(!std::is_same_v<Scalar, float> && !std::is_same_v<Scalar, double>) EIGEN_ALWAYS_INLINE P
+    tanh_packet(const P& value) {
   using std::tanh;
   alignas(64) Scalar lanes[static_cast<std::size_t>(packet_size<Scalar>)];
   pstore(lanes, value);
@@ -109,6 +162,8 @@ EIGEN_ALWAYS_INLINE Packet<Scalar> sigmoid_packet(const Packet<Scalar>& x) {
   if constexpr (std::is_same_v<Scalar, float>) {
     const Ratio<float> ratio = sigmoid_ratio(x);
     return pdiv(ratio.numerator, ratio.denominator);
+  } else if constexpr (std::is_same_v<Scalar, double>) {
+    return sigmoid_of(x);
   } else {
     const Packet<Scalar> half = pset1<Packet<Scalar>>(Scalar(0.5));
     return pmadd(half, tanh_packet(pmul(half, x)), half);
@@ -151,6 +206,36 @@ EIGEN_ALWAYS_INLINE Packet<Scalar> exp_packet(const Packet<Scalar>& x) {
   const P too_small =
       Eigen::internal::pcmp_lt(result, pset1<P>(std::numeric_limits<Scalar>::min()));
   return Eigen::internal::pselect(too_small, pset1<P>(Scalar(0)), result);
+}
+
+/// One step of an LSTM backward, on packets: what `cell_gradient` gives.
+template <class Scalar>
+struct CellGradient {
+  Packet<Scalar> dz_i, dz_f, dz_g, dz_o;
+  Packet<Scalar> dh, dc;                  ///< of the state before, without W^T dz
+  Packet<Scalar> h_proposed, c_proposed;  ///< of the forward step
+};
+
+/// The gradient of h = k h~ + (1 - k) h_prev and c = k c~ + (1 - k) c_prev with c~ = f c_prev + i g
+/// and h~ = o tanh(c~), from that of the new state, dh and dc.
+template <class Scalar, class P = Packet<Scalar>>
+EIGEN_ALWAYS_INLINE CellGradient<Scalar> cell_gradient(const P& i, const P& f, const P& g,
+                                                       const P& o, const P& c_prev, const P& k,
+                                                       const P& dh, const P& dc) {
+  const P one = pset1<P>(Scalar(1));
+  CellGradient<Scalar> result;
+  result.c_proposed = pmadd(f, c_prev, pmul(i, g));
+  const P t = tanh_packet(result.c_proposed);
+  result.h_proposed = pmul(o, t);
+  const P dh_proposed = pmul(k, dh), k_dc = pmul(k, dc);
+  const P dc_proposed = pmadd(pmul(dh_proposed, o), psub(one, pmul(t, t)), k_dc);
+  result.dz_i = pmul(pmul(dc_proposed, g), pmul(i, psub(one, i)));
+  result.dz_f = pmul(pmul(dc_proposed, c_prev), pmul(f, psub(one, f)));
+  result.dz_g = pmul(pmul(dc_proposed, i), psub(one, pmul(g, g)));
+  result.dz_o = pmul(pmul(dh_proposed, t), pmul(o, psub(one, o)));
+  result.dh = psub(dh, dh_proposed);
+  result.dc = pmadd(dc_proposed, f, psub(dc, k_dc));
+  return result;
 }
 
 }  // namespace detail

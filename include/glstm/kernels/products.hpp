@@ -68,10 +68,12 @@ struct GateSums {
     rest.start_from(w);
   }
 
-  /// Every sum += its packet of u times its weight.
+  /// Every sum += its packet of u times its weight. The packets are `next` scalars apart, and each
+  /// is a number that all lanes share where `Shared`.
+  template <bool Shared = false>
   EIGEN_ALWAYS_INLINE void add_product(const Scalar* u, const P& wi, const P& wf, const P& wg,
-                                       const P& wo) {
-    P packet = pload<P>(u);
+                                       const P& wo, Index next = packet_size<Scalar>) {
+    P packet = Shared ? pset1<P>(*u) : pload<P>(u);
 #if EIGEN_COMP_GNUC_STRICT
     EIGEN_OPTIMIZATION_BARRIER(packet)  // g++ would load it once for every multiply-add
 #endif
@@ -79,33 +81,47 @@ struct GateSums {
     f = pmadd(packet, wf, f);
     g = pmadd(packet, wg, g);
     o = pmadd(packet, wo, o);
-    rest.add_product(u + packet_size<Scalar>, wi, wf, wg, wo);
+    rest.template add_product<Shared>(u + next, wi, wf, wg, wo, next);
   }
 
-  /// Every sum += its packet; the four are `stride` scalars apart.
-  EIGEN_ALWAYS_INLINE void add(const Scalar* values, Index stride) {
+  /// Every sum += its packet; the four of a packet of u are `stride` scalars apart, those of the
+  /// next packet `next` scalars behind them.
+  EIGEN_ALWAYS_INLINE void add(const Scalar* values, Index stride,
+                               Index next = packet_size<Scalar>) {
     i = padd(i, pload<P>(values));
     f = padd(f, pload<P>(values + stride));
     g = padd(g, pload<P>(values + 2 * stride));
     o = padd(o, pload<P>(values + 3 * stride));
-    rest.add(values + packet_size<Scalar>, stride);
+    rest.add(values + next, stride, next);
   }
 
-  EIGEN_ALWAYS_INLINE void store(Scalar* values, Index stride) const {
+  EIGEN_ALWAYS_INLINE void add(const GateSums& other) {
+    i = padd(i, other.i);
+    f = padd(f, other.f);
+    g = padd(g, other.g);
+    o = padd(o, other.o);
+    rest.add(other.rest);
+  }
+
+  EIGEN_ALWAYS_INLINE void store(Scalar* values, Index stride,
+                                 Index next = packet_size<Scalar>) const {
     pstore(values, i);
     pstore(values + stride, f);
     pstore(values + 2 * stride, g);
     pstore(values + 3 * stride, o);
-    rest.store(values + packet_size<Scalar>, stride);
+    rest.store(values + next, stride, next);
   }
 };
 template <class Scalar>
 struct GateSums<Scalar, 0> {
   using P = Packet<Scalar>;
   EIGEN_ALWAYS_INLINE void start_from(const Scalar*) {}
-  EIGEN_ALWAYS_INLINE void add_product(const Scalar*, const P&, const P&, const P&, const P&) {}
-  EIGEN_ALWAYS_INLINE void add(const Scalar*, Index) {}
-  EIGEN_ALWAYS_INLINE void store(Scalar*, Index) const {}
+  template <bool>
+  EIGEN_ALWAYS_INLINE void add_product(const Scalar*, const P&, const P&, const P&, const P&,
+                                       Index) {}
+  EIGEN_ALWAYS_INLINE void add(const Scalar*, Index, Index) {}
+  EIGEN_ALWAYS_INLINE void add(const GateSums&) {}
+  EIGEN_ALWAYS_INLINE void store(Scalar*, Index, Index) const {}
 };
 
 template <class Scalar, int N>

@@ -136,7 +136,6 @@ template <class Scalar>
 void BackwardStep<Scalar>::run() const {
   using namespace detail;
   using P = Packet<Scalar>;
-  const P one = pset1<P>(Scalar(1));
   for (Index slot = 0; slot < open; ++slot) {
     const Index column = slot * stride;
     P dk_sum = pset1<P>(Scalar(0));
@@ -148,30 +147,21 @@ void BackwardStep<Scalar>::run() const {
       const P dh_in = pload<P>(dh + column + row), dc_in = pload<P>(dc + column + row);
       const P gate = k_per_sample ? pload<P>(k + column + row) : pset1<P>(k[slot]);
 
-      const P c_proposed = pmadd(f, c_old, pmul(i, g));
-      const P t = tanh_packet(c_proposed);
-      if (dk != nullptr) {  // h = k h~ + (1 - k) h_prev;  c = k c~ + (1 - k) c_prev
-        const P h_change = psub(pmul(o, t), pload<P>(h_prev + column + row));
-        const P c_change = psub(c_proposed, c_old);
+      const CellGradient<Scalar> grad =
+          cell_gradient<Scalar>(i, f, g, o, c_old, gate, dh_in, dc_in);
+      if (dk != nullptr) {
+        const P h_change = psub(grad.h_proposed, pload<P>(h_prev + column + row));
+        const P c_change = psub(grad.c_proposed, c_old);
         const P dk_here = pmadd(h_change, dh_in, pmul(c_change, dc_in));
         if (k_per_sample) pstore(dk + column + row, dk_here);
         dk_sum = padd(dk_sum, dk_here);
       }
-      const P dh_proposed = pmul(gate, dh_in);
-      const P gate_dc = pmul(gate, dc_in);
-      // h~ = o tanh(c~)
-      const P dc_proposed = pmadd(pmul(dh_proposed, o), psub(one, pmul(t, t)), gate_dc);
-      // c~ = f c_prev + i g;  i, f, o = sigmoid(z);  g = tanh(z)
-      const P dz_i = pmul(pmul(dc_proposed, g), pmul(i, psub(one, i)));
-      const P dz_f = pmul(pmul(dc_proposed, c_old), pmul(f, psub(one, f)));
-      const P dz_g = pmul(pmul(dc_proposed, i), psub(one, pmul(g, g)));
-      const P dz_o = pmul(pmul(dh_proposed, t), pmul(o, psub(one, o)));
-      pstore(dh + column + row, psub(dh_in, dh_proposed));
-      pstore(dc + column + row, pmadd(dc_proposed, f, psub(dc_in, gate_dc)));
+      pstore(dh + column + row, grad.dh);
+      pstore(dc + column + row, grad.dc);
 
       Scalar* out = dz + 4 * slot * dz_stride + row;
       Scalar* sum = sum_dz + 4 * neurons[slot] * stride + row;
-      const P all[4] = {dz_i, dz_f, dz_g, dz_o};
+      const P all[4] = {grad.dz_i, grad.dz_f, grad.dz_g, grad.dz_o};
       for (int q = 0; q < 4; ++q) {
         pstore(out + q * dz_stride, all[q]);
         pstore(sum + q * stride, padd(pload<P>(sum + q * stride), all[q]));

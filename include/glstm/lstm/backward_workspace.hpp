@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "glstm/core/types.hpp"
+#include "glstm/lstm/block_tape.hpp"
 #include "glstm/lstm/scheduled_tape.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -25,6 +26,11 @@ struct BackwardWorkspace {
   Vector<Scalar> rows;        ///< [chunk][columns of [h | x] in whole packets]
   Vector<Scalar> transposed;  ///< [groups of four columns of [h | x]][open][4][4] weights
   Vector<Scalar> dpanel;      ///< [columns of [h | x] in whole packets, 4 open]
+
+  // Where neurons are in the lanes, also:
+  Vector<Scalar> k_lanes, dk_lanes;   ///< [B or 1][blocks][packet]
+  std::vector<const Scalar*> panels;  ///< [blocks] a column of each
+  BlockBoundary block_boundary;
 
   // Of one boundary:
   Boundary boundary;

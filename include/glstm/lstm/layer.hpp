@@ -185,8 +185,8 @@ class Layer {
     GLSTM_ASSERT(tape.shape() == std::pair(timing.batch, timing.steps));
     LstmGradients<Scalar> blocks = gradients(gradient);
     if (tape.path == Path::scheduled) {
-      scheduled::backward(gate(parameters), timing, tape.scheduled, doutputs, budget_gradient,
-                          dstate, dx, blocks, tape.backward_workspace);
+      scheduled::backward(weights(parameters), gate(parameters), timing, tape.scheduled, doutputs,
+                          budget_gradient, dstate, dx, blocks, tape.backward_workspace);
     } else {
       reference::backward(weights(parameters), gate(parameters), timing, tape.reference, doutputs,
                           budget_gradient, dstate, dx, blocks);

@@ -50,8 +50,8 @@ class BackwardPass {
       for (Index n = segment().end; n-- > segment().begin;) {
         run_step(n);
         if (gate_learns()) {
-          add_gate_gradient(gate, timing_, segment(), n, tape_, work_.dk.data(), budget_gradient,
-                            gradients_.dgate);
+          add_gate_gradient(gate, timing_, segment(), n, tape_, step_at(n) + layout_.k,
+                            work_.dk.data(), budget_gradient, gradients_.dgate);
         }
         multiply_step(n);
       }
@@ -411,20 +411,6 @@ class BackwardPass {
   Index padded_ = 0;  ///< columns of [h | x] in whole packets
   bool narrow_ = false;
 };
-
-/// The gradient of `forward`. `dstate` is the gradient of the final state on entry, that of the
-/// initial state on return; `doutputs` [B, H*T] and `dx` [B, I*T] may be null. `budget_gradient` is
-/// added to the gradient of every open neuron's openness. Weight and gate gradients ([H,P])
-/// accumulate. `workspace` is working memory.
-template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-void backward(const Gate& gate, const Timing& timing, const Tape<Scalar>& tape,
-              const Matrix<Scalar>* doutputs, Scalar budget_gradient, State<Scalar>& dstate,
-              Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients,
-              BackwardWorkspace<Scalar>& workspace) {
-  detail::require(tape.keep == Keep::tape, "backward needs a forward pass that kept its tape");
-  BackwardPass<Scalar>(timing, tape, doutputs, dstate, dx, gradients, workspace)
-      .run(gate, budget_gradient);
-}
 
 }  // namespace scheduled
 GLSTM_END_NAMESPACE

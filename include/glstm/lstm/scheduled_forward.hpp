@@ -233,16 +233,5 @@ class ForwardPass {
   Index written_ = 0;  ///< the outputs of the steps before this one are written
 };
 
-/// Runs a layer over x [B, I*T]. `state` [B,H] is the final state on return, and on entry the
-/// initial state unless `zero_initial_state`. `outputs`, when not null, gets the hidden state
-/// after every step, [B, H*T].
-template <TimeGate Gate, class Scalar = typename Gate::Scalar>
-void forward(const LstmWeights<Scalar>& weights, const Gate& gate, double time_origin,
-             const ConstMatrixRef<Scalar>& x, const Timing& timing, bool zero_initial_state,
-             State<Scalar>& state, Matrix<Scalar>* outputs, Keep keep, Tape<Scalar>& tape) {
-  schedule(gate, weights.inputs(), time_origin, timing, zero_initial_state, tape);
-  ForwardPass<Scalar>(weights, x, timing, state, outputs, keep, tape).run(gate);
-}
-
 }  // namespace scheduled
 GLSTM_END_NAMESPACE

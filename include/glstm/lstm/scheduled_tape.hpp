@@ -9,6 +9,7 @@
 
 #include "glstm/core/timing.hpp"
 #include "glstm/kernels/products.hpp"
+#include "glstm/lstm/block_layout.hpp"
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/op_counts.hpp"
 #include "glstm/lstm/window_schedule.hpp"
@@ -47,6 +48,9 @@ struct Tape {
   Matrix<Scalar> h, c;            ///< [stride,H] after the last step
   Matrix<Scalar> frozen;          ///< [stride,4H] what frozen neurons add to open ones
   Vector<Scalar> panel;           ///< the packed weights of one segment or one neuron
+
+  bool in_blocks = false;  ///< few samples: `blocks` is used, and what it has is not above
+  BlockTape<Scalar> blocks;
 
   bool may_be_nonzero(Index neuron, std::size_t segment) const {
     return !zero_initial_state || first_segment[static_cast<std::size_t>(neuron)] < segment;
@@ -196,6 +200,24 @@ void scatter_columns(const Tape<Scalar>& tape, const std::vector<Index>& neurons
   }
 }
 
+/// Whether packets of neurons are cheaper than packets of samples, from how many have to be
+/// computed. Neighbouring neurons that are open together touch 1 + (open - 1) / packet blocks in
+/// the mean. A packet of neurons costs a third more, and packets of samples the gathering of
+/// weights for each segment, which is worth about two steps (measured with AVX-512).
+template <class Scalar>
+bool suits_blocks(const Tape<Scalar>& tape) {
+  constexpr Index packet = kernels::packet_size<Scalar>;
+  if (packet == 1 || tape.batch > 2 * packet) return false;
+  Index samples = 0, neurons = 0;  // both times the lanes of a packet
+  for (const Segment& segment : tape.segments) {
+    const Index open = segment.open(), steps = segment.steps();
+    const Index whole = kernels::lanes_for<Scalar>(open);
+    samples += (steps + 2) * open * tape.lanes;
+    neurons += steps * (open == tape.hidden ? whole : packet + open - 1) * tape.batch;
+  }
+  return 4 * neurons < 3 * samples;
+}
+
 /// Sets the sizes of a tape for sequences whose open steps are known.
 template <class Scalar>
 void set_schedule(Index inputs, Index hidden, const Timing& timing,
@@ -208,7 +230,8 @@ void set_schedule(Index inputs, Index hidden, const Timing& timing,
   tape.hidden = hidden;
   tape.zero_initial_state = zero_initial_state;
   tape.times = std::move(times);
-  tape.k_per_sample = tape.times.rows() > 1 || !timing.lengths.empty();
+  tape.k_per_sample =
+      tape.times.rows() > 1 || timing.valid_steps() < timing.batch * timing.longest();
   tape.segments = std::move(segments);
   tape.first_segment.assign(static_cast<std::size_t>(hidden), tape.segments.size());
   for (std::size_t s = tape.segments.size(); s-- > 0;) {
@@ -217,6 +240,17 @@ void set_schedule(Index inputs, Index hidden, const Timing& timing,
     }
   }
   tape.ops = dense_counts<Scalar>(timing, hidden, inputs, tape.stride);
+  tape.in_blocks = suits_blocks(tape);
+  if (tape.in_blocks) {
+    tape.lanes = tape.stride = tape.batch;
+    const Index blocks = (hidden + kernels::packet_size<Scalar> - 1) / kernels::packet_size<Scalar>;
+    tape.ops.dense_tape_bytes =
+        static_cast<double>(
+            timing.steps *
+            BlockStepLayout<Scalar>(timing.batch, inputs, hidden, blocks, false).size) *
+        static_cast<double>(sizeof(Scalar));
+    make_blocks(inputs, tape.first_segment, tape.segments, tape.blocks);
+  }
 }
 
 /// Sizes the memory of a tape for its schedule.

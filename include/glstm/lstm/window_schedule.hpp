@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/gates/time_gate.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 
@@ -54,25 +56,86 @@ void append_open_steps(const Gate& gate, Index j, const typename Gate::Real* tim
 
 }  // namespace detail
 
+/// Whether all samples have the times of the longest one, as far as they go.
+inline bool share_times(const Timing& timing) {
+  const Eigen::MatrixXd& times = timing.timestamps;
+  if (times.rows() <= 1) return true;
+  const Index longest = timing.longest_sample();
+  const Index all = timing.lengths.empty()
+                        ? timing.steps
+                        : *std::min_element(timing.lengths.begin(), timing.lengths.end());
+  for (Index n = 0; n < all; ++n) {
+    if ((times.col(n).array() - times(longest, n)).abs().maxCoeff() != 0) return false;
+  }
+  for (Index n = all; n < timing.length(longest); ++n) {
+    for (Index b = 0; b < timing.batch; ++b) {
+      if (n < timing.length(b) && times(b, n) != times(longest, n)) return false;
+    }
+  }
+  return true;
+}
+
 /// The times of a batch relative to a layer's origin, [1,T] when all samples share them, else
 /// [B,T]: the difference is taken in double and rounded once.
 template <class Real>
 Matrix<Real> relative_times(const Timing& timing, double origin) {
-  const Index rows = timing.timestamps.rows() > 1 ? timing.batch : 1;
+  const bool shared = share_times(timing);
   const Index longest = timing.longest();
+  if (!shared && timing.lengths.empty()) {
+    const Matrix<Real> times = (timing.timestamps.array() - origin).template cast<Real>();
+    detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
+    return times;
+  }
+  const Index rows = shared ? 1 : timing.batch;
+  const Index source = shared && timing.timestamps.rows() > 1 ? timing.longest_sample() : 0;
   Matrix<Real> times(rows, timing.steps);
   for (Index n = 0; n < timing.steps; ++n) {
     for (Index b = 0; b < rows; ++b) {
       const bool padding = n >= (rows == 1 ? longest : timing.length(b));
-      times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(b, n) - origin);
+      times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(source + b, n) - origin);
     }
   }
   detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
   return times;
 }
 
+namespace detail {
+
+/// Open steps of samples with times of their own, found at once: those at which the window of a
+/// neuron meets the time between the earliest and the latest sample. Where samples are far from
+/// each other, no sample may be open at most of these steps: then the result is empty, and the
+/// caller looks at each sample.
+template <class Gate>
+std::vector<OpenSteps> open_steps_between(const Gate& gate,
+                                          const Matrix<typename Gate::Real>& times) {
+  using Real = typename Gate::Real;
+  const Vector<Real> first = times.colwise().minCoeff(), last = times.colwise().maxCoeff();
+  const Real *begin = first.data(), *end = last.data();
+  const Index steps = times.cols();
+  std::vector<OpenSteps> result;
+  Index between = 0, of_earliest = 0;
+  for (Index j = 0; j < gate.size(); ++j) {
+    const Window<Real> window = gate.next_window(j, -std::numeric_limits<Real>::infinity());
+    if (window.empty()) continue;
+    const auto tolerance = [&](Real t) { return GateTraits<Gate>::edge_tolerance(gate, j, t); };
+    const Real open = window.open - tolerance(window.open);
+    const Real close = window.close + tolerance(window.close);
+    const OpenSteps found{j, std::lower_bound(end, end + steps, open) - end,
+                          std::upper_bound(begin, begin + steps, close) - begin};
+    if (found.begin >= found.end) continue;
+    result.push_back(found);
+    between += found.end - found.begin;
+    of_earliest += found.end - (std::lower_bound(begin, begin + steps, open) - begin);
+  }
+  if (2 * between > 3 * of_earliest + 2 * static_cast<Index>(result.size())) result.clear();
+  return result;
+}
+
+}  // namespace detail
+
 /// Every stretch of steps in which a neuron is open for at least one sample that is still within
-/// its length, ordered by neuron, then step. `times` is [1,T] or [B,T], relative to the origin.
+/// its length, ordered by neuron, then step; the stretches may be longer, with steps at which the
+/// openness is 0. `times` is [1,T] or [B,T], relative to the origin.
 template <class Gate>
 std::vector<OpenSteps> open_steps(const Gate& gate, const Matrix<typename Gate::Real>& times,
                                   const Timing& timing) {
@@ -82,6 +145,10 @@ std::vector<OpenSteps> open_steps(const Gate& gate, const Matrix<typename Gate::
       detail::append_open_steps(gate, j, times.data(), timing.longest(), result);
     }
     return result;
+  }
+  if constexpr (GateTraits<Gate>::single_window) {
+    if (timing.lengths.empty()) result = detail::open_steps_between(gate, times);
+    if (!result.empty()) return result;
   }
 
   const Eigen::Matrix<typename Gate::Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>

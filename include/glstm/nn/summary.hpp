@@ -62,11 +62,17 @@ OpCounts forward_work(const Layer<Gate>& layer, const Vector<Scalar>& parameters
   scheduled::Tape<Scalar> tape;
   scheduled::schedule(gate, layer.inputs(), layer.time_origin(), timing, true, tape);
   scheduled::Boundary boundary;
+  scheduled::BlockBoundary block_boundary;
   Vector<Scalar> openness(tape.stride * tape.hidden);
   for (std::size_t s = 0; s < tape.segments.size(); ++s) {
     const Segment& segment = tape.segments[s];
-    scheduled::find_boundary(tape, s, boundary);
-    scheduled::count_segment(segment, boundary, Keep::tape, tape);
+    if (tape.in_blocks) {
+      scheduled::find_block_boundary(tape, s, block_boundary);
+      scheduled::count_block_segment(s, block_boundary, Keep::tape, tape);
+    } else {
+      scheduled::find_boundary(tape, s, boundary);
+      scheduled::count_segment(segment, boundary, Keep::tape, tape);
+    }
     for (Index n = segment.begin; n < segment.end; ++n) {
       scheduled::write_openness(gate, timing, segment, n, tape, openness.data());
     }
