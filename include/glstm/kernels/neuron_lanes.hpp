@@ -129,7 +129,7 @@ struct BlockBackwardStep {
   Index dz_next;
   Scalar* sum_dz;  ///< [samples][4][packet] accumulates dz
   Scalar* dk;      ///< out, [packet], dk_next apart by sample: accumulates the gradient of the
-               ///< openness; null: not wanted
+                   ///< openness; null: not wanted
   Index dk_next;
 
   void run() const;
