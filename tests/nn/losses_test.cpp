@@ -271,6 +271,10 @@ TEST_CASE("losses out of range are errors") {
                  }),
                  {"class_weights for 3 outputs", "got 2"});
   const auto two = cross_entropy({.class_weights = {1, 2}});
+  check_mentions(error_of([&] {  // as Network::mean_counts asks, which checks no targets
+                   weight_of_predictions(two, one, 1, Targets<double>{.labels = labels_of({2})});
+                 }),
+                 {"2 class_weights", "label 2"});
   check_mentions(error_of([&] { Lstm<float>({.outputs = 3, .loss = two}); }), {"class_weights"});
   Lstm<float> network({.outputs = 3});
   check_mentions(error_of([&] { network.set_loss(two); }), {"class_weights for 3", "got 2"});

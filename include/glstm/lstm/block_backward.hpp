@@ -65,7 +65,7 @@ class BlockBackwardPass {
   const Segment& segment() const { return *segment_; }
   const BlockSegment& block_segment() const { return *block_segment_; }
   bool gate_learns() const { return gradients_.dgate.cols() > 0; }
-  Index neuron(Index slot) const { return blocks_.neurons[static_cast<std::size_t>(slot)]; }
+  Index neuron(Index slot) const { return blocks_.neuron(slot); }
   Index active() const { return static_cast<Index>(block_segment().blocks.size()); }
 
   const Scalar* step_at(Index n) const {
@@ -81,12 +81,10 @@ class BlockBackwardPass {
     work_.h = blocks_.h;
     work_.dh.setZero(rows, B);
     work_.dc.setZero(rows, B);
-    for (Index b = 0; b < B; ++b) {
-      for (Index slot = 0; slot < tape_.hidden; ++slot) {
-        work_.dh(slot, b) = dstate_.h(b, neuron(slot));
-        work_.dc(slot, b) = dstate_.c(b, neuron(slot));
-      }
-    }
+    blocks_.for_each_state(B, [&](Index slot, Index j, Index b) {
+      work_.dh(slot, b) = dstate_.h(b, j);
+      work_.dc(slot, b) = dstate_.c(b, j);
+    });
     work_.sum_dz.setZero(4 * tape_.hidden, B);
     work_.dpanel.setZero(blocks_.panels.size());
     if (dx_ != nullptr) dx_->setZero(B, tape_.inputs * timing_.steps);
@@ -259,13 +257,10 @@ class BlockBackwardPass {
   /// Adds the gradients of the outputs of steps begin ... end - 1 to dh.
   void add_doutputs(Index begin, Index end) {
     if (doutputs_ == nullptr) return;
-    const Index H = tape_.hidden;
     for (Index n = begin; n < end; ++n) {
-      for (Index b = 0; b < tape_.batch; ++b) {
-        for (Index slot = 0; slot < H; ++slot) {
-          work_.dh(slot, b) += (*doutputs_)(b, n * H + neuron(slot));
-        }
-      }
+      blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
+        work_.dh(slot, b) += (*doutputs_)(b, n * tape_.hidden + j);
+      });
     }
   }
 
@@ -276,12 +271,10 @@ class BlockBackwardPass {
       Scalar& dw = source < I ? gradients_.dWx(row, source) : gradients_.dWh(row, source - I);
       dw += work_.dpanel[place];
     });
-    for (Index b = 0; b < tape_.batch; ++b) {
-      for (Index slot = 0; slot < tape_.hidden; ++slot) {
-        dstate_.h(b, neuron(slot)) = work_.dh(slot, b);
-        dstate_.c(b, neuron(slot)) = work_.dc(slot, b);
-      }
-    }
+    blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
+      dstate_.h(b, j) = work_.dh(slot, b);
+      dstate_.c(b, j) = work_.dc(slot, b);
+    });
   }
 
   const LstmWeights<Scalar>& weights_;

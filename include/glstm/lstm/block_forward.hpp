@@ -66,23 +66,13 @@ class BlockForwardPass {
     blocks_.h.setZero(blocks_.count() * packet, tape_.batch);
     blocks_.c.setZero(blocks_.count() * packet, tape_.batch);
     if (!tape_.zero_initial_state) {
-      for_each_state([&](Index slot, Index j, Index b) {
+      blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
         blocks_.h(slot, b) = state_.h(b, j);
         blocks_.c(slot, b) = state_.c(b, j);
       });
     }
     tape_.frozen.setZero(4 * tape_.hidden, tape_.batch);
     if (outputs_ != nullptr) outputs_->resize(tape_.batch, tape_.hidden * timing_.steps);
-  }
-
-  /// Calls body(slot, neuron, sample) for all states.
-  template <class Body>
-  void for_each_state(Body&& body) const {
-    for (Index b = 0; b < tape_.batch; ++b) {
-      for (Index slot = 0; slot < tape_.hidden; ++slot) {
-        body(slot, blocks_.neurons[static_cast<std::size_t>(slot)], b);
-      }
-    }
   }
 
   /// Makes segment s the current one; until it begins, all neurons hold their state.
@@ -105,7 +95,7 @@ class BlockForwardPass {
 
   /// frozen += sign times h of a slot times its weights.
   void add_frozen(Index slot, Scalar sign) {
-    const auto weights = weights_.Wh.col(blocks_.neurons[static_cast<std::size_t>(slot)]);
+    const auto weights = weights_.Wh.col(blocks_.neuron(slot));
     for (Index b = 0; b < tape_.batch; ++b) {
       tape_.frozen.col(b) += (sign * blocks_.h(slot, b)) * weights;
     }
@@ -121,8 +111,7 @@ class BlockForwardPass {
         for (Index g = 0; g < 4; ++g) {
           const Scalar* frozen = tape_.frozen.data() + (4 * b + g) * tape_.hidden;
           for (Index lane = 0; lane < lanes; ++lane) {
-            start[g * packet + lane] +=
-                frozen[blocks_.neurons[static_cast<std::size_t>(block * packet + lane)]];
+            start[g * packet + lane] += frozen[blocks_.neuron(block * packet + lane)];
           }
         }
       }
@@ -186,7 +175,7 @@ class BlockForwardPass {
   void write_outputs(Index begin, Index end) {
     if (outputs_ == nullptr || begin >= end) return;
     for (Index n = begin; n < end; ++n) {
-      for_each_state([&](Index slot, Index j, Index b) {
+      blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
         (*outputs_)(b, n * tape_.hidden + j) = blocks_.h(slot, b);
       });
     }
@@ -197,7 +186,7 @@ class BlockForwardPass {
     tape_.keep = keep_;
     state_.h.resize(tape_.batch, tape_.hidden);
     state_.c.resize(tape_.batch, tape_.hidden);
-    for_each_state([&](Index slot, Index j, Index b) {
+    blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
       state_.h(b, j) = blocks_.h(slot, b);
       state_.c(b, j) = blocks_.c(slot, b);
     });

@@ -61,6 +61,17 @@ struct BlockTape {
   Vector<Scalar> k;  ///< [B or 1][blocks of a segment][packet] of one step
 
   Index count() const { return (static_cast<Index>(neurons.size()) + packet - 1) / packet; }
+  Index neuron(Index slot) const { return neurons[static_cast<std::size_t>(slot)]; }
+
+  /// Calls body(slot, neuron, sample) for all states of a batch.
+  template <class Body>
+  void for_each_state(Index batch, Body&& body) const {
+    for (Index b = 0; b < batch; ++b) {
+      for (Index slot = 0; slot < static_cast<Index>(neurons.size()); ++slot) {
+        body(slot, neuron(slot), b);
+      }
+    }
+  }
 };
 
 /// Sorts the neurons of a tape's segments by when they first open, and finds blocks and columns.

@@ -113,8 +113,7 @@ void count_block_segment(std::size_t s, const BlockBoundary& boundary, Keep keep
       product_macs(tape.batch, changed, tape.hidden) +
       product_macs(segment.steps() * tape.batch, segment.open() + tape.inputs, segment.open());
   if (keep == Keep::tape) {
-    tape.ops.tape_bytes += static_cast<double>(segment.steps() * block_layout(tape, s).size) *
-                           static_cast<double>(sizeof(Scalar));
+    tape.ops.tape_bytes += tape_bytes<Scalar>(segment.steps(), block_layout(tape, s));
   }
 }
 

@@ -53,9 +53,9 @@ inline double product_macs(Index rows, Index columns, Index neurons) {
          static_cast<double>(neurons);
 }
 
-/// The bytes of `steps` steps on the tape.
-template <class Scalar>
-double tape_bytes(Index steps, const StepLayout& layout) {
+/// The bytes of `steps` steps of a StepLayout or BlockStepLayout on the tape.
+template <class Scalar, class Layout>
+double tape_bytes(Index steps, const Layout& layout) {
   return static_cast<double>(steps * layout.size) * static_cast<double>(sizeof(Scalar));
 }
 

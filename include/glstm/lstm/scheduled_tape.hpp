@@ -243,13 +243,10 @@ void set_schedule(Index inputs, Index hidden, const Timing& timing,
   tape.in_blocks = suits_blocks(tape);
   if (tape.in_blocks) {
     tape.lanes = tape.stride = tape.batch;
-    const Index blocks = (hidden + kernels::packet_size<Scalar> - 1) / kernels::packet_size<Scalar>;
-    tape.ops.dense_tape_bytes =
-        static_cast<double>(
-            timing.steps *
-            BlockStepLayout<Scalar>(timing.batch, inputs, hidden, blocks, false).size) *
-        static_cast<double>(sizeof(Scalar));
     make_blocks(inputs, tape.first_segment, tape.segments, tape.blocks);
+    tape.ops.dense_tape_bytes = tape_bytes<Scalar>(
+        timing.steps, BlockStepLayout<Scalar>(timing.batch, inputs, hidden, tape.blocks.count(),
+                                              /*k_per_sample=*/false));
   }
 }
 

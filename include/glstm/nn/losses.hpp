@@ -174,7 +174,8 @@ class CrossEntropy final : public LossFunction {
 
   double label_weight(int label) const override {
     if (options_.class_weights.empty()) return 1;
-    GLSTM_ASSERT(static_cast<std::size_t>(label) < options_.class_weights.size());
+    require(label >= 0 && static_cast<std::size_t>(label) < options_.class_weights.size(),
+            "there are ", options_.class_weights.size(), " class_weights, none for label ", label);
     return options_.class_weights[static_cast<std::size_t>(label)];
   }
 
