@@ -200,10 +200,11 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
     const Index lanes = packet_size<TestType> * (1 + static_cast<Index>(seed % 11));
     const Index stride = kernels::stride_for<TestType>(lanes);
     const Index out_stride = stride + packet_size<TestType> * rng.below(3);
-    const Index neurons = 1 + rng.below(5), available = 1 + rng.below(9);
+    const Index neurons = 1 + rng.below(seed % 8 == 0 ? 40 : 5), available = 1 + rng.below(9);
     const Index count = seed % 10 == 0 ? 120 + rng.below(200) : rng.below(10);
-    const bool listed = seed % 2 == 0, weights_of_rows = seed % 3 == 0;
-    CAPTURE(seed, lanes, neurons, count, listed, weights_of_rows);
+    const bool listed = seed % 2 == 0, by_packet = seed % 5 == 0;
+    const bool weights_of_rows = seed % 3 == 0, weights_of_panel = seed % 3 == 1;
+    CAPTURE(seed, lanes, neurons, count, listed, by_packet, weights_of_rows, weights_of_panel);
     const auto block = random_matrix<TestType>(stride, std::max(available, count), rng);
     const auto weights = random_matrix<TestType>(4 * neurons, count, rng);
     const Matrix<TestType> rows = weights.transpose();
@@ -221,17 +222,37 @@ TEMPLATE_TEST_CASE("ColumnProduct agrees with Eigen", "", float, double) {
     if (weights_of_rows) {
       packed = {.data = rows.data(), .neuron = 4 * count, .next = 1, .gate = count};
     }
+    const kernels::WeightPanel layout{neurons, count};
+    Vector<TestType> panel(std::max<Index>(layout.size(), 1));
+    if (weights_of_panel) {
+      for (Index q = 0; q < neurons; ++q) {
+        for (Index k = 0; k < count; ++k) {
+          panel.segment(layout.place(q, k), 4) = weights.col(k).segment(4 * q, 4);
+        }
+      }
+      packed = layout.weights(panel.data());
+    }
+    // The columns of a block lie one after the other, or packet by packet.
+    constexpr Index packet = packet_size<TestType>;
+    const Index next = packet * block.cols();
+    Vector<TestType> packets(block.size());
+    for (Index k = 0; by_packet && k < block.cols(); ++k) {
+      for (Index b = 0; b < lanes; ++b) {
+        packets[b / packet * next + k * packet + b % packet] = block(b, k);
+      }
+    }
     const auto run = [&](auto where) {
       kernels::ColumnProduct<TestType, decltype(where)>{
           .lanes = lanes,
-          .stride = stride,
-          .block = block.data(),
+          .stride = by_packet ? packet : stride,
+          .block = by_packet ? packets.data() : block.data(),
           .columns = where,
           .count = count,
           .weights = packed,
           .neurons = neurons,
           .out = out.data(),
           .out_stride = out_stride,
+          .next = by_packet ? next : packet,
       }
           .run();
     };
@@ -299,18 +320,25 @@ TEMPLATE_TEST_CASE("GateDots agrees with Eigen", "", float, double) {
   }
 }
 
-TEMPLATE_TEST_CASE("transpose makes rows of columns", "", float, double) {
+TEMPLATE_TEST_CASE("transpose makes packets of rows of columns", "", float, double) {
   constexpr Index packet = packet_size<TestType>;
   for (Index count = 1; count <= 2 * packet + 1; ++count) {
     Rng rng(static_cast<std::uint64_t>(count));
     const Index lanes = packet * (1 + count % 3), stride = kernels::stride_for<TestType>(lanes);
-    const Index padded = kernels::lanes_for<TestType>(count), out_stride = padded + packet;
+    const Index padded = kernels::lanes_for<TestType>(count), next = packet * (lanes + 1);
     CAPTURE(count, lanes);
     const auto block = random_matrix<TestType>(stride, count, rng);
-    Matrix<TestType> out = Matrix<TestType>::Constant(out_stride, lanes, TestType(7));
-    kernels::transpose(block.data(), stride, lanes, count, out.data(), out_stride);
-    CHECK(out.topRows(count) == block.topRows(lanes).transpose());
-    CHECK(out.middleRows(count, padded - count).isZero(0));
+    // One column per packet of columns of the block.
+    Matrix<TestType> out = Matrix<TestType>::Constant(next, padded / packet, TestType(7));
+    kernels::transpose(block.data(), stride, lanes, count, out.data(), next);
+    bool same = true;
+    for (Index k = 0; k < padded; ++k) {
+      for (Index lane = 0; lane < lanes; ++lane) {
+        same &= out(lane * packet + k % packet, k / packet) ==
+                (k < count ? block(lane, k) : TestType(0));
+      }
+    }
+    CHECK(same);
     CHECK((out.bottomRows(packet).array() == TestType(7)).all());  // untouched
   }
 }

@@ -43,12 +43,41 @@ struct AdjacentColumns {
 };
 using ListedColumns = const Index*;
 
-/// Packed weights in memory: that of column k for gate g of neuron q is
-/// data[q * neuron + k * next + g * gate].
+/// A product takes so many columns of a block at a time, a part, which the nearest cache holds, and
+/// so many neurons, a group.
+inline constexpr Index part_columns = 128, group_neurons = 16;
+
+/// Packed weights in memory: that of column k for gate g of neuron q is `next` k + `gate` g +
+/// `neuron` q scalars behind `data`, where both k and q are counted within their part and group;
+/// parts and groups are so many scalars apart.
 template <class Scalar>
 struct PackedWeights {
   const Scalar* data;
   Index neuron = 0, next = 4, gate = 1;
+  Index part = part_columns * next, group = group_neurons * neuron;
+};
+
+/// Weights of `neurons` for `columns` of a block, in the order in which a product reads them:
+/// [groups][parts][neurons of a group][columns of a part][4].
+struct WeightPanel {
+  Index neurons, columns;
+
+  Index part_size() const { return 4 * group_neurons * std::min(columns, part_columns); }
+  Index group_size() const { return (columns + part_columns - 1) / part_columns * part_size(); }
+  Index size() const { return (neurons + group_neurons - 1) / group_neurons * group_size(); }
+
+  /// Where the four weights of a column for a neuron are.
+  Index place(Index neuron, Index column) const {
+    return neuron / group_neurons * group_size() + column / part_columns * part_size() +
+           neuron % group_neurons * (part_size() / group_neurons) + column % part_columns * 4;
+  }
+  template <class Scalar>
+  PackedWeights<Scalar> weights(const Scalar* data) const {
+    return {.data = data,
+            .neuron = part_size() / group_neurons,
+            .part = part_size(),
+            .group = group_size()};
+  }
 };
 
 namespace detail {
@@ -124,38 +153,43 @@ struct GateSums<Scalar, 0> {
   EIGEN_ALWAYS_INLINE void store(Scalar*, Index, Index) const {}
 };
 
+/// Every sum of a neuron += its packet of u times its weight, at w; weights `ahead` of it are asked
+/// for, since a product of many neurons has to wait for them otherwise.
 template <class Scalar, int N>
-EIGEN_ALWAYS_INLINE void add_product(GateSums<Scalar, N>& sums, const Scalar* u, const Scalar* w,
-                                     Index gate) {
+EIGEN_ALWAYS_INLINE void add_product(GateSums<Scalar, N>& sums, const Scalar* u, Index next,
+                                     const Scalar* w, Index gate, Index ahead) {
   using P = Packet<Scalar>;
+  Eigen::internal::prefetch(w + ahead);
   sums.add_product(u, pset1<P>(w[0]), pset1<P>(w[gate]), pset1<P>(w[2 * gate]),
-                   pset1<P>(w[3 * gate]));
+                   pset1<P>(w[3 * gate]), next);
 }
 
-/// sums of neuron q += sum over k of block column columns[k] times the weights k of neuron q. Each
-/// sum is N packets, the first at `block`, the others behind it.
+/// sums of neuron q += sum over k of block column columns[k] times the weights k of neuron q,
+/// within a part. Each sum is N packets, the first at `block`, the others `next` scalars apart.
 template <class Scalar, class Columns, int N, class... Others>
-EIGEN_ALWAYS_INLINE void multiply_weights(const Scalar* block, Index stride, Columns columns,
-                                          Index count, const PackedWeights<Scalar>& weights,
+EIGEN_ALWAYS_INLINE void multiply_weights(const Scalar* block, Index stride, Index next,
+                                          Columns columns, Index count,
+                                          const PackedWeights<Scalar>& weights,
                                           GateSums<Scalar, N>& sums, Others&... others) {
+  const Index ahead = static_cast<Index>(1 + sizeof...(Others)) * weights.neuron;
   const Scalar* of_column = weights.data;
   for (Index k = 0; k < count; ++k, of_column += weights.next) {
     const Scalar* u = block + columns[k] * stride;
     const Scalar* w = of_column;
-    add_product(sums, u, w, weights.gate);
-    ((w += weights.neuron, add_product(others, u, w, weights.gate)), ...);
+    add_product(sums, u, next, w, weights.gate, ahead);
+    ((w += weights.neuron, add_product(others, u, next, w, weights.gate, ahead)), ...);
   }
 }
 
 /// The largest tile: 16 sums where there are 32 registers, 8 where there are 16.
 inline constexpr int tile_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2;
 
-/// Covers `lanes` with tiles of whole packets: calls work.template run_rows<N>(row) with N packets
-/// from row on.
+/// Covers `lanes` with tiles of whole packets: calls work.operator()<N>(row) for N packets from row
+/// on.
 template <class Scalar, int N = tile_packets, class Work>
 EIGEN_ALWAYS_INLINE void for_row_tiles(Index lanes, const Work& work, Index row = 0) {
   for (; row + N * packet_size<Scalar> <= lanes; row += N * packet_size<Scalar>) {
-    work.template run_rows<N>(row);
+    work.template operator()<N>(row);
   }
   if constexpr (N > 1) for_row_tiles<Scalar, N / 2>(lanes, work, row);
 }
@@ -163,7 +197,7 @@ EIGEN_ALWAYS_INLINE void for_row_tiles(Index lanes, const Work& work, Index row 
 /// Covers `neurons` with as many at a time as fill a tile of N packets: calls
 /// work.run_tile(neuron, row, sums...).
 template <class Scalar, int N, class Work>
-EIGEN_ALWAYS_INLINE void for_neuron_tiles(Index neurons, Index row, const Work& work) {
+EIGEN_ALWAYS_INLINE void for_neuron_tiles(Index neurons, Index row, Work& work) {
   using Sums = GateSums<Scalar, N>;
   Index q = 0;
   if constexpr (2 * N <= tile_packets) {
@@ -186,28 +220,23 @@ struct ColumnProduct {
   Index neurons;
   Scalar* out;  ///< [out_stride, 4 neurons], accumulated into
   Index out_stride;
+  Index next = packet_size<Scalar>;  ///< where the next packet of a column of the block is
 
   void run() const;
-
-  template <int N>
-  EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
-    detail::for_neuron_tiles<Scalar, N>(neurons, row, *this);
-  }
 
   template <int N, class... Others>
   EIGEN_ALWAYS_INLINE void run_tile(Index q, Index row, detail::GateSums<Scalar, N> sums,
                                     Others... others) const {
     PackedWeights<Scalar> from = weights;
     from.data += q * weights.neuron;
-    detail::multiply_weights(block + row, stride, columns, count, from, sums, others...);
+    detail::multiply_weights(block + row / packet_size<Scalar> * next, stride, next, columns, count,
+                             from, sums, others...);
     Scalar* to = out + 4 * q * out_stride + row;
     accumulate(to, sums);
     ((to += 4 * out_stride, accumulate(to, others)), ...);
   }
 
  private:
-  static constexpr Index depth = 128;
-
   template <int N>
   EIGEN_ALWAYS_INLINE void accumulate(Scalar* to, detail::GateSums<Scalar, N>& sums) const {
     sums.add(to, out_stride);
@@ -217,16 +246,22 @@ struct ColumnProduct {
 
 template <class Scalar, class Columns>
 void ColumnProduct<Scalar, Columns>::run() const {
-  for (Index first = 0; first < count; first += depth) {  // a part of the block that stays in L1
-    ColumnProduct part = *this;
-    part.count = std::min(depth, count - first);
-    part.weights.data += first * weights.next;
-    if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
-      part.block += first * stride;
-    } else {
-      part.columns += first;
+  for (Index q = 0; q < neurons; q += group_neurons) {
+    for (Index first = 0; first < count; first += part_columns) {
+      ColumnProduct part = *this;
+      part.neurons = std::min(group_neurons, neurons - q);
+      part.count = std::min(part_columns, count - first);
+      part.weights.data += q / group_neurons * weights.group + first / part_columns * weights.part;
+      part.out += 4 * q * out_stride;
+      if constexpr (std::is_same_v<Columns, AdjacentColumns>) {
+        part.block += first * stride;
+      } else {
+        part.columns += first;
+      }
+      detail::for_row_tiles<Scalar>(lanes, [&]<int N>(Index row) {
+        detail::for_neuron_tiles<Scalar, N>(part.neurons, row, part);
+      });
     }
-    detail::for_row_tiles<Scalar>(lanes, part);
   }
 }
 
@@ -271,11 +306,12 @@ void GateDots<Scalar, Columns>::run() const {
 #pragma GCC diagnostic ignored "-Wignored-attributes"  // those of a packet type, in PacketBlock
 #endif
 
-/// Turns the columns of a block [lanes, columns] into rows: out[lane * out_stride + k] is lane
-/// `lane` of column k. From `columns` up to whole packets the rows are filled with zeros.
+/// Turns the columns of a block [lanes, columns] into rows, packet by packet: the packet of `lane`
+/// that column k is in begins at out[k / packet * out_next + lane * packet]. From `columns` up to
+/// whole packets the rows are filled with zeros.
 template <class Scalar>
 void transpose(const Scalar* block, Index stride, Index lanes, Index columns, Scalar* out,
-               Index out_stride) {
+               Index out_next) {
   using namespace detail;
   using P = Packet<Scalar>;
   constexpr int size = static_cast<int>(packet_size<Scalar>);
@@ -287,7 +323,8 @@ void transpose(const Scalar* block, Index stride, Index lanes, Index columns, Sc
             k + q < columns ? pload<P>(block + (k + q) * stride + lane) : pset1<P>(Scalar(0));
       }
       if constexpr (size > 1) Eigen::internal::ptranspose(square);
-      for (int q = 0; q < size; ++q) pstore(out + (lane + q) * out_stride + k, square.packet[q]);
+      Scalar* rows = out + k / size * out_next + lane * size;
+      for (int q = 0; q < size; ++q) pstore(rows + q * size, square.packet[q]);
     }
   }
 }

@@ -2,6 +2,7 @@
 // element-wise part of an LSTM.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include <Eigen/Core>
@@ -21,7 +22,8 @@ struct ForwardStep {
   Index lanes, stride, open, inputs;
   const Index* neurons;  ///< [open] the neuron in each slot
   const Scalar* u;       ///< [stride, open + inputs] h_prev of the open neurons, then x
-  const Scalar* panel;   ///< [open][1 + open + inputs] packed weights, first the bias
+  const Scalar* bias;    ///< [open][4]
+  const Scalar* panel;   ///< WeightPanel of the open neurons and the columns of u
   const Scalar* frozen;  ///< [stride, 4H] per neuron: what frozen neurons add; null: nothing
   const Scalar* k;       ///< openness: [open], or [stride, open] when k_per_sample
   bool k_per_sample;
@@ -32,85 +34,111 @@ struct ForwardStep {
 
   void run() const;
 
-  template <int N>
-  EIGEN_ALWAYS_INLINE void run_rows(Index row) const {
-    detail::for_neuron_tiles<Scalar, N>(open, row, *this);
-  }
-
-  /// `Others` neurons after `slot` share the packets that it loads.
-  template <int N, class... Others>
-  EIGEN_ALWAYS_INLINE void run_tile(Index slot, Index row, detail::GateSums<Scalar, N> z,
-                                    Others... others) const {
-    const Index of_slot = 4 * (1 + open + inputs);
-    const Scalar* weights = panel + of_slot * slot;
-    start(slot, row, z);
-    Index next = slot;
-    (start(++next, row, others), ...);
-    detail::multiply_weights(u + row, stride, AdjacentColumns{}, open + inputs,
-                             PackedWeights<Scalar>{.data = weights + 4, .neuron = of_slot}, z,
-                             others...);
-    store(slot, row, z);
-    next = slot;
-    (store(++next, row, others), ...);
-  }
-
  private:
+  /// Pre-activations of some neurons, in a tile of N packets of samples from `row` on.
   template <int N>
-  EIGEN_ALWAYS_INLINE void start(Index slot, Index row, detail::GateSums<Scalar, N>& z) const {
-    z.start_from(panel + 4 * (1 + open + inputs) * slot);
-    if (frozen != nullptr) z.add(frozen + 4 * neurons[slot] * stride + row, stride);
-  }
+  struct Tile {
+    static constexpr Index width = N * packet_size<Scalar>;
+    static constexpr Index most = 1024 / (4 * width);  ///< neurons at a time: z stays near
 
-  template <int N>
-  EIGEN_ALWAYS_INLINE void store(Index slot, Index row,
-                                 const detail::GateSums<Scalar, N>& sums) const {
-    constexpr Index width = N * packet_size<Scalar>;
-    alignas(64) Scalar z[static_cast<std::size_t>(4 * width)];
-    sums.store(z, width);
-    finish(slot, row, z, width);
-  }
+    const ForwardStep& step;
+    Index row, first, count;
+    Index begin = 0, columns = 0;  ///< the part of the columns of u that is multiplied
+    alignas(64) Scalar z[static_cast<std::size_t>(4 * width * most)];  ///< [count][4][width]
 
-  /// The gates, the proposed state and the blend of one neuron, for `width` samples from `row` on.
-  /// z is [width, 4] and is overwritten. Not inlined: the tiles of all sizes share it.
-  EIGEN_DONT_INLINE void finish(Index slot, Index row, Scalar* z, Index width) const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    constexpr Index size = packet_size<Scalar>;
-    Scalar *zi = z, *zf = z + width, *zg = z + 2 * width, *zo = z + 3 * width;
-    // Two loops: one would be a single chain of dependent operations, too long to overlap.
-    for (Index lane = 0; lane < width; lane += size) {
-      P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
-      P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
-      activate<Scalar>(i, f, g, o);
-      if (gates != nullptr) {
-        Scalar* out = gates + 4 * slot * stride + row + lane;
-        pstore(out, i);
-        pstore(out + stride, f);
-        pstore(out + 2 * stride, g);
-        pstore(out + 3 * stride, o);
+    Tile(const ForwardStep& of, Index first_row, Index first_slot, Index slots)
+        : step(of), row(first_row), first(first_slot), count(slots) {}
+
+    void run() {
+      for (begin = 0; begin < step.inner(); begin += part_columns) {
+        columns = std::min(part_columns, step.inner() - begin);
+        detail::for_neuron_tiles<Scalar, N>(count, row, *this);
       }
-      pstore(zg + lane, pmadd(f, pload<P>(c_prev + slot * stride + row + lane), pmul(i, g)));
-      pstore(zo + lane, o);
+      for (Index q = 0; q < count; ++q) finish(q);
     }
-    for (Index lane = 0; lane < width; lane += size) {
-      const Index at = slot * stride + row + lane;
-      const P c_old = pload<P>(c_prev + at), h_old = pload<P>(u + at);
-      const P c_proposed = pload<P>(zg + lane);
-      const P t = tanh_packet(c_proposed);
-      const P h_proposed = pmul(pload<P>(zo + lane), t);
-      const P gate = k_per_sample ? pload<P>(k + at) : pset1<P>(k[slot]);
-      // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
-      const Index next = next_columns[slot] * stride + row + lane;
-      pstore(c_next + next, pmadd(gate, psub(c_proposed, c_old), c_old));
-      pstore(h_next + next, pmadd(gate, psub(h_proposed, h_old), h_old));
+
+    /// Neuron q and `Others` after it share the packets of u.
+    template <class... Others>
+    EIGEN_ALWAYS_INLINE void run_tile(Index q, Index, detail::GateSums<Scalar, N> sums,
+                                      Others... others) {
+      Index next = q;
+      start(q, sums);
+      (start(++next, others), ...);
+      const WeightPanel layout{step.open, step.inner()};
+      detail::multiply_weights(
+          step.u + row + begin * step.stride, step.stride, packet_size<Scalar>, AdjacentColumns{},
+          columns, layout.weights(step.panel + layout.place(first + q, begin)), sums, others...);
+      next = q;
+      sums.store(z + 4 * width * q, width);
+      (others.store(z + 4 * width * ++next, width), ...);
     }
-  }
+
+   private:
+    EIGEN_ALWAYS_INLINE void start(Index q, detail::GateSums<Scalar, N>& sums) const {
+      if (begin > 0) return sums.add(z + 4 * width * q, width);
+      const Index slot = first + q, stride = step.stride;
+      sums.start_from(step.bias + 4 * slot);
+      if (step.frozen != nullptr) {
+        sums.add(step.frozen + 4 * step.neurons[slot] * stride + row, stride);
+      }
+    }
+
+    /// The gates, the proposed state and the blend of a neuron.
+    EIGEN_DONT_INLINE void finish(Index q) {
+      using namespace detail;
+      using P = Packet<Scalar>;
+      constexpr Index size = packet_size<Scalar>;
+      // Copies, since a packet that is stored might be a part of `step` for all the compiler knows.
+      const Index slot = first + q, stride = step.stride, at = slot * stride + row;
+      const Index next = step.next_columns[slot] * stride + row;
+      const Scalar *c_prev = step.c_prev + at, *h_prev = step.u + at;
+      const Scalar *k_at = step.k + at, *k_shared = step.k_per_sample ? nullptr : step.k + slot;
+      Scalar *h_next = step.h_next + next, *c_next = step.c_next + next;
+      Scalar* gates = step.gates == nullptr ? nullptr : step.gates + 4 * slot * stride + row;
+      Scalar *zi = z + 4 * width * q, *zf = zi + width, *zg = zf + width, *zo = zg + width;
+      // Two loops: one would be a single chain of dependent operations, too long to overlap.
+      for (Index lane = 0; lane < width; lane += size) {
+        P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
+        P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
+        activate<Scalar>(i, f, g, o);
+        if (gates != nullptr) {
+          pstore(gates + lane, i);
+          pstore(gates + stride + lane, f);
+          pstore(gates + 2 * stride + lane, g);
+          pstore(gates + 3 * stride + lane, o);
+        }
+        pstore(zg + lane, pmadd(f, pload<P>(c_prev + lane), pmul(i, g)));
+        pstore(zo + lane, o);
+      }
+      for (Index lane = 0; lane < width; lane += size) {
+        const P c_old = pload<P>(c_prev + lane), h_old = pload<P>(h_prev + lane);
+        const P c_proposed = pload<P>(zg + lane);
+        const P h_proposed = pmul(pload<P>(zo + lane), tanh_packet(c_proposed));
+        const P k = k_shared == nullptr ? pload<P>(k_at + lane) : pset1<P>(*k_shared);
+        // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
+        pstore(c_next + lane, pmadd(k, psub(c_proposed, c_old), c_old));
+        pstore(h_next + lane, pmadd(k, psub(h_proposed, h_old), h_old));
+      }
+    }
+  };
+
+  Index inner() const { return open + inputs; }
 };
 
 template <class Scalar>
 void ForwardStep<Scalar>::run() const {
   GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
-  detail::for_row_tiles<Scalar>(lanes, *this);
+  // Neurons whose weights the second cache holds, while all samples take their turn.
+  const Index group = std::max<Index>(16, 32768 / (4 * inner()) / 16 * 16);
+  for (Index first = 0; first < open; first += group) {
+    const Index end = std::min(first + group, open);
+    detail::for_row_tiles<Scalar>(lanes, [&]<int N>(Index row) {
+      constexpr Index most = Tile<N>::most;
+      for (Index slot = first; slot < end; slot += most) {
+        Tile<N>(*this, row, slot, std::min(most, end - slot)).run();
+      }
+    });
+  }
 }
 
 /// One step backward of the open neurons, up to dz: the element-wise part of the LSTM's gradient.

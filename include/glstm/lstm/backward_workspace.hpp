@@ -23,8 +23,8 @@ struct BackwardWorkspace {
   Vector<Scalar> dc_open;     ///< [stride, open]
   Vector<Scalar> dk;          ///< as BackwardStep gives it
   Vector<Scalar> dz;          ///< [chunk, 4 open]
-  Vector<Scalar> rows;        ///< [chunk][columns of [h | x] in whole packets]
-  Vector<Scalar> transposed;  ///< [groups of four columns of [h | x]][open][4][4] weights
+  Vector<Scalar> rows;        ///< [columns of [h | x] in whole packets][chunk][packet]
+  Vector<Scalar> transposed;  ///< WeightPanel of [h | x] by fours, and the gates of open neurons
   Vector<Scalar> dpanel;      ///< [columns of [h | x] in whole packets, 4 open]
 
   // Where neurons are in the lanes, also:

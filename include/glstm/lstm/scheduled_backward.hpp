@@ -116,7 +116,7 @@ class BackwardPass {
     reserve(work_.dk, tape_.stride * open_);
     reserve(work_.dz, dz_stride_ * 4 * open_);
     reserve(work_.rows, chunk_ * tape_.lanes * padded_);
-    reserve(work_.transposed, groups_ * 16 * open_);
+    reserve(work_.transposed, transposed().size());
     reserve(work_.dpanel, 4 * open_ * padded_);
     std::fill_n(work_.dpanel.data(), 4 * open_ * padded_, Scalar(0));
   }
@@ -126,12 +126,15 @@ class BackwardPass {
     gather_columns(tape_, segment().neurons, work_.dc, work_.dc_open.data());
   }
 
-  /// W^T in groups of four columns of du: [groups][open][gate][4].
+  /// W^T as a panel: what groups of four columns of du get from the gates of the open neurons.
+  kernels::WeightPanel transposed() const { return {groups_, 4 * open_}; }
+
   void gather_weights() {
-    std::fill_n(work_.transposed.data(), groups_ * 16 * open_, Scalar(0));
+    const kernels::WeightPanel layout = transposed();
+    std::fill_n(work_.transposed.data(), layout.size(), Scalar(0));
     for_segment_weights(tape_, segment().neurons, [&](Index place, Index slot, Index k) {
       if (k >= wanted_) return;
-      Scalar* out = work_.transposed.data() + (k / 4 * open_ + slot) * 16 + k % 4;
+      Scalar* out = work_.transposed.data() + layout.place(k / 4, 4 * slot) + k % 4;
       for (Index g = 0; g < 4; ++g) out[4 * g] = tape_.packed_weights[place + g];
     });
   }
@@ -177,8 +180,9 @@ class BackwardPass {
       add_narrow_weight_gradient(n);
     } else {
       const Scalar* u = step_at(n) + layout_.u;
-      Scalar* rows = work_.rows.data() + (n - chunk_begin_) * tape_.lanes * padded_;
-      kernels::transpose(u, tape_.stride, tape_.lanes, inner_, rows, padded_);
+      constexpr Index packet = kernels::packet_size<Scalar>;
+      Scalar* rows = work_.rows.data() + (n - chunk_begin_) * tape_.lanes * packet;
+      kernels::transpose(u, tape_.stride, tape_.lanes, inner_, rows, chunk_ * tape_.lanes * packet);
       if (n == chunk_begin_) add_chunk_weight_gradient();
     }
     multiply_weights(n);
@@ -205,9 +209,10 @@ class BackwardPass {
 
   /// dW += dz^T [h_prev | x] for all steps of the chunk.
   void add_chunk_weight_gradient() {
+    constexpr Index packet = kernels::packet_size<Scalar>;
     kernels::ColumnProduct<Scalar, kernels::AdjacentColumns>{
         .lanes = padded_,
-        .stride = padded_,
+        .stride = packet,
         .block = work_.rows.data(),
         .columns = {},
         .count = (chunk_end_ - chunk_begin_) * tape_.lanes,
@@ -218,6 +223,7 @@ class BackwardPass {
         .neurons = open_,
         .out = work_.dpanel.data(),
         .out_stride = padded_,
+        .next = chunk_ * tape_.lanes * packet,
     }
         .run();
   }
@@ -233,7 +239,7 @@ class BackwardPass {
         .block = dz_of(n),
         .columns = {},
         .count = 4 * open_,
-        .weights = {.data = work_.transposed.data(), .neuron = 16 * open_},
+        .weights = transposed().weights(work_.transposed.data()),
         .neurons = groups_,
         .out = du,
         .out_stride = stride,

@@ -125,17 +125,17 @@ class ForwardPass {
         .run();
   }
 
-  /// The panel of the segment: per slot the bias, then the weights of [h of the open neurons | x].
+  /// The bias of the open neurons, [open][4], then the panel of their weights.
   void gather_weights() {
     const Index H = tape_.hidden, open = segment().open();
-    const Index of_slot = 4 * (1 + open + tape_.inputs);
     for (Index slot = 0; slot < open; ++slot) {
       const Index j = segment().neurons[static_cast<std::size_t>(slot)];
-      for (Index g = 0; g < 4; ++g) tape_.panel[of_slot * slot + g] = weights_.b(g * H + j);
+      for (Index g = 0; g < 4; ++g) tape_.panel[4 * slot + g] = weights_.b(g * H + j);
     }
+    const kernels::WeightPanel layout{open, open + tape_.inputs};
+    Scalar* panel = tape_.panel.data() + 4 * open;
     for_segment_weights(tape_, segment().neurons, [&](Index place, Index slot, Index k) {
-      Scalar* out = tape_.panel.data() + of_slot * slot + 4 * (1 + k);
-      std::copy_n(tape_.packed_weights.data() + place, 4, out);
+      std::copy_n(tape_.packed_weights.data() + place, 4, panel + layout.place(slot, k));
     });
   }
 
@@ -160,7 +160,8 @@ class ForwardPass {
         .inputs = tape_.inputs,
         .neurons = segment().neurons.data(),
         .u = step + layout_.u,
-        .panel = tape_.panel.data(),
+        .bias = tape_.panel.data(),
+        .panel = tape_.panel.data() + 4 * segment().open(),
         .frozen = anything_frozen_ ? tape_.frozen.data() : nullptr,
         .k = step + layout_.k,
         .k_per_sample = tape_.k_per_sample,

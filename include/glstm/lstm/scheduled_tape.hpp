@@ -47,7 +47,7 @@ struct Tape {
   Vector<Scalar> packed_weights;  ///< [H + I][H] as pack_gate_weights makes them
   Matrix<Scalar> h, c;            ///< [stride,H] after the last step
   Matrix<Scalar> frozen;          ///< [stride,4H] what frozen neurons add to open ones
-  Vector<Scalar> panel;           ///< the packed weights of one segment or one neuron
+  Vector<Scalar> panel;           ///< bias and weights of one segment, or weights of one neuron
 
   bool in_blocks = false;  ///< few samples: `blocks` is used, and what it has is not above
   BlockTape<Scalar> blocks;
@@ -260,8 +260,8 @@ void reserve_memory(Keep keep, Tape<Scalar>& tape) {
     tape.segment_start.push_back(keep == Keep::tape ? size : 0);
     size += segment.steps() * layout.size;
     largest_step = std::max(largest_step, layout.size);
-    largest_panel =
-        std::max(largest_panel, 4 * segment.open() * (1 + segment.open() + tape.inputs));
+    const kernels::WeightPanel panel{segment.open(), segment.open() + tape.inputs};
+    largest_panel = std::max(largest_panel, 4 * segment.open() + panel.size());
   }
   if (keep == Keep::nothing) size = 2 * largest_step;
   if (tape.steps.size() < size) {
