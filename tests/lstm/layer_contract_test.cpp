@@ -111,8 +111,8 @@ TEMPLATE_TEST_CASE("a tape can be used again for other shapes", "", GATES) {
           &tape.backward_workspace.dz, &tape.backward_workspace.rows,
           &tape.backward_workspace.transposed, &tape.backward_workspace.dpanel,
           &tape.backward_workspace.scratch, &tape.scheduled.blocks.panels,
-          &tape.scheduled.blocks.bias, &tape.scheduled.blocks.k, &tape.backward_workspace.k_lanes,
-          &tape.backward_workspace.dk_lanes}) {
+          &tape.scheduled.blocks.bias, &tape.scheduled.blocks.k, &tape.scheduled.blocks.mask,
+          &tape.backward_workspace.k, &tape.backward_workspace.dk_lanes}) {
       memory->setConstant(nan);
     }
     for (Matrix<double>* memory :

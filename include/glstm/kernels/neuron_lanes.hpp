@@ -58,7 +58,13 @@ struct BlockForwardStep {
     sums.add(start + sample * block_column<Scalar>, packet, block_column<Scalar>);
     const Scalar* of_sample = u + sample * u_next;
     add_columns(of_sample, inputs, sums, [&](Index i) { return panel + i * block_column<Scalar>; });
-    add_columns(of_sample + inputs, open, sums, [&](Index n) { return panel + offsets[n]; });
+    const Scalar* first = panel + offsets[0];
+    if (offsets[open - 1] - offsets[0] == (open - 1) * block_column<Scalar>) {  // without gaps
+      add_columns(of_sample + inputs, open, sums,
+                  [&](Index n) { return first + n * block_column<Scalar>; });
+    } else {
+      add_columns(of_sample + inputs, open, sums, [&](Index n) { return panel + offsets[n]; });
+    }
     alignas(64) Scalar z[static_cast<std::size_t>(size)];
     sums.store(z, packet, block_column<Scalar>);
     for (int s = 0; s < N; ++s) finish(sample + s, z + s * block_column<Scalar>);
@@ -214,7 +220,7 @@ struct BlockWeightGradient {
   EIGEN_ALWAYS_INLINE static void accumulate(Index n, detail::GateSums<Scalar, N> sums,
                                              GradientOf&& gradient_of) {
     if constexpr (N > 0) {
-      GateSumsOf<1> first;
+      detail::GateSums<Scalar, 1> first;
       first.i = sums.i;
       first.f = sums.f;
       first.g = sums.g;
@@ -225,37 +231,52 @@ struct BlockWeightGradient {
       accumulate(n + 1, sums.rest, gradient_of);
     }
   }
-  template <int N>
-  using GateSumsOf = detail::GateSums<Scalar, N>;
 };
 
-/// du of a column, in all samples: the sum over blocks of the dot product of dz with the weights of
-/// the column.
+/// du of neighbouring columns, in all samples: the sum over blocks of the dot product of dz with
+/// the weights of the column.
 template <class Scalar>
 struct BlockInputGradient {
-  Index samples, blocks;
-  const Scalar* const* columns;  ///< [blocks] the weights of the column
-  const Scalar* dz;              ///< [blocks][samples][4][packet]
-  Scalar* du;                    ///< accumulated into, du_next apart by sample
-  Index du_next;
+  /// So many columns at a time read whole cache lines, and have sums enough to hide the latency of
+  /// multiply-adds.
+  static constexpr Index wide = 4;
+
+  Index samples, blocks, columns;  ///< columns: 1 or `wide`
+  const Scalar* const* weights;    ///< [blocks] those of the first column
+  const Scalar* dz;                ///< [samples][4][packet], dz_next apart by block
+  Index dz_next;
+  Scalar* du;  ///< accumulated into; du_column apart by column, du_next by sample
+  Index du_column, du_next;
 
   void run() const { for_sample_tiles(samples, *this); }
 
   template <int N>
   EIGEN_ALWAYS_INLINE void run_samples(Index sample) const {
-    using namespace detail;
-    using P = Packet<Scalar>;
-    constexpr Index packet = packet_size<Scalar>;
-    Dots<N> dots;
-    for (Index block = 0; block < blocks; ++block) {
-      const Scalar* w = columns[block];
-      dots.add(pload<P>(w), pload<P>(w + packet), pload<P>(w + 2 * packet),
-               pload<P>(w + 3 * packet), dz + (block * samples + sample) * block_column<Scalar>);
+    if (columns == wide) {
+      run_columns(sample, Dots<N>{}, Dots<N>{}, Dots<N>{}, Dots<N>{});
+    } else {
+      run_columns(sample, Dots<N>{});
     }
-    dots.store(du + sample * du_next, du_next);
   }
 
  private:
+  template <class... Columns>
+  EIGEN_ALWAYS_INLINE void run_columns(Index sample, Columns... dots) const {
+    using namespace detail;
+    using P = Packet<Scalar>;
+    constexpr Index packet = packet_size<Scalar>;
+    const Scalar* d = dz + sample * block_column<Scalar>;
+    for (Index block = 0; block < blocks; ++block, d += dz_next) {
+      const Scalar* w = weights[block];
+      ((dots.add(pload<P>(w), pload<P>(w + packet), pload<P>(w + 2 * packet),
+                 pload<P>(w + 3 * packet), d),
+        w += block_column<Scalar>),
+       ...);
+    }
+    Scalar* out = du + sample * du_next;
+    ((dots.store(out, du_next), out += du_column), ...);
+  }
+
   template <int N, class = void>
   struct Dots {
     using P = Packet<Scalar>;

@@ -28,7 +28,8 @@ struct BackwardWorkspace {
   Vector<Scalar> dpanel;      ///< [columns of [h | x] in whole packets, 4 open]
 
   // Where neurons are in the lanes, also:
-  Vector<Scalar> k_lanes, dk_lanes;   ///< [B or 1][blocks][packet]
+  Vector<Scalar> k;                   ///< as write_openness gives it, for times of their own
+  Vector<Scalar> dk_lanes;            ///< [B or 1][blocks][packet]
   std::vector<const Scalar*> panels;  ///< [blocks] a column of each
   BlockBoundary block_boundary;
 

@@ -45,9 +45,10 @@ class BlockBackwardPass {
       for (Index n = segment().end; n-- > segment().begin;) {
         run_step(n);
         if (gate_learns()) {
-          collect_openness_gradient();
-          add_gate_gradient(gate, timing_, segment(), n, tape_, step_at(n) + layout_.k,
-                            work_.dk.data(), budget_gradient, gradients_.dgate);
+          collect(work_.dk_lanes.data(), work_.dk.data());
+          if (tape_.k_per_sample) collect(step_at(n) + layout_.k, work_.k.data());
+          add_gate_gradient(gate, timing_, segment(), n, tape_, work_.k.data(), work_.dk.data(),
+                            budget_gradient, gradients_.dgate);
         }
         multiply_weights(n);
         if (n == chunk_begin_) add_weight_gradient();
@@ -71,9 +72,10 @@ class BlockBackwardPass {
   const Scalar* step_at(Index n) const {
     return tape_.steps.data() + block_segment().first_step + (n - segment().begin) * layout_.size;
   }
-  /// Where dz of step n is in its chunk, [blocks][B][4][packet].
-  Scalar* dz_of(Index n) {
-    return work_.dz.data() + (n - chunk_begin_) * active() * tape_.batch * column;
+  /// Where dz of step n is for a block of the segment, [B][4][packet]: the steps of a chunk lie one
+  /// after the other.
+  Scalar* dz_of(Index n, Index q) {
+    return work_.dz.data() + (q * chunk_ + n - chunk_begin_) * tape_.batch * column;
   }
 
   void begin() {
@@ -104,8 +106,8 @@ class BlockBackwardPass {
     reserve(work_.dz, chunk_ * samples * column);
     reserve(work_.scratch, samples * column);
     reserve(work_.dk_lanes, samples * packet);
-    reserve(work_.k_lanes, samples * packet);
     reserve(work_.dk, segment().open() * tape_.batch);
+    reserve(work_.k, segment().open() * tape_.batch);
     std::fill_n(work_.scratch.data(), samples * column, Scalar(0));
   }
 
@@ -118,7 +120,6 @@ class BlockBackwardPass {
     add_doutputs(n, n + 1);
     const Index B = tape_.batch;
     const Scalar* step = step_at(n);
-    load_block_openness(tape_, block_segment(), step + layout_.k, work_.k_lanes.data());
     const Index k_next = tape_.k_per_sample ? active() * packet : 0;
     if (gate_learns()) {
       std::fill_n(work_.dk_lanes.data(), active() * packet * (k_next > 0 ? B : 1), Scalar(0));
@@ -128,12 +129,12 @@ class BlockBackwardPass {
       kernels::BlockBackwardStep<Scalar>{
           .samples = B,
           .record = step + layout_.states + q * 6 * B * packet,
-          .k = work_.k_lanes.data() + q * packet,
+          .k = step + layout_.k + q * packet,
           .k_next = k_next,
           .dh = work_.dh.data() + first,
           .dc = work_.dc.data() + first,
           .state_next = work_.dh.rows(),
-          .dz = dz_of(n) + q * B * column,
+          .dz = dz_of(n, q),
           .dz_next = column,
           .sum_dz = work_.scratch.data() + q * B * column,
           .dk = gate_learns() ? work_.dk_lanes.data() + q * packet : nullptr,
@@ -143,45 +144,60 @@ class BlockBackwardPass {
     }
   }
 
-  /// dk of the open neurons, out of their lanes.
-  void collect_openness_gradient() {
-    Scalar* dk = work_.dk.data();
+  /// Takes k or dk of the open neurons out of their lanes.
+  void collect(const Scalar* lanes, Scalar* to) const {
     const Index samples = tape_.k_per_sample ? tape_.batch : 1;
     for (const Index lane : block_segment().lanes) {
-      for (Index b = 0; b < samples; ++b) *dk++ = work_.dk_lanes[b * active() * packet + lane];
+      for (Index b = 0; b < samples; ++b) *to++ = lanes[b * active() * packet + lane];
     }
   }
 
   /// dh += dz W for the open neurons, and dx of step n.
   void multiply_weights(Index n) {
-    work_.panels.resize(static_cast<std::size_t>(active()));
-    const Index open = segment().open();
-    const auto multiply = [&](auto&& offset_of, Scalar* du, Index du_next) {
-      for (Index q = 0; q < active(); ++q) {
-        const Index block = block_segment().blocks[static_cast<std::size_t>(q)];
-        work_.panels[static_cast<std::size_t>(q)] =
-            blocks_.panels.data() + blocks_.panel_start[static_cast<std::size_t>(block)] +
-            offset_of(q);
-      }
-      kernels::BlockInputGradient<Scalar>{
-          .samples = tape_.batch,
-          .blocks = active(),
-          .columns = work_.panels.data(),
-          .dz = dz_of(n),
-          .du = du,
-          .du_next = du_next,
-      }
-          .run();
-    };
-    for (Index p = 0; p < open; ++p) {
-      multiply(
+    const std::vector<Index>& slots = block_segment().slots;
+    const Index open = segment().open(), I = dx_ == nullptr ? 0 : tape_.inputs;
+    constexpr Index wide = kernels::BlockInputGradient<Scalar>::wide;
+    for (Index p = 0; p < open;) {
+      const Index slot = slots[static_cast<std::size_t>(p)], last = p + wide - 1;
+      const bool adjacent = last < open && slots[static_cast<std::size_t>(last)] == slot + wide - 1;
+      multiply_columns(
+          n, adjacent ? wide : 1,
           [&](Index q) { return block_segment().offsets[static_cast<std::size_t>(q * open + p)]; },
-          work_.dh.data() + block_segment().slots[static_cast<std::size_t>(p)], work_.dh.rows());
+          work_.dh.data() + slot, 1, work_.dh.rows());
+      p += adjacent ? wide : 1;
     }
-    for (Index i = 0; dx_ != nullptr && i < tape_.inputs; ++i) {
-      multiply([&](Index) { return i * column; },
-               dx_->data() + (n * tape_.inputs + i) * tape_.batch, 1);
+    for (Index i = 0; i < I;) {
+      const Index count = i + wide <= I ? wide : 1;
+      multiply_columns(
+          n, count, [&](Index) { return i * column; }, dx_->data() + (n * I + i) * tape_.batch,
+          tape_.batch, 1);
+      i += count;
     }
+  }
+
+  /// du += dz times neighbouring columns of the panels.
+  template <class OffsetOf>
+  void multiply_columns(Index n, Index columns, OffsetOf&& offset_of, Scalar* du, Index du_column,
+                        Index du_next) {
+    work_.panels.resize(static_cast<std::size_t>(active()));
+    for (Index q = 0; q < active(); ++q) {
+      const Index block = block_segment().blocks[static_cast<std::size_t>(q)];
+      work_.panels[static_cast<std::size_t>(q)] =
+          blocks_.panels.data() + blocks_.panel_start[static_cast<std::size_t>(block)] +
+          offset_of(q);
+    }
+    kernels::BlockInputGradient<Scalar>{
+        .samples = tape_.batch,
+        .blocks = active(),
+        .columns = columns,
+        .weights = work_.panels.data(),
+        .dz = dz_of(n, 0),
+        .dz_next = chunk_ * tape_.batch * column,
+        .du = du,
+        .du_column = du_column,
+        .du_next = du_next,
+    }
+        .run();
   }
 
   /// dW += dz^T [x | h_prev] for all steps of the chunk.
@@ -192,8 +208,8 @@ class BlockBackwardPass {
       kernels::BlockWeightGradient<Scalar>{
           .steps = chunk_end_ - chunk_begin_,
           .samples = B,
-          .dz = work_.dz.data() + q * B * column,
-          .dz_next = active() * B * column,
+          .dz = dz_of(chunk_begin_, q),
+          .dz_next = B * column,
           .u = step_at(chunk_begin_) + layout_.u,
           .u_next = layout_.size,
           .inputs = I,
@@ -266,10 +282,13 @@ class BlockBackwardPass {
 
   void finish() {
     add_doutputs(0, done_);
-    const Index I = tape_.inputs;
-    for_panel_weights(blocks_, I, [&](Index place, Index row, Index source) {
-      Scalar& dw = source < I ? gradients_.dWx(row, source) : gradients_.dWh(row, source - I);
-      dw += work_.dpanel[place];
+    const Index I = tape_.inputs, H = tape_.hidden;
+    for_panel_packets(blocks_, I, [&](const PanelPacket& of) {
+      Scalar* to = of.source < I ? gradients_.dWx.data() + 4 * H * of.source
+                                 : gradients_.dWh.data() + 4 * H * (of.source - I);
+      const Scalar* from = work_.dpanel.data() + of.place;
+      to += of.row;
+      for (Index lane = 0; lane < of.lanes; ++lane) to[of.neurons[lane]] += from[lane];
     });
     blocks_.for_each_state(tape_.batch, [&](Index slot, Index j, Index b) {
       dstate_.h(b, j) = work_.dh(slot, b);

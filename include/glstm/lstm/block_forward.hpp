@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "glstm/core/timing.hpp"
+#include "glstm/gates/slot_openness.hpp"
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/kernels/neuron_lanes.hpp"
 #include "glstm/lstm/block_tape.hpp"
@@ -35,14 +36,22 @@ class BlockForwardPass {
   template <TimeGate Gate>
   void run(const Gate& gate) {
     begin();
+    const glstm::detail::SlotOpenness<Gate> openness(gate, blocks_);
     for (std::size_t s = 0; s < tape_.segments.size(); ++s) {
       enter_segment(s);
       cross_boundary(s);
       load_start();
       for (Index n = segment().begin; n < segment().end; ++n) {
-        write_openness(gate, timing_, segment(), n, tape_, step_at(n) + layout_.k);
+        if (tape_.k_per_sample) {
+          write_openness(gate, timing_, segment(), n, tape_, blocks_.k_of_open.data());
+          scatter_openness();
+        } else {
+          openness.compute(gate, blocks_, open_slots(), tape_.times(0, n), blocks_.k.data());
+          count_openness();
+        }
         run_step(n);
       }
+      leave_segment();
     }
     finish();
   }
@@ -50,6 +59,7 @@ class BlockForwardPass {
  private:
   static constexpr Index packet = BlockTape<Scalar>::packet;
   static constexpr Index column = BlockTape<Scalar>::column;
+  using Lanes = Eigen::Array<Scalar, packet, 1>;
 
   const Segment& segment() const { return *segment_; }
   const BlockSegment& block_segment() const { return *block_segment_; }
@@ -82,6 +92,41 @@ class BlockForwardPass {
     layout_ = block_layout(tape_, s);
     write_outputs(written_, segment().begin);
     written_ = segment().end;
+    for (const Index slot : block_segment().slots) blocks_.mask[slot] = Scalar(1);
+  }
+
+  void leave_segment() {
+    for (const Index slot : block_segment().slots) {
+      blocks_.mask[slot] = Scalar(0);
+      for (Index at = slot; at < blocks_.k.size(); at += blocks_.padded()) blocks_.k[at] = 0;
+    }
+    if (tape_.k_per_sample) return;
+    const double batch = static_cast<double>(tape_.batch);
+    const Index updates = segment().steps() * segment().open();
+    tape_.ops.updates += static_cast<double>(updates) * batch;
+    tape_.ops.openness += static_cast<double>(openness_.sum()) * batch;
+    openness_.setZero();
+  }
+
+  glstm::detail::OpenSlots<Scalar> open_slots() const {
+    const BlockSegment& open = block_segment();
+    return {open.slots.data(), open.open(), open.blocks.data(),
+            static_cast<Index>(open.blocks.size()), blocks_.mask.data()};
+  }
+
+  /// Puts the openness that write_openness gave into the slots.
+  void scatter_openness() {
+    const Scalar* k = blocks_.k_of_open.data();
+    for (const Index slot : block_segment().slots) {
+      for (Index b = 0; b < tape_.batch; ++b) blocks_.k[b * blocks_.padded() + slot] = *k++;
+    }
+  }
+
+  /// Adds up the openness of a step that all samples share.
+  void count_openness() {
+    for (const Index block : block_segment().blocks) {
+      openness_ += Eigen::Map<const Lanes>(blocks_.k.data() + block * packet);
+    }
   }
 
   /// Brings up to date what frozen neurons add to all others.
@@ -122,7 +167,6 @@ class BlockForwardPass {
   void run_step(Index n) {
     Scalar* step = step_at(n);
     load_numbers(n, step + layout_.u);
-    load_block_openness(tape_, block_segment(), step + layout_.k, blocks_.k.data());
     const Index B = tape_.batch, open = segment().open();
     const std::vector<Index>& blocks = block_segment().blocks;
     const bool backwards = n % 2 == 1;  // the panels that the step before used last are still near
@@ -138,8 +182,8 @@ class BlockForwardPass {
           .panel = blocks_.panels.data() + blocks_.panel_start[static_cast<std::size_t>(block)],
           .offsets = block_segment().offsets.data() + place * open,
           .start = tape_.panel.data() + place * B * column,
-          .k = blocks_.k.data() + place * packet,
-          .k_next = tape_.k_per_sample ? static_cast<Index>(blocks.size()) * packet : 0,
+          .k = blocks_.k.data() + block * packet,
+          .k_next = tape_.k_per_sample ? blocks_.padded() : 0,
           .h = blocks_.h.data() + block * packet,
           .c = blocks_.c.data() + block * packet,
           .state_next = blocks_.h.rows(),
@@ -147,7 +191,17 @@ class BlockForwardPass {
       }
           .run();
     }
+    if (keep_ == Keep::tape) record_openness(step + layout_.k);
     write_outputs(n, n + 1);
+  }
+
+  void record_openness(Scalar* to) const {
+    for (Index b = 0; b < (tape_.k_per_sample ? tape_.batch : 1); ++b) {
+      for (const Index block : block_segment().blocks) {
+        std::copy_n(blocks_.k.data() + b * blocks_.padded() + block * packet, packet, to);
+        to += packet;
+      }
+    }
   }
 
   /// x of step n and h of the open neurons, [B][inputs + open].
@@ -205,6 +259,7 @@ class BlockForwardPass {
   const BlockSegment* block_segment_ = nullptr;
   BlockStepLayout<Scalar> layout_{0, 0, 0, 0, false};  ///< of the segment's steps
   BlockBoundary boundary_;                             ///< before the segment
+  Lanes openness_ = Lanes::Zero();                     ///< of the segment's steps so far
   Index written_ = 0;  ///< the outputs of the steps before this one are written
 };
 

@@ -32,14 +32,15 @@ struct BlockSegment {
 /// Where the parts of a step are in the record of a block tape.
 template <class Scalar>
 struct BlockStepLayout {
-  Index u = 0;            ///< [B][inputs + open] x, then h_prev of the open neurons
-  Index k, states, size;  ///< openness as write_openness gives it; [blocks][B][6][packet]
+  Index u = 0;         ///< [B][inputs + open] x, then h_prev of the open neurons
+  Index k;             ///< openness, [1 or B][blocks][packet]
+  Index states, size;  ///< [blocks][B][6][packet]
 
   BlockStepLayout(Index batch, Index inputs, Index open, Index blocks, bool k_per_sample) {
     constexpr Index packet = kernels::packet_size<Scalar>;
     const auto padded = [](Index count) { return kernels::lanes_for<Scalar>(count); };
     k = padded(batch * (inputs + open));
-    states = k + padded(k_per_sample ? batch * open : open);
+    states = k + (k_per_sample ? batch : 1) * blocks * packet;
     size = states + 6 * blocks * batch * packet;
   }
 };
@@ -58,9 +59,12 @@ struct BlockTape {
   Vector<Scalar> bias;                      ///< [blocks][4][packet]
   Matrix<Scalar> h, c;                      ///< [slots up to whole blocks, B]
 
-  Vector<Scalar> k;  ///< [B or 1][blocks of a segment][packet] of one step
+  Vector<Scalar> mask;       ///< by slot: 1 where open, for one segment
+  Vector<Scalar> k;          ///< [1 or B][slots up to whole blocks] the openness in one step
+  Vector<Scalar> k_of_open;  ///< likewise, as write_openness gives it
 
   Index count() const { return (static_cast<Index>(neurons.size()) + packet - 1) / packet; }
+  Index padded() const { return count() * packet; }
   Index neuron(Index slot) const { return neurons[static_cast<std::size_t>(slot)]; }
 
   /// Calls body(slot, neuron, sample) for all states of a batch.
@@ -136,26 +140,36 @@ void make_blocks(Index inputs, const std::vector<std::size_t>& first_segment,
   }
 }
 
-/// Calls body(place in the panels, gate row, column) for every weight of the panels: that of
-/// `column` of [x | h] for a row of the 4H gates. Neighbouring places are neighbouring lanes.
+/// A packet of the panels: the weights of a column of [x | h] for rows row + neurons[0 ... lanes)
+/// of the 4H gates.
+struct PanelPacket {
+  Index place, source, row;
+  const Index* neurons;
+  Index lanes;
+  bool in_order;  ///< neurons[lane] = neurons[0] + lane, and no lane is without a neuron
+};
+
+/// Calls body(PanelPacket) for all packets of the panels.
 template <class Scalar, class Body>
-void for_panel_weights(const BlockTape<Scalar>& tape, Index inputs, Body&& body) {
-  constexpr Index packet = BlockTape<Scalar>::packet;
+void for_panel_packets(const BlockTape<Scalar>& tape, Index inputs, Body&& body) {
+  constexpr Index size = BlockTape<Scalar>::packet;
   const Index H = static_cast<Index>(tape.neurons.size());
   for (Index block = 0; block < tape.count(); ++block) {
     const std::vector<Index>& columns = tape.columns[static_cast<std::size_t>(block)];
-    const Index lanes = std::min(packet, H - block * packet);
-    const Index* neurons = tape.neurons.data() + block * packet;
-    Index place = tape.panel_start[static_cast<std::size_t>(block)];
-    for (Index k = 0; k < inputs + static_cast<Index>(columns.size()); ++k, place += tape.column) {
-      const Index source = k < inputs
-                               ? k
-                               : inputs + tape.neurons[static_cast<std::size_t>(
-                                              columns[static_cast<std::size_t>(k - inputs)])];
-      for (Index g = 0; g < 4; ++g) {
-        for (Index lane = 0; lane < lanes; ++lane) {
-          body(place + g * packet + lane, g * H + neurons[lane], source);
-        }
+    PanelPacket packet{};
+    packet.place = tape.panel_start[static_cast<std::size_t>(block)];
+    packet.neurons = tape.neurons.data() + block * size;
+    packet.lanes = std::min(size, H - block * size);
+    packet.in_order = packet.lanes == size;
+    for (Index lane = 0; lane < packet.lanes; ++lane) {
+      packet.in_order &= packet.neurons[lane] == packet.neurons[0] + lane;
+    }
+    for (Index k = 0; k < inputs + static_cast<Index>(columns.size()); ++k) {
+      packet.source =
+          k < inputs ? k : inputs + tape.neuron(columns[static_cast<std::size_t>(k - inputs)]);
+      for (Index g = 0; g < 4; ++g, packet.place += size) {
+        packet.row = g * H;
+        body(packet);
       }
     }
   }
@@ -167,8 +181,16 @@ void pack_panels(const LstmWeights<Scalar>& weights, BlockTape<Scalar>& tape) {
   const Index I = weights.inputs(), H = weights.hidden(), packet = tape.packet;
   tape.panels.resize(tape.panel_start.back());
   if (H % packet != 0) tape.panels.setZero();
-  for_panel_weights(tape, I, [&](Index place, Index row, Index column) {
-    tape.panels[place] = column < I ? weights.Wx(row, column) : weights.Wh(row, column - I);
+  for_panel_packets(tape, I, [&](const PanelPacket& of) {
+    const Scalar* from = of.source < I ? weights.Wx.data() + 4 * H * of.source
+                                       : weights.Wh.data() + 4 * H * (of.source - I);
+    Scalar* to = tape.panels.data() + of.place;
+    from += of.row;
+    if (of.in_order) {
+      std::copy_n(from + of.neurons[0], packet, to);
+    } else {
+      for (Index lane = 0; lane < of.lanes; ++lane) to[lane] = from[of.neurons[lane]];
+    }
   });
   tape.bias.setZero(tape.count() * tape.column);
   for (Index slot = 0; slot < H; ++slot) {

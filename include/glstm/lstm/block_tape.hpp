@@ -59,23 +59,6 @@ BlockStepLayout<Scalar> block_layout(const Tape<Scalar>& tape, std::size_t s) {
           static_cast<Index>(segment.blocks.size()), tape.k_per_sample};
 }
 
-/// Puts the openness of a step, as write_openness gives it, into the lanes of the segment's blocks,
-/// [1 or B][blocks][packet]; it is 0 in all others.
-template <class Scalar>
-void load_block_openness(const Tape<Scalar>& tape, const BlockSegment& segment, const Scalar* k,
-                         Scalar* lanes) {
-  const Index size = static_cast<Index>(segment.blocks.size()) * BlockTape<Scalar>::packet;
-  const Index samples = tape.k_per_sample ? tape.batch : 1;
-  std::fill_n(lanes, samples * size, Scalar(0));
-  if (samples == 1 && segment.lanes.back() - segment.lanes.front() < segment.open()) {
-    std::copy_n(k, segment.open(), lanes + segment.lanes.front());  // without gaps
-    return;
-  }
-  for (const Index lane : segment.lanes) {
-    for (Index b = 0; b < samples; ++b) lanes[b * size + lane] = *k++;
-  }
-}
-
 /// Sizes the memory of a tape for its schedule.
 template <class Scalar>
 void reserve_block_memory(Keep keep, Tape<Scalar>& tape) {
@@ -98,9 +81,10 @@ void reserve_block_memory(Keep keep, Tape<Scalar>& tape) {
   if (tape.panel.size() < samples * tape.blocks.column) {
     tape.panel.resize(samples * tape.blocks.column);
   }
-  if (tape.blocks.k.size() < samples * tape.blocks.packet) {
-    tape.blocks.k.resize(samples * tape.blocks.packet);
-  }
+  const Index rows = tape.k_per_sample ? tape.batch : 1;
+  tape.blocks.mask.setZero(tape.blocks.padded());
+  tape.blocks.k.setZero(rows * tape.blocks.padded());
+  if (tape.k_per_sample) tape.blocks.k_of_open.resize(rows * tape.hidden);
 }
 
 /// Counts what count_segment does.

@@ -20,7 +20,8 @@ void schedule(const Gate& gate, Index inputs, double time_origin, const Timing& 
               bool zero_initial_state, Tape<Scalar>& tape) {
   tape.keep = Keep::nothing;  // until all has gone well
   auto times = relative_times<typename Tape<Scalar>::Real>(timing, time_origin);
-  std::vector<Segment> segments = segments_of(open_steps(gate, times, timing));
+  std::vector<Segment> segments =
+      segments_of(open_steps(gate, times, timing), std::move(tape.segments));
   set_schedule(inputs, static_cast<Index>(gate.size()), timing, std::move(times),
                std::move(segments), zero_initial_state, tape);
 }

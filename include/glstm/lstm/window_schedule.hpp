@@ -174,8 +174,9 @@ std::vector<OpenSteps> open_steps(const Gate& gate, const Matrix<typename Gate::
 }
 
 /// Cuts the open steps of all neurons into segments, in order of time. Steps at which nothing is
-/// open belong to no segment.
-inline std::vector<Segment> segments_of(const std::vector<OpenSteps>& open_steps) {
+/// open belong to no segment. `memory` may be segments from before, whose memory is used again.
+inline std::vector<Segment> segments_of(const std::vector<OpenSteps>& open_steps,
+                                        std::vector<Segment> memory = {}) {
   struct Event {
     Index step, neuron;
     bool opens;
@@ -189,11 +190,12 @@ inline std::vector<Segment> segments_of(const std::vector<OpenSteps>& open_steps
   std::sort(events.begin(), events.end(),
             [](const Event& a, const Event& b) { return a.step < b.step; });
 
-  std::vector<Segment> segments;
+  std::vector<Segment>& segments = memory;
+  std::size_t count = 0;
   std::vector<Index> open;
   for (std::size_t e = 0; e < events.size();) {
     const Index step = events[e].step;
-    if (!open.empty()) segments.back().end = step;
+    if (!open.empty()) segments[count - 1].end = step;
     for (; e < events.size() && events[e].step == step; ++e) {
       const auto place = std::lower_bound(open.begin(), open.end(), events[e].neuron);
       if (events[e].opens) {
@@ -202,9 +204,14 @@ inline std::vector<Segment> segments_of(const std::vector<OpenSteps>& open_steps
         open.erase(place);
       }
     }
-    if (!open.empty()) segments.push_back({step, step, open});
+    if (open.empty()) continue;
+    if (count == segments.size()) segments.emplace_back();
+    Segment& segment = segments[count++];
+    segment.begin = segment.end = step;
+    segment.neurons.assign(open.begin(), open.end());
   }
-  return segments;
+  segments.resize(count);
+  return memory;
 }
 
 GLSTM_END_NAMESPACE

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "glstm/core/types.hpp"
+#include "glstm/gates/slot_openness.hpp"
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/kernels/packet_math.hpp"
 #include "glstm/streaming/open_neurons.hpp"
@@ -85,7 +86,7 @@ class GateClock {
     if (std::isnan(now)) return false;
     if (!(steady_.open <= now && now <= steady_.close)) update_open_neurons(now, on_change);
     if (open_.count() == 0) return false;
-    openness_.compute(gate_, order_, open_, now, k_.data());
+    openness_.compute(gate_, order_, open_.open_slots(), now, k_.data());
     return true;
   }
 

@@ -1,4 +1,4 @@
-// The open neurons of a stream and their openness.
+// The open neurons of a stream.
 //
 // A slot is a place in the order in which a stream keeps its neurons; a block is as many slots as a
 // packet has scalars. "Padded" means up to whole blocks.
@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "glstm/core/types.hpp"
-#include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/gates/slot_openness.hpp"
 #include "glstm/gates/time_gate.hpp"
 #include "glstm/kernels/packet_math.hpp"
 
@@ -63,6 +63,9 @@ class OpenNeurons {
   /// The open slots and the blocks that contain one, in ascending order.
   const Index* slots() const { return slots_.data(); }
   const Index* blocks() const { return blocks_.data(); }
+  OpenSlots<Scalar> open_slots() const {
+    return {slots(), count(), blocks(), block_count(), mask()};
+  }
 
   /// Opens a closed slot, or closes an open one; the lists are as before until list() is called.
   void toggle(Index slot) {
@@ -90,61 +93,6 @@ class OpenNeurons {
   Vector<Index> in_block_;  // [blocks] the number of open slots
   Vector<Index> slots_, blocks_;
   Index slots_listed_ = 0, blocks_listed_ = 0;
-};
-
-/// Computes the openness of the open neurons. This is the way for any gate: it asks for one neuron
-/// at a time. A specialisation may compute whole packets.
-template <class Gate>
-class SlotOpenness {
- public:
-  using Scalar = typename Gate::Scalar;
-
-  SlotOpenness(const Gate&, const NeuronOrder<Gate>&) {}
-
-  /// k [padded] gets the openness of every open neuron, and 0 for the closed ones in their blocks.
-  /// k must be 0 for closed neurons before.
-  void compute(const Gate& gate, const NeuronOrder<Gate>& order, const OpenNeurons<Scalar>& open,
-               Scalar t, Scalar* k) const {
-    const Index* slots = open.slots();
-    for (Index s = 0; s < open.count(); ++s) {
-      k[slots[s]] = gate.openness(order.neuron(slots[s]), t);
-    }
-  }
-};
-
-/// The Gaussian openness, a packet at a time.
-template <class Scalar>
-class SlotOpenness<GaussianGate<Scalar>> {
- public:
-  using Gate = GaussianGate<Scalar>;
-
-  SlotOpenness(const Gate& gate, const NeuronOrder<Gate>& order) {
-    const Index padded = (gate.size() + packet - 1) / packet * packet;
-    mu_.setZero(padded);
-    sigma_.setOnes(padded);
-    for (Index slot = 0; slot < gate.size(); ++slot) {
-      mu_(slot) = gate.mu(order.neuron(slot));
-      sigma_(slot) = gate.sigma(order.neuron(slot));
-    }
-  }
-
-  void compute(const Gate&, const NeuronOrder<Gate>&, const OpenNeurons<Scalar>& open, Scalar t,
-               Scalar* k) const {
-    using namespace kernels::detail;
-    using P = kernels::Packet<Scalar>;
-    const P now = pset1<P>(t);
-    for (Index b = 0; b < open.block_count(); ++b) {
-      const Index begin = open.blocks()[b] * packet;
-      const P u = pdiv(psub(now, pload<P>(mu_.data() + begin)), pload<P>(sigma_.data() + begin));
-      const P gaussian = exp_packet<Scalar>(psub(pset1<P>(Scalar(0)), pmul(u, u)));
-      pstore(k + begin, pmul(gaussian, pload<P>(open.mask() + begin)));
-    }
-  }
-
- private:
-  static constexpr Index packet = kernels::packet_size<Scalar>;
-
-  Vector<Scalar> mu_, sigma_;  // [padded]
 };
 
 }  // namespace detail
