@@ -3,6 +3,8 @@
 // A slot is a place in an order of the neurons; a block is as many slots as a packet has scalars.
 #pragma once
 
+#include <type_traits>
+
 #include "glstm/core/types.hpp"
 #include "glstm/gates/gaussian_gate.hpp"
 #include "glstm/gates/time_gate.hpp"
