@@ -1,8 +1,7 @@
 // One sample, one step at a time: a layer for programs that must answer in real time.
 //
-// A block is one packet of neurons. Its panel holds, for every input and every neuron of the layer,
-// the weights of the block's gates i, f, g, o, so that a step reads the panel once from start to
-// end. GateClock sorts the neurons, so that those that are open together share few blocks.
+// A block is one packet of neurons, whose weights CellWeights holds. GateClock sorts the neurons,
+// so that those that are open together share few blocks.
 //
 // The h of a closed neuron does not change, so its contribution to the other neurons does not
 // either: it is part of the constants that the sums of a block start from. A step then multiplies
@@ -22,6 +21,7 @@
 #include "glstm/lstm/layer.hpp"
 #include "glstm/streaming/gate_clock.hpp"
 #include "glstm/streaming/gate_sums.hpp"
+#include "glstm/streaming/stored_weights.hpp"
 #include "glstm/streaming/stream_span.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -45,10 +45,10 @@ class StreamingCell {
                 "a streaming cell needs at least one input and one neuron");
 
   /// Starts from a zero state. Throws Error if the sizes differ from those given at compile time,
-  /// `parameters` is too short, a time-gate parameter is unusable, or `span` is used and is empty
-  /// or not finite.
+  /// `parameters` is too short, a time-gate parameter is unusable, `span` is used and is empty or
+  /// not finite, or `stored` is not `full` for another type than float.
   StreamingCell(const Layer<Gate>& layer, const Vector<Scalar>& parameters,
-                const StreamSpan& span = {});
+                const StreamSpan& span = {}, StoredWeights stored = StoredWeights::full);
 
   Index inputs() const noexcept { return Inputs == Eigen::Dynamic ? inputs_ : Index(Inputs); }
   Index neurons() const noexcept { return Hidden == Eigen::Dynamic ? hidden_ : Index(Hidden); }
@@ -112,16 +112,16 @@ class StreamingCell {
     return layer.gate(parameters);
   }
 
-  static void check_size(const char* what, int expected, Index got) {
+  static Index checked_size(const char* what, int expected, Index got) {
     glstm::detail::require(expected == Eigen::Dynamic || got == expected,
                            "the streaming cell is for a layer of ", expected, " ", what,
                            ", the layer has ", got);
+    return got;
   }
 
   Index blocks() const { return (neurons() + packet - 1) / packet; }
-  Index panel_size() const { return (inputs() + neurons()) * column; }
 
-  void pack(const LstmWeights<Scalar>& weights);
+  void load_bias(const LstmWeights<Scalar>& weights);
 
   /// Whether a step with this many blocks and open neurons takes its blocks from the last to the
   /// first. Where the weights exceed the nearest cache, every other step does: what the step before
@@ -129,19 +129,6 @@ class StreamingCell {
   bool runs_backwards(Index block_count, Index open) const {
     const Index scalars = block_count * (inputs() + open) * column;
     return odd_step_ && scalars * Index(sizeof(Scalar)) > near_cache;
-  }
-
-  /// even, odd += the inputs times the first columns of a panel. Two sets of sums, each taking
-  /// every other column, hide the latency of a multiply-add.
-  EIGEN_ALWAYS_INLINE void add_inputs(const Scalar* x, const Scalar* panel, Sums& even,
-                                      Sums& odd) const {
-    const Index I = inputs();
-    Index k = 0;
-    for (; k + 2 <= I; k += 2, panel += 2 * column) {
-      even.add_product(x[k], panel);
-      odd.add_product(x[k + 1], panel + column);
-    }
-    if (k < I) even.add_product(x[k], panel);
   }
 
   /// The gates and the proposed state, from the sums: c~ = f c + i g, h~ = o tanh(c~).
@@ -156,13 +143,19 @@ class StreamingCell {
   /// A step of gates that are always open.
   void step_all(const Scalar* x);
 
-  EIGEN_ALWAYS_INLINE void run_whole_block(Index block, const Scalar* x, const Scalar* h_prev,
-                                           Scalar* h_next);
-
   /// A step of the open neurons.
   void step_open(const Scalar* x, double t);
 
-  EIGEN_ALWAYS_INLINE void run_open_block(Index block, const Scalar* x);
+  /// The gates, the proposed state and the blend of a block.
+  EIGEN_ALWAYS_INLINE void finish_open_block(Index block, const Sums& z);
+
+  /// Calls body(block) for `count` of them in turn.
+  template <class BlockAt, class Body>
+  EIGEN_ALWAYS_INLINE void for_blocks(Index count, Index open, const BlockAt& block_at,
+                                      const Body& body) const {
+    const bool backwards = runs_backwards(count, open);
+    for (Index n = 0; n < count; ++n) body(block_at(backwards ? count - 1 - n : n));
+  }
 
   /// The neuron in `slot` opens or closes. While it is closed, what it adds to the others is part
   /// of the constants.
@@ -202,7 +195,7 @@ class StreamingCell {
   // A slot is a place in the clock's order of neurons; "padded" means up to whole blocks.
   Index inputs_, hidden_;
   Clock clock_;
-  Vector<Scalar> panels_;         // [blocks][I + H][4][packet]
+  glstm::detail::CellWeights<Scalar, Inputs, Hidden> weights_;
   Vector<Scalar> bias_;           // [blocks][4][packet]
   Vector<Scalar> h_, c_;          // [padded] by slot
   Vector<Scalar> h_out_, c_out_;  // [H] by neuron, where the two orders differ
@@ -216,13 +209,12 @@ class StreamingCell {
 template <TimeGate Gate_, int Inputs, int Hidden>
 StreamingCell<Gate_, Inputs, Hidden>::StreamingCell(const Layer<Gate>& layer,
                                                     const Vector<Scalar>& parameters,
-                                                    const StreamSpan& span)
-    : inputs_(layer.inputs()),
-      hidden_(layer.hidden()),
-      clock_(checked_gate(layer, parameters), layer.time_origin(), span) {
-  check_size("inputs", Inputs, inputs_);
-  check_size("neurons", Hidden, hidden_);
-  pack(layer.weights(parameters));
+                                                    const StreamSpan& span, StoredWeights stored)
+    : inputs_(checked_size("inputs", Inputs, layer.inputs())),
+      hidden_(checked_size("neurons", Hidden, layer.hidden())),
+      clock_(checked_gate(layer, parameters), layer.time_origin(), span),
+      weights_(layer.weights(parameters), clock_, stored) {
+  load_bias(layer.weights(parameters));
   h_.setZero(blocks() * packet);
   c_.setZero(blocks() * packet);
   h_prev_.setZero(2 * blocks() * packet);
@@ -274,54 +266,37 @@ void StreamingCell<Gate_, Inputs, Hidden>::reset() noexcept {
 }
 
 template <TimeGate Gate_, int Inputs, int Hidden>
-void StreamingCell<Gate_, Inputs, Hidden>::pack(const LstmWeights<Scalar>& weights) {
-  const Index H = neurons(), I = inputs();
-  panels_.setZero(blocks() * panel_size());
+void StreamingCell<Gate_, Inputs, Hidden>::load_bias(const LstmWeights<Scalar>& weights) {
   bias_.setZero(blocks() * column);
-  for (Index slot = 0; slot < H; ++slot) {
-    const Index block = slot / packet, lane = slot % packet;
+  for (Index slot = 0; slot < neurons(); ++slot) {
     for (Index q = 0; q < 4; ++q) {
-      const Index row = q * H + clock_.neuron(slot);
-      Scalar* panel = panels_.data() + block * panel_size() + q * packet + lane;
-      for (Index k = 0; k < I; ++k) panel[k * column] = weights.Wx(row, k);
-      for (Index k = 0; k < H; ++k) panel[(I + k) * column] = weights.Wh(row, clock_.neuron(k));
-      bias_(block * column + q * packet + lane) = weights.b(row);
+      bias_(slot / packet * column + q * packet + slot % packet) =
+          weights.b(q * neurons() + clock_.neuron(slot));
     }
   }
 }
 
 template <TimeGate Gate_, int Inputs, int Hidden>
 void StreamingCell<Gate_, Inputs, Hidden>::step_all(const Scalar* x) {
+  using namespace kernels::detail;
   const Index count = blocks();
   const Scalar* h_prev = h_prev_.data() + (odd_step_ ? count * packet : 0);
   Scalar* h_next = h_prev_.data() + (odd_step_ ? 0 : count * packet);
-  const bool backwards = runs_backwards(count, neurons());
-  for (Index n = 0; n < count; ++n) {
-    run_whole_block(backwards ? count - 1 - n : n, x, h_prev, h_next);
-  }
+  weights_.with_form([&](auto& weights) {
+    weights.set_numbers(x, h_prev, {nullptr, neurons()});
+    for_blocks(
+        count, neurons(), [](Index n) { return n; },
+        [&](Index block) {
+          const Sums z =
+              weights.add_products(block, Sums::load(bias_.data() + block * column), Sums::zero());
+          P c_proposed, h_proposed;
+          propose(z, pload<P>(c_.data() + block * packet), c_proposed, h_proposed);
+          pstore(c_.data() + block * packet, c_proposed);
+          pstore(h_.data() + block * packet, h_proposed);
+          pstore(h_next + block * packet, h_proposed);
+        });
+  });
   odd_step_ = !odd_step_;
-}
-
-template <TimeGate Gate_, int Inputs, int Hidden>
-void StreamingCell<Gate_, Inputs, Hidden>::run_whole_block(Index block, const Scalar* x,
-                                                           const Scalar* h_prev, Scalar* h_next) {
-  const Index H = neurons();
-  const Scalar* panel = panels_.data() + block * panel_size();
-  Sums even = Sums::load(bias_.data() + block * column), odd = Sums::zero();
-  add_inputs(x, panel, even, odd);
-  panel += inputs() * column;
-  Index k = 0;
-  for (; k + 2 <= H; k += 2, panel += 2 * column) {
-    odd.add_product(h_prev[k], panel);
-    even.add_product(h_prev[k + 1], panel + column);
-  }
-  if (k < H) odd.add_product(h_prev[k], panel);
-  even.add(odd);
-  P c_proposed, h_proposed;
-  propose(even, Eigen::internal::pload<P>(c_.data() + block * packet), c_proposed, h_proposed);
-  Eigen::internal::pstore(c_.data() + block * packet, c_proposed);
-  Eigen::internal::pstore(h_.data() + block * packet, h_proposed);
-  Eigen::internal::pstore(h_next + block * packet, h_proposed);
 }
 
 template <TimeGate Gate_, int Inputs, int Hidden>
@@ -334,11 +309,16 @@ void StreamingCell<Gate_, Inputs, Hidden>::step_open(const Scalar* x, double t) 
   if (changed) gather_open_neurons();
   if (!any_open) return;
   const auto& open = clock_.open();
-  const Index count = open.block_count();
-  const bool backwards = runs_backwards(count, open.count());
-  for (Index n = 0; n < count; ++n) {
-    run_open_block(open.blocks()[backwards ? count - 1 - n : n], x);
-  }
+  weights_.with_form([&](auto& weights) {
+    weights.set_numbers(x, h_prev_.data(), {open.slots(), open.count()});
+    for_blocks(
+        open.block_count(), open.count(), [&](Index n) { return open.blocks()[n]; },
+        [&](Index block) {
+          const Index at = block * column;
+          finish_open_block(block, weights.add_products(block, Sums::load(constants_.data() + at),
+                                                        Sums::load(rest_.data() + at)));
+        });
+  });
   odd_step_ = !odd_step_;
   for (Index s = 0; s < open.count(); ++s) {
     const Index slot = open.slots()[s];
@@ -348,27 +328,12 @@ void StreamingCell<Gate_, Inputs, Hidden>::step_open(const Scalar* x, double t) 
 }
 
 template <TimeGate Gate_, int Inputs, int Hidden>
-void StreamingCell<Gate_, Inputs, Hidden>::run_open_block(Index block, const Scalar* x) {
+void StreamingCell<Gate_, Inputs, Hidden>::finish_open_block(Index block, const Sums& z) {
   using namespace kernels::detail;
-  const Scalar* panel = panels_.data() + block * panel_size();
-  Sums even = Sums::load(constants_.data() + block * column);
-  Sums odd = Sums::load(rest_.data() + block * column);
-  add_inputs(x, panel, even, odd);
-  panel += inputs() * column;
-  const Scalar* h_prev = h_prev_.data();
-  const Index* slots = clock_.open().slots();
-  const Index count = clock_.open().count();
-  Index s = 0;
-  for (; s + 2 <= count; s += 2) {
-    odd.add_product(h_prev[s], panel + slots[s] * column);
-    even.add_product(h_prev[s + 1], panel + slots[s + 1] * column);
-  }
-  if (s < count) odd.add_product(h_prev[s], panel + slots[s] * column);
-  even.add(odd);
   const P c_old = pload<P>(c_.data() + block * packet);
   const P h_old = pload<P>(h_.data() + block * packet);
   P c_proposed, h_proposed;
-  propose(even, c_old, c_proposed, h_proposed);
+  propose(z, c_old, c_proposed, h_proposed);
   // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
   const P k = pload<P>(clock_.openness() + block * packet);
   pstore(c_.data() + block * packet, pmadd(k, psub(c_proposed, c_old), c_old));
@@ -379,22 +344,25 @@ template <TimeGate Gate_, int Inputs, int Hidden>
 void StreamingCell<Gate_, Inputs, Hidden>::add_to_constants(Index slot, Scalar h) {
   using namespace kernels::detail;
   const P factor = pset1<P>(h);
-  const Scalar* weights = panels_.data() + (inputs() + slot) * column;
-  for (Index block = 0; block < blocks(); ++block, weights += panel_size()) {
-    for (Index at = 0; at < column; at += packet) {
-      Scalar* sum = constants_.data() + block * column + at;
-      Scalar* rest = rest_.data() + block * column + at;
-      const P a = pload<P>(sum);
-      P b = pmul(factor, pload<P>(weights + at));
-      // The product is rounded here, once: fused into each sum below it would be another in each.
-      EIGEN_OPTIMIZATION_BARRIER(b)
-      const P s = padd(a, b);
-      const P b_taken = psub(s, a);
-      const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
-      pstore(sum, s);
-      pstore(rest, padd(pload<P>(rest), lost));
+  alignas(64) Scalar memory[static_cast<std::size_t>(column)];
+  weights_.with_form([&](const auto& form) {
+    for (Index block = 0; block < blocks(); ++block) {
+      const Scalar* weights = form.column_weights(block, slot, memory);
+      for (Index at = 0; at < column; at += packet) {
+        Scalar* sum = constants_.data() + block * column + at;
+        Scalar* rest = rest_.data() + block * column + at;
+        const P a = pload<P>(sum);
+        P b = pmul(factor, pload<P>(weights + at));
+        // The product is rounded here, once: fused into each sum below it would be another in each.
+        EIGEN_OPTIMIZATION_BARRIER(b)
+        const P s = padd(a, b);
+        const P b_taken = psub(s, a);
+        const P lost = padd(psub(a, psub(s, b_taken)), psub(b, b_taken));
+        pstore(sum, s);
+        pstore(rest, padd(pload<P>(rest), lost));
+      }
     }
-  }
+  });
 }
 
 template <TimeGate Gate_, int Inputs, int Hidden>

@@ -37,7 +37,9 @@ class StreamingNetwork {
   /// Starts from a zero state. All layers follow `span`. Throws Error if the network is
   /// bidirectional, its parameters do not fit its layout or are unusable, or StreamingCell refuses
   /// the span.
-  explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {});
+  /// `stored` is for the weights of all layers.
+  explicit StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span = {},
+                            StoredWeights stored = StoredWeights::full);
 
   Index inputs() const noexcept { return cells_.front().inputs(); }
   Index outputs() const noexcept { return output_.size(); }
@@ -105,7 +107,8 @@ class StreamingNetwork {
 };
 
 template <TimeGate Gate_>
-StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span) {
+StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const StreamSpan& span,
+                                          StoredWeights stored) {
   detail::require(!network.options().bidirectional,
                   "a bidirectional network reads sequences from both ends and cannot answer "
                   "before their end");
@@ -122,7 +125,7 @@ StreamingNetwork<Gate_>::StreamingNetwork(const Network<Gate_>& network, const S
   skip_ = folded.skip_weights();
   cells_.reserve(folded.layers().size());
   for (const Layer<Gate>& layer : folded.layers()) {
-    cells_.emplace_back(layer, folded.parameters, span);
+    cells_.emplace_back(layer, folded.parameters, span, stored);
   }
   if (folded.options().learned_state) initial_ = folded.initial_state(1);
   reset();
