@@ -29,7 +29,7 @@ inline constexpr int tile_samples = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32
 template <int N = tile_samples, class Work>
 EIGEN_ALWAYS_INLINE void for_sample_tiles(Index samples, const Work& work, Index sample = 0) {
   for (; sample + N <= samples; sample += N) work.template run_samples<N>(sample);
-  if constexpr (N > 1) for_sample_tiles<N / 2>(samples, work, sample);
+  if constexpr (N > 1) for_sample_tiles<N - 1>(samples, work, sample);
 }
 
 /// A block's pre-activations z = start + panel u, then the gates, the proposed state and the blend.
@@ -67,7 +67,7 @@ struct BlockForwardStep {
     }
     alignas(64) Scalar z[static_cast<std::size_t>(size)];
     sums.store(z, packet, block_column<Scalar>);
-    for (int s = 0; s < N; ++s) finish(sample + s, z + s * block_column<Scalar>);
+    finish<N>(sample, z);
   }
 
  private:
@@ -98,25 +98,35 @@ struct BlockForwardStep {
                                     u_next);
   }
 
-  EIGEN_ALWAYS_INLINE void finish(Index sample, const Scalar* z) const {
+  /// The gates, the proposed state and the blend of N samples; z is [N][4][packet] and is
+  /// overwritten.
+  template <int N>
+  EIGEN_ALWAYS_INLINE void finish(Index sample, Scalar* z) const {
     using namespace detail;
     using P = Packet<Scalar>;
     constexpr Index packet = packet_size<Scalar>;
-    Scalar *h_at = h + sample * state_next, *c_at = c + sample * state_next;
-    const P h_old = pload<P>(h_at), c_old = pload<P>(c_at);
-    P i = pload<P>(z), f = pload<P>(z + packet);
-    P g = pload<P>(z + 2 * packet), o = pload<P>(z + 3 * packet);
-    activate<Scalar>(i, f, g, o);
-    const P c_proposed = pmadd(f, c_old, pmul(i, g));
-    const P h_proposed = pmul(o, tanh_packet(c_proposed));
-    const P gate = pload<P>(k + sample * k_next);
-    // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
-    pstore(c_at, pmadd(gate, psub(c_proposed, c_old), c_old));
-    pstore(h_at, pmadd(gate, psub(h_proposed, h_old), h_old));
-    if (record == nullptr) return;
-    const P all[6] = {h_old, c_old, i, f, g, o};
-    for (Index part = 0; part < 6; ++part) {
-      pstore(record + (6 * sample + part) * packet, all[part]);
+    Scalar* of_sample = z;
+    // Two loops: one would be a single chain of dependent operations, too long to overlap.
+    for (Index s = sample; s < sample + N; ++s, of_sample += block_column<Scalar>) {
+      const P h_old = pload<P>(h + s * state_next), c_old = pload<P>(c + s * state_next);
+      P i = pload<P>(of_sample), f = pload<P>(of_sample + packet);
+      P g = pload<P>(of_sample + 2 * packet), o = pload<P>(of_sample + 3 * packet);
+      activate<Scalar>(i, f, g, o);
+      pstore(of_sample, pmadd(f, c_old, pmul(i, g)));
+      pstore(of_sample + packet, o);
+      if (record == nullptr) continue;
+      const P all[6] = {h_old, c_old, i, f, g, o};
+      for (Index part = 0; part < 6; ++part) pstore(record + (6 * s + part) * packet, all[part]);
+    }
+    of_sample = z;
+    for (Index s = sample; s < sample + N; ++s, of_sample += block_column<Scalar>) {
+      Scalar *h_at = h + s * state_next, *c_at = c + s * state_next;
+      const P h_old = pload<P>(h_at), c_old = pload<P>(c_at), c_proposed = pload<P>(of_sample);
+      const P h_proposed = pmul(pload<P>(of_sample + packet), tanh_packet(c_proposed));
+      const P gate = pload<P>(k + s * k_next);
+      // old + k (proposed - old): a closed neuron (k = 0) keeps its state to the bit.
+      pstore(c_at, pmadd(gate, psub(c_proposed, c_old), c_old));
+      pstore(h_at, pmadd(gate, psub(h_proposed, h_old), h_old));
     }
   }
 };
@@ -237,8 +247,8 @@ struct BlockWeightGradient {
 /// the weights of the column.
 template <class Scalar>
 struct BlockInputGradient {
-  /// So many columns at a time read whole cache lines, and have sums enough to hide the latency of
-  /// multiply-adds.
+  /// So many columns at a time read more of a panel at once; where a tile has one or two samples,
+  /// they also have sums enough to hide the latency of multiply-adds.
   static constexpr Index wide = 4;
 
   Index samples, blocks, columns;  ///< columns: 1 or `wide`
@@ -252,28 +262,28 @@ struct BlockInputGradient {
 
   template <int N>
   EIGEN_ALWAYS_INLINE void run_samples(Index sample) const {
-    if (columns == wide) {
-      run_columns(sample, Dots<N>{}, Dots<N>{}, Dots<N>{}, Dots<N>{});
+    if (columns == wide && N <= 2) {
+      run_columns(sample, 0, Dots<N>{}, Dots<N>{}, Dots<N>{}, Dots<N>{});
     } else {
-      run_columns(sample, Dots<N>{});
+      for (Index first = 0; first < columns; ++first) run_columns(sample, first, Dots<N>{});
     }
   }
 
  private:
   template <class... Columns>
-  EIGEN_ALWAYS_INLINE void run_columns(Index sample, Columns... dots) const {
+  EIGEN_ALWAYS_INLINE void run_columns(Index sample, Index first, Columns... dots) const {
     using namespace detail;
     using P = Packet<Scalar>;
     constexpr Index packet = packet_size<Scalar>;
     const Scalar* d = dz + sample * block_column<Scalar>;
     for (Index block = 0; block < blocks; ++block, d += dz_next) {
-      const Scalar* w = weights[block];
+      const Scalar* w = weights[block] + first * block_column<Scalar>;
       ((dots.add(pload<P>(w), pload<P>(w + packet), pload<P>(w + 2 * packet),
                  pload<P>(w + 3 * packet), d),
         w += block_column<Scalar>),
        ...);
     }
-    Scalar* out = du + sample * du_next;
+    Scalar* out = du + first * du_column + sample * du_next;
     ((dots.store(out, du_next), out += du_column), ...);
   }
 
