@@ -1,6 +1,9 @@
 // A layer of this library over whole sequences, with any time gate.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "peer.hpp"
 
 namespace glstm::bench {
@@ -8,12 +11,14 @@ namespace glstm::bench {
 template <TimeGate Gate>
 class GlstmSequence final : public SequencePeer {
  public:
-  /// `gates` is [H,P], the parameters of the time gates.
-  GlstmSequence(const Workload& workload, const Matrix<float>& gates)
+  /// `gates` is [H,P], the parameters of the time gates. `timing` has no sizes, and lengths and
+  /// timestamps only where the workload is to have them.
+  GlstmSequence(const Workload& workload, const Matrix<float>& gates, Timing timing = {})
       : layer_(layout_, "", workload.shape.inputs, workload.shape.hidden),
         parameters_(layout_.size()),
         gradient_(layout_.size()),
-        x_(workload.x) {
+        x_(workload.x),
+        timing_(std::move(timing)) {
     timing_.batch = workload.shape.batch;
     timing_.steps = workload.shape.steps;
     parameters_.head(workload.parameters.size()) = workload.parameters;

@@ -86,6 +86,9 @@ int main(int argc, char** argv) {
     glstm::bench::add_limit_benchmarks();
     glstm::bench::add_sequence_benchmarks(options);
     glstm::bench::add_share_benchmarks(options);
+    glstm::bench::add_clock_benchmarks(options);
+    glstm::bench::add_wide_benchmarks(options);
+    glstm::bench::add_one_sample_benchmarks(options);
     glstm::bench::add_streaming_benchmarks(options);
     glstm::bench::add_thread_benchmarks(options);
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;

@@ -52,6 +52,8 @@ struct Peer {
   MakeSequence sequence;
   MakeStreaming streaming;
   std::function<std::string()> describe;  ///< name and version
+  bool trains = true;                     ///< whether its sequences can train
+  bool pads = false;                      ///< a variant of another peer, not for every table
 };
 
 inline std::vector<Peer>& peers() {

@@ -32,6 +32,33 @@ memory zeros(const memory::desc& desc) {
 
 float* data(const memory& of) { return static_cast<float*>(of.get_data_handle()); }
 
+#if DNNL_VERSION_MAJOR >= 3
+memory::dims sizes_of(const memory::desc& desc) { return desc.get_dims(); }
+template <class Primitive, class... Descs>
+typename Primitive::primitive_desc describe_primitive(dnnl::prop_kind kind, const Descs&... descs) {
+  return {cpu(), kind, dnnl::rnn_direction::unidirectional_left2right, descs...};
+}
+template <class... Descs>
+dnnl::lstm_backward::primitive_desc describe_backward(
+    const dnnl::lstm_forward::primitive_desc& forward, const Descs&... descs) {
+  return {cpu(), dnnl::prop_kind::backward, dnnl::rnn_direction::unidirectional_left2right,
+          descs..., forward};
+}
+#else
+memory::dims sizes_of(const memory::desc& desc) { return desc.dims(); }
+template <class Primitive, class... Descs>
+typename Primitive::primitive_desc describe_primitive(dnnl::prop_kind kind, const Descs&... descs) {
+  return {{kind, dnnl::rnn_direction::unidirectional_left2right, descs...}, cpu()};
+}
+template <class... Descs>
+dnnl::lstm_backward::primitive_desc describe_backward(
+    const dnnl::lstm_forward::primitive_desc& forward, const Descs&... descs) {
+  return {{dnnl::prop_kind::backward, dnnl::rnn_direction::unidirectional_left2right, descs...},
+          cpu(),
+          forward};
+}
+#endif
+
 /// Descriptors of one layer, `units` neurons wide.
 struct Descriptors {
   memory::desc x, outputs, state, w_ih, w_hh, any_w_ih, any_w_hh, b;
@@ -49,9 +76,8 @@ struct Descriptors {
   /// `initial` describes the initial state; empty: zero.
   dnnl::lstm_forward::primitive_desc forward(dnnl::prop_kind kind,
                                              const memory::desc& initial) const {
-    return {{kind, dnnl::rnn_direction::unidirectional_left2right, x, initial, initial, any_w_ih,
-             any_w_hh, b, outputs, state, state},
-            cpu()};
+    return describe_primitive<dnnl::lstm_forward>(kind, x, initial, initial, any_w_ih, any_w_hh, b,
+                                                  outputs, state, state);
   }
 };
 
@@ -181,28 +207,10 @@ class OneDnnSequence final : public SequencePeer {
 
   dnnl::lstm_backward::primitive_desc backward_description(
       const dnnl::lstm_forward::primitive_desc& forward) const {
-    return {{dnnl::prop_kind::backward,
-             dnnl::rnn_direction::unidirectional_left2right,
-             sizes_.x,
-             sizes_.state,
-             sizes_.state,
-             sizes_.any_w_ih,
-             sizes_.any_w_hh,
-             sizes_.b,
-             sizes_.outputs,
-             sizes_.state,
-             sizes_.state,
-             sizes_.x,
-             sizes_.state,
-             sizes_.state,
-             sizes_.w_ih,
-             sizes_.w_hh,
-             sizes_.b,
-             sizes_.outputs,
-             sizes_.state,
-             sizes_.state},
-            cpu(),
-            forward};
+    return describe_backward(forward, sizes_.x, sizes_.state, sizes_.state, sizes_.any_w_ih,
+                             sizes_.any_w_hh, sizes_.b, sizes_.outputs, sizes_.state, sizes_.state,
+                             sizes_.x, sizes_.state, sizes_.state, sizes_.w_ih, sizes_.w_hh,
+                             sizes_.b, sizes_.outputs, sizes_.state, sizes_.state);
   }
 
   /// Returns the arguments of the forward pass and what the backward pass needs besides.
@@ -264,7 +272,7 @@ class OneDnnStreaming final : public StreamingPeer {
   }
 
   void run(const float* x, Index steps) override {
-    const Index inputs = sizes_.x.dims()[2];
+    const Index inputs = sizes_of(sizes_.x)[2];
     for (Index n = 0; n < steps; ++n) {
       x_.set_data_handle(const_cast<float*>(x + n * inputs));  // read only
       step_.execute(stream_, arguments_);
@@ -273,7 +281,7 @@ class OneDnnStreaming final : public StreamingPeer {
   }
 
   Vector<float> hidden() override {
-    return Eigen::Map<Vector<float>>(data(h_), sizes_.state.dims()[3]);
+    return Eigen::Map<Vector<float>>(data(h_), sizes_of(sizes_.state)[3]);
   }
 
  private:
@@ -316,7 +324,8 @@ const RegisterPeer padded({.name = "oneDNN, H padded to 112",
                              return std::make_unique<OneDnnSequence>(workload, 112);
                            },
                            .streaming = nullptr,
-                           .describe = nullptr});
+                           .describe = nullptr,
+                           .pads = true});
 
 }  // namespace
 }  // namespace glstm::bench

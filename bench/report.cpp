@@ -2,6 +2,7 @@
 //
 //   bench_report <bench.json> <bench.md>
 #include <algorithm>
+#include <cctype>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -45,7 +46,49 @@ void print_sequences(const Results& results, const std::string& topic, std::ostr
     table.add(row);
   }
   if (table.empty()) return;
-  out << "## " << (topic == "inference" ? "Inference" : "Training step") << "\n\n";
+  out << "## " << static_cast<char>(std::toupper(topic[0])) << topic.substr(1) << "\n\n";
+  table.print(out);
+}
+
+/// Times of several ways to compute the same, and how many times that of the first way they are.
+void print_one_sample(const Results& results, std::ostream& out) {
+  const std::string topic = "one sample";
+  const std::string cell = "streaming cell";
+  const std::vector<std::string> ways = results.values(topic, &Measurement::peer);
+  std::vector<std::string> header = {"one sample of"};
+  for (const std::string& way : ways) header.push_back(way + ", ms");
+  header.push_back("the whole sequence / streaming cell");
+  Table table(header);
+  for (const std::string& workload : results.values(topic, &Measurement::workload)) {
+    std::vector<std::string> row = {workload};
+    for (const std::string& way : ways) {
+      const Measurement* m = results.find(topic, workload, way);
+      row.push_back(m == nullptr ? "" : short_number(m->milliseconds()));
+    }
+    row.push_back(ratio(results.find(topic, workload, "the whole sequence"),
+                        results.find(topic, workload, cell)));
+    table.add(row);
+  }
+  if (table.empty()) return;
+  out << "## One sample, at once and step by step\n\n"
+         "A whole sequence includes the schedule and the packing of the weights, which a stream "
+         "does before it starts.\n\n";
+  table.print(out);
+}
+
+/// g-LSTMs of a topic: times, and what a multiply-accumulate operation costs.
+void print_gated(const Results& results, const std::string& topic, const std::string& title,
+                 std::ostream& out) {
+  Table table({topic, "inference, ms", "ns per MAC", "training step, ms"});
+  for (const std::string& workload : results.values(topic + " inference", &Measurement::workload)) {
+    const Measurement* infer = results.find(topic + " inference", workload);
+    const Measurement* train = results.find(topic + " training step", workload);
+    table.add({workload, short_number(infer->milliseconds()),
+               short_number(infer->median() / infer->counters.at("macs").get<double>()),
+               train == nullptr ? "" : short_number(train->milliseconds())});
+  }
+  if (table.empty()) return;
+  out << "## " << title << "\n\n";
   table.print(out);
 }
 
@@ -201,7 +244,12 @@ void print_report(const Results& results, std::ostream& out) {
   print_machine(results, out);
   print_sequences(results, "training step", out);
   print_sequences(results, "inference", out);
+  print_sequences(results, "batches training step", out);
+  print_sequences(results, "batches inference", out);
   print_shares(results, out);
+  print_gated(results, "wide", "Wide g-LSTMs", out);
+  print_gated(results, "clocks", "g-LSTMs at the first workload, with other clocks", out);
+  print_one_sample(results, out);
   print_streaming(results, out);
   print_threads(results, out);
   print_limits(results, out);

@@ -29,22 +29,40 @@ void time(benchmark::State& state, const MakeSequence& make, const Shape& shape,
 
 }  // namespace
 
+namespace {
+
+/// A training step, where the peer has one, and inference, as topics `prefix` + "training step" ...
+void add(const std::string& prefix, const Peer& peer, const Shape& shape) {
+  const auto add_one = [&](const std::string& what, void (SequencePeer::*run)(), double flops) {
+    benchmark::RegisterBenchmark(
+        (prefix + what + '/' + shape.name() + '/' + peer.name).c_str(),
+        [make = peer.sequence, shape, run, flops](benchmark::State& state) {
+          time(state, make, shape, run, flops);
+        })
+        ->Unit(benchmark::kMillisecond)
+        ->MeasureProcessCPUTime();
+  };
+  if (peer.trains) add_one("training step", &SequencePeer::train, shape.training_flops());
+  add_one("inference", &SequencePeer::infer, shape.forward_flops());
+}
+
+}  // namespace
+
 void add_sequence_benchmarks(const SuiteOptions& options) {
-  for (Shape shape : sequence_shapes) {
-    if (options.quick) shape.steps /= 20;
-    for (const Peer& peer : peers()) {
-      if (!peer.sequence || !peer.sequence(Workload({shape.inputs, shape.hidden, 1, 1}))) continue;
-      const auto add = [&](const std::string& what, void (SequencePeer::*run)(), double flops) {
-        benchmark::RegisterBenchmark(
-            (what + '/' + shape.name() + '/' + peer.name).c_str(),
-            [make = peer.sequence, shape, run, flops](benchmark::State& state) {
-              time(state, make, shape, run, flops);
-            })
-            ->Unit(benchmark::kMillisecond)
-            ->MeasureProcessCPUTime();
-      };
-      add("training step", &SequencePeer::train, shape.training_flops());
-      add("inference", &SequencePeer::infer, shape.forward_flops());
+  for (const Peer& peer : peers()) {
+    const auto fits = [&](const Shape& shape) {
+      return peer.sequence && peer.sequence(Workload({shape.inputs, shape.hidden, 1, 1}));
+    };
+    for (const Shape& shape : sequence_shapes) {
+      if (fits(shape)) add("", peer, options.quick ? shape.shortened() : shape);
+    }
+    for (const Shape& shape : batch_shapes) {
+      if (!fits(shape) || peer.pads) continue;
+      for (const Index batch : batch_sizes) {
+        if (options.quick && batch != 1 && batch != 12) continue;
+        const Shape of_batch{shape.inputs, shape.hidden, shape.steps, batch};
+        add("batches ", peer, options.quick ? of_batch.shortened() : of_batch);
+      }
     }
   }
 }

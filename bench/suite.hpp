@@ -13,6 +13,9 @@ void check_peers(const SuiteOptions& options);
 
 void add_sequence_benchmarks(const SuiteOptions& options);
 void add_share_benchmarks(const SuiteOptions& options);
+void add_clock_benchmarks(const SuiteOptions& options);
+void add_wide_benchmarks(const SuiteOptions& options);
+void add_one_sample_benchmarks(const SuiteOptions& options);
 void add_streaming_benchmarks(const SuiteOptions& options);
 void add_thread_benchmarks(const SuiteOptions& options);
 void add_limit_benchmarks();

@@ -1,6 +1,7 @@
 // What every library is given to compute: the sizes, the weights and the input of one LSTM layer.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -18,6 +19,9 @@ struct Shape {
            ',' + std::to_string(batch);
   }
 
+  /// The same with a twentieth of the steps, for a run that only shows that all works.
+  Shape shortened() const { return {inputs, hidden, std::max<Index>(steps / 20, 2), batch}; }
+
   /// Floating-point operations of the weight products: forward, and of a training step, which
   /// multiplies again for the gradients of the weights and of the state.
   double forward_flops() const {
@@ -30,11 +34,18 @@ struct Shape {
 
 /// (inputs, hidden, steps, batch) of the sequence workloads; the first is sequential MNIST with
 /// the network of the demo.
-inline constexpr std::array<Shape, 5> sequence_shapes = {{{1, 110, 784, 128},
+inline constexpr std::array<Shape, 8> sequence_shapes = {{{1, 110, 784, 128},
                                                           {2, 110, 1000, 64},
                                                           {3, 110, 1024, 64},
                                                           {64, 256, 200, 32},
-                                                          {128, 512, 100, 32}}};
+                                                          {128, 512, 100, 32},
+                                                          {32, 1024, 50, 32},
+                                                          {128, 512, 10, 32},
+                                                          {128, 512, 5, 32}}};
+
+/// The shapes that are measured with batches from one sample on; their batch is the largest.
+inline constexpr std::array<Shape, 2> batch_shapes = {{{1, 110, 784, 128}, {64, 256, 200, 128}}};
+inline constexpr std::array<Index, 12> batch_sizes = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128};
 
 /// Layers that are run one step at a time; known when compiling, for libraries that want that.
 struct LayerSize {
