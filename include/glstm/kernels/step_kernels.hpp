@@ -34,96 +34,100 @@ struct ForwardStep {
 
   void run() const;
 
- private:
-  /// Pre-activations of some neurons, in a tile of N packets of samples from `row` on.
-  template <int N>
-  struct Tile {
-    static constexpr Index width = N * packet_size<Scalar>;
-    static constexpr Index most = 1024 / (4 * width);  ///< neurons at a time: z stays near
-
-    const ForwardStep& step;
-    Index row, first, count;
-    Index begin = 0, columns = 0;  ///< the part of the columns of u that is multiplied
-    alignas(64) Scalar z[static_cast<std::size_t>(4 * width * most)];  ///< [count][4][width]
-
-    Tile(const ForwardStep& of, Index first_row, Index first_slot, Index slots)
-        : step(of), row(first_row), first(first_slot), count(slots) {}
-
-    void run() {
-      for (begin = 0; begin < step.inner(); begin += part_columns) {
-        columns = std::min(part_columns, step.inner() - begin);
-        detail::for_neuron_tiles<Scalar, N>(count, row, *this);
-      }
-      for (Index q = 0; q < count; ++q) finish(q);
-    }
-
-    /// Neuron q and `Others` after it share the packets of u.
-    template <class... Others>
-    EIGEN_ALWAYS_INLINE void run_tile(Index q, Index, detail::GateSums<Scalar, N> sums,
-                                      Others... others) {
-      Index next = q;
-      start(q, sums);
-      (start(++next, others), ...);
-      const WeightPanel layout{step.open, step.inner()};
-      detail::multiply_weights(
-          step.u + row + begin * step.stride, step.stride, packet_size<Scalar>, AdjacentColumns{},
-          columns, layout.weights(step.panel + layout.place(first + q, begin)), sums, others...);
-      next = q;
-      sums.store(z + 4 * width * q, width);
-      (others.store(z + 4 * width * ++next, width), ...);
-    }
-
-   private:
-    EIGEN_ALWAYS_INLINE void start(Index q, detail::GateSums<Scalar, N>& sums) const {
-      if (begin > 0) return sums.add(z + 4 * width * q, width);
-      const Index slot = first + q, stride = step.stride;
-      sums.start_from(step.bias + 4 * slot);
-      if (step.frozen != nullptr) {
-        sums.add(step.frozen + 4 * step.neurons[slot] * stride + row, stride);
-      }
-    }
-
-    /// The gates, the proposed state and the blend of a neuron.
-    EIGEN_DONT_INLINE void finish(Index q) {
-      using namespace detail;
-      using P = Packet<Scalar>;
-      constexpr Index size = packet_size<Scalar>;
-      // Copies, since a packet that is stored might be a part of `step` for all the compiler knows.
-      const Index slot = first + q, stride = step.stride, at = slot * stride + row;
-      const Index next = step.next_columns[slot] * stride + row;
-      const Scalar *c_prev = step.c_prev + at, *h_prev = step.u + at;
-      const Scalar *k_at = step.k + at, *k_shared = step.k_per_sample ? nullptr : step.k + slot;
-      Scalar *h_next = step.h_next + next, *c_next = step.c_next + next;
-      Scalar* gates = step.gates == nullptr ? nullptr : step.gates + 4 * slot * stride + row;
-      Scalar *zi = z + 4 * width * q, *zf = zi + width, *zg = zf + width, *zo = zg + width;
-      // Two loops: one would be a single chain of dependent operations, too long to overlap.
-      for (Index lane = 0; lane < width; lane += size) {
-        P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
-        P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
-        activate<Scalar>(i, f, g, o);
-        if (gates != nullptr) {
-          pstore(gates + lane, i);
-          pstore(gates + stride + lane, f);
-          pstore(gates + 2 * stride + lane, g);
-          pstore(gates + 3 * stride + lane, o);
-        }
-        pstore(zg + lane, pmadd(f, pload<P>(c_prev + lane), pmul(i, g)));
-        pstore(zo + lane, o);
-      }
-      for (Index lane = 0; lane < width; lane += size) {
-        const P c_old = pload<P>(c_prev + lane), h_old = pload<P>(h_prev + lane);
-        const P c_proposed = pload<P>(zg + lane);
-        const P h_proposed = pmul(pload<P>(zo + lane), tanh_packet(c_proposed));
-        const P k = k_shared == nullptr ? pload<P>(k_at + lane) : pset1<P>(*k_shared);
-        // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
-        pstore(c_next + lane, pmadd(k, psub(c_proposed, c_old), c_old));
-        pstore(h_next + lane, pmadd(k, psub(h_proposed, h_old), h_old));
-      }
-    }
-  };
-
   Index inner() const { return open + inputs; }
 };
+
+namespace detail {
+
+/// Pre-activations of some neurons, in a tile of N packets of samples from `row` on.
+template <class Scalar, int N>
+struct ForwardTile {
+  static constexpr Index width = N * packet_size<Scalar>;
+  static constexpr Index most = 1024 / (4 * width);  ///< neurons at a time: z stays near
+  static_assert(most >= 2 && most % 2 == 0);         // pairs of neurons are of one group
+
+  const ForwardStep<Scalar>& step;
+  Index row, first, count;
+  Index begin = 0, columns = 0;  ///< the part of the columns of u that is multiplied
+  alignas(64) Scalar z[static_cast<std::size_t>(4 * width * most)];  ///< [count][4][width]
+
+  ForwardTile(const ForwardStep<Scalar>& of, Index first_row, Index first_slot, Index slots)
+      : step(of), row(first_row), first(first_slot), count(slots) {}
+
+  void run() {
+    for (begin = 0; begin < step.inner(); begin += part_columns) {
+      columns = std::min(part_columns, step.inner() - begin);
+      detail::for_neuron_tiles<Scalar, N>(count, row, *this);
+    }
+    for (Index q = 0; q < count; ++q) finish(q);
+  }
+
+  /// Neuron q and `Others` after it share the packets of u.
+  template <class... Others>
+  EIGEN_ALWAYS_INLINE void run_tile(Index q, Index, detail::GateSums<Scalar, N> sums,
+                                    Others... others) {
+    Index next = q;
+    start(q, sums);
+    (start(++next, others), ...);
+    const WeightPanel layout{step.open, step.inner()};
+    detail::multiply_weights(
+        step.u + row + begin * step.stride, step.stride, packet_size<Scalar>, AdjacentColumns{},
+        columns, layout.weights(step.panel + layout.place(first + q, begin)), sums, others...);
+    next = q;
+    sums.store(z + 4 * width * q, width);
+    (others.store(z + 4 * width * ++next, width), ...);
+  }
+
+ private:
+  EIGEN_ALWAYS_INLINE void start(Index q, detail::GateSums<Scalar, N>& sums) const {
+    if (begin > 0) return sums.add(z + 4 * width * q, width);
+    const Index slot = first + q, stride = step.stride;
+    sums.start_from(step.bias + 4 * slot);
+    if (step.frozen != nullptr) {
+      sums.add(step.frozen + 4 * step.neurons[slot] * stride + row, stride);
+    }
+  }
+
+  /// The gates, the proposed state and the blend of a neuron.
+  EIGEN_DONT_INLINE void finish(Index q) {
+    using namespace detail;
+    using P = Packet<Scalar>;
+    constexpr Index size = packet_size<Scalar>;
+    // Copies, since a packet that is stored might be a part of `step` for all the compiler knows.
+    const Index slot = first + q, stride = step.stride, at = slot * stride + row;
+    const Index next = step.next_columns[slot] * stride + row;
+    const Scalar *c_prev = step.c_prev + at, *h_prev = step.u + at;
+    const Scalar *k_at = step.k + at, *k_shared = step.k_per_sample ? nullptr : step.k + slot;
+    Scalar *h_next = step.h_next + next, *c_next = step.c_next + next;
+    Scalar* gates = step.gates == nullptr ? nullptr : step.gates + 4 * slot * stride + row;
+    Scalar *zi = z + 4 * width * q, *zf = zi + width, *zg = zf + width, *zo = zg + width;
+    // Two loops: one would be a single chain of dependent operations, too long to overlap.
+    for (Index lane = 0; lane < width; lane += size) {
+      P i = pload<P>(zi + lane), f = pload<P>(zf + lane);
+      P g = pload<P>(zg + lane), o = pload<P>(zo + lane);
+      activate<Scalar>(i, f, g, o);
+      if (gates != nullptr) {
+        pstore(gates + lane, i);
+        pstore(gates + stride + lane, f);
+        pstore(gates + 2 * stride + lane, g);
+        pstore(gates + 3 * stride + lane, o);
+      }
+      pstore(zg + lane, pmadd(f, pload<P>(c_prev + lane), pmul(i, g)));
+      pstore(zo + lane, o);
+    }
+    for (Index lane = 0; lane < width; lane += size) {
+      const P c_old = pload<P>(c_prev + lane), h_old = pload<P>(h_prev + lane);
+      const P c_proposed = pload<P>(zg + lane);
+      const P h_proposed = pmul(pload<P>(zo + lane), tanh_packet(c_proposed));
+      const P k = k_shared == nullptr ? pload<P>(k_at + lane) : pset1<P>(*k_shared);
+      // old + k (proposed - old): a closed sample (k = 0) keeps its state to the bit.
+      pstore(c_next + lane, pmadd(k, psub(c_proposed, c_old), c_old));
+      pstore(h_next + lane, pmadd(k, psub(h_proposed, h_old), h_old));
+    }
+  }
+};
+
+}  // namespace detail
 
 template <class Scalar>
 void ForwardStep<Scalar>::run() const {
@@ -133,9 +137,10 @@ void ForwardStep<Scalar>::run() const {
   for (Index first = 0; first < open; first += group) {
     const Index end = std::min(first + group, open);
     detail::for_row_tiles<Scalar>(lanes, [&]<int N>(Index row) {
-      constexpr Index most = Tile<N>::most;
+      using Tile = detail::ForwardTile<Scalar, N>;
+      constexpr Index most = Tile::most;
       for (Index slot = first; slot < end; slot += most) {
-        Tile<N>(*this, row, slot, std::min(most, end - slot)).run();
+        Tile(*this, row, slot, std::min(most, end - slot)).run();
       }
     });
   }
