@@ -64,7 +64,7 @@ void check_same_work(const OpCounts& a, const OpCounts& b) {
   CHECK(a.dense_updates == b.dense_updates);
   CHECK(a.macs == b.macs);
   CHECK(a.dense_macs == b.dense_macs);
-  CHECK(a.openness == b.openness);
+  CHECK(a.openness == Approx(b.openness).epsilon(1e-6));  // of k, to rounding
   CHECK(a.dense_tape_bytes == b.dense_tape_bytes);
 }
 
