@@ -10,8 +10,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <type_traits>
-#include <variant>
 
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
@@ -226,31 +226,28 @@ class CellWeights {
   CellWeights(const LstmWeights<Scalar>& weights, const Order& order, StoredWeights stored) {
     require(stored == StoredWeights::full || several,
             "weights can be stored in fewer bits for float only");
+    if (stored == StoredWeights::full) full_.emplace(weights, order);
     if constexpr (several) {
-      if (stored == StoredWeights::int16) form_.template emplace<2>(weights, order);
-      if (stored == StoredWeights::int8) form_.template emplace<3>(weights, order);
+      if (stored == StoredWeights::int16) int16_.emplace(weights, order);
+      if (stored == StoredWeights::int8) int8_.emplace(weights, order);
     }
-    if (stored == StoredWeights::full) form_.template emplace<1>(weights, order);
   }
 
   /// Calls body(weights) with the form that they have.
   template <class Body>
   EIGEN_ALWAYS_INLINE void with_form(const Body& body) {
-    if (auto* full = std::get_if<1>(&form_)) return body(*full);
+    if (full_) return body(*full_);
     if constexpr (several) {
-      if (auto* of_16_bits = std::get_if<2>(&form_)) return body(*of_16_bits);
-      if (auto* of_8_bits = std::get_if<3>(&form_)) return body(*of_8_bits);
+      if (int16_) return body(*int16_);
+      if (int8_) return body(*int8_);
     }
   }
 
  private:
   static constexpr bool several = std::is_same_v<Scalar, float>;
-  using Full = FullWeights<Scalar, Inputs, Hidden>;
-  std::conditional_t<
-      several,
-      std::variant<std::monostate, Full, IntegerWeights<std::int16_t>, IntegerWeights<std::int8_t>>,
-      std::variant<std::monostate, Full>>
-      form_;
+  std::optional<FullWeights<Scalar, Inputs, Hidden>> full_;  // one of the three
+  std::optional<IntegerWeights<std::int16_t>> int16_;
+  std::optional<IntegerWeights<std::int8_t>> int8_;
 };
 
 }  // namespace detail
