@@ -312,7 +312,7 @@ TEST_CASE("the work of a plain LSTM is counted exactly") {
     // samples. Then the openness of the neurons, in steps of 16.
     CHECK(ops.tape_bytes == 11.0 * 8 * (40 * (7 * 6 + 3) + 16));
   }
-  CHECK(tape.scheduled.in_blocks == (batch == 2 && kernels::packet_size<double> > 1));
+  CHECK(tape.scheduled.in_blocks == (batch == 2 && kernels::packet_size<double> > 2));
   CHECK(ops.dense_tape_bytes == ops.tape_bytes);
   CHECK(tape.scheduled.steps.size() * 8 == static_cast<Index>(ops.tape_bytes));
 

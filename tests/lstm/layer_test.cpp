@@ -53,6 +53,22 @@ TEMPLATE_TEST_CASE("few samples of large layers agree with the reference", "", G
   CHECK(in_blocks == (kernels::packet_size<double> > 1));
 }
 
+TEMPLATE_TEST_CASE("layers of many parts and tiles agree with the reference", "", GATES) {
+  for (const Index hidden : {15, 16, 17, 33, 144}) {
+    for (const Index inputs : {1, 3, 32}) {
+      Rng rng(static_cast<std::uint64_t>(100 * hidden + inputs));
+      Shape shape;
+      shape.hidden = hidden;
+      shape.inputs = inputs;
+      shape.steps = 3;
+      shape.batch = 20 + rng.below(20);
+      shape.initial_state = inputs == 3;
+      INFO(shape);
+      check_against_reference(Problem<TestType>(shape, rng), 1e-10);
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("the scheduled path agrees with the reference: cases that break things", "",
                    GATES) {
   for (Clock clock : {Clock::steps, Clock::shared, Clock::per_sample}) {

@@ -58,7 +58,7 @@ void backward(const LstmWeights<Scalar>& weights, const Gate& gate, const Timing
     BlockBackwardPass<Scalar>(weights, timing, tape, doutputs, dstate, dx, gradients, workspace)
         .run(gate, budget_gradient);
   } else {
-    BackwardPass<Scalar>(timing, tape, doutputs, dstate, dx, gradients, workspace)
+    BackwardPass<Scalar>(weights, timing, tape, doutputs, dstate, dx, gradients, workspace)
         .run(gate, budget_gradient);
   }
 }

@@ -12,6 +12,7 @@
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/scheduled_gates.hpp"
 #include "glstm/lstm/scheduled_tape.hpp"
+#include "glstm/lstm/segment_weights.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace scheduled {
@@ -22,10 +23,11 @@ class BackwardPass {
  public:
   /// `dstate` [B,H] is the gradient of the final state before `run`, that of the initial state
   /// after it; `doutputs` [B, H*T] and `dx` [B, I*T] may be null. Weight gradients accumulate.
-  BackwardPass(const Timing& timing, const Tape<Scalar>& tape, const Matrix<Scalar>* doutputs,
-               State<Scalar>& dstate, Matrix<Scalar>* dx, LstmGradients<Scalar>& gradients,
-               BackwardWorkspace<Scalar>& workspace)
-      : timing_(timing),
+  BackwardPass(const LstmWeights<Scalar>& weights, const Timing& timing, const Tape<Scalar>& tape,
+               const Matrix<Scalar>* doutputs, State<Scalar>& dstate, Matrix<Scalar>* dx,
+               LstmGradients<Scalar>& gradients, BackwardWorkspace<Scalar>& workspace)
+      : weights_(weights),
+        timing_(timing),
         tape_(tape),
         doutputs_(doutputs),
         dstate_(dstate),
@@ -79,7 +81,7 @@ class BackwardPass {
     copy_upper_rows(dstate_.h, work_.dh);
     copy_upper_rows(dstate_.c, work_.dc);
     work_.sum_dz.setZero(tape_.stride, 4 * H);
-    work_.dpacked_weights.setZero(tape_.packed_weights.size());
+    if (!tape_.dense()) work_.dpacked_weights.setZero(tape_.packed_weights.size());
     if (dx_ != nullptr) dx_->setZero(B, tape_.inputs * timing_.steps);
   }
 
@@ -130,6 +132,9 @@ class BackwardPass {
   kernels::WeightPanel transposed() const { return {groups_, 4 * open_}; }
 
   void gather_weights() {
+    if (tape_.dense()) {
+      return copy_to_transposed_panel(weights_, wanted_, work_.transposed.data());
+    }
     const kernels::WeightPanel layout = transposed();
     std::fill_n(work_.transposed.data(), layout.size(), Scalar(0));
     for_segment_weights(tape_, segment().neurons, [&](Index place, Index slot, Index k) {
@@ -251,6 +256,7 @@ class BackwardPass {
   }
 
   void scatter_weight_gradient() {
+    if (tape_.dense()) return add_panel_gradient(work_.dpanel.data(), padded_, gradients_);
     for_segment_weights(tape_, segment().neurons, [&](Index place, Index slot, Index k) {
       for (Index g = 0; g < 4; ++g) {
         work_.dpacked_weights[place + g] += work_.dpanel[(4 * slot + g) * padded_ + k];
@@ -393,11 +399,12 @@ class BackwardPass {
 
   void finish() {
     add_doutputs(0, done_);
-    add_packed_gradient(work_.dpacked_weights, gradients_);
+    if (!tape_.dense()) add_packed_gradient(work_.dpacked_weights, gradients_);
     copy_upper_rows(work_.dh, dstate_.h);
     copy_upper_rows(work_.dc, dstate_.c);
   }
 
+  const LstmWeights<Scalar>& weights_;
   const Timing& timing_;
   const Tape<Scalar>& tape_;
   const Matrix<Scalar>* doutputs_;

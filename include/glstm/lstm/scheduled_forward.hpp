@@ -10,6 +10,7 @@
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/scheduled_gates.hpp"
 #include "glstm/lstm/scheduled_tape.hpp"
+#include "glstm/lstm/segment_weights.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace scheduled {
@@ -65,7 +66,7 @@ class ForwardPass {
 
   void begin() {
     reserve_memory(keep_, tape_);
-    pack_gate_weights(weights_, tape_.packed_weights);
+    if (!tape_.dense()) pack_gate_weights(weights_, tape_.packed_weights);
     tape_.h.setZero(tape_.stride, tape_.hidden);
     tape_.c.setZero(tape_.stride, tape_.hidden);
     if (!tape_.zero_initial_state) {
@@ -132,8 +133,9 @@ class ForwardPass {
       const Index j = segment().neurons[static_cast<std::size_t>(slot)];
       for (Index g = 0; g < 4; ++g) tape_.panel[4 * slot + g] = weights_.b(g * H + j);
     }
-    const kernels::WeightPanel layout{open, open + tape_.inputs};
     Scalar* panel = tape_.panel.data() + 4 * open;
+    if (tape_.dense()) return copy_to_panel(weights_, panel);
+    const kernels::WeightPanel layout{open, open + tape_.inputs};
     for_segment_weights(tape_, segment().neurons, [&](Index place, Index slot, Index k) {
       std::copy_n(tape_.packed_weights.data() + place, 4, panel + layout.place(slot, k));
     });

@@ -44,13 +44,16 @@ struct Tape {
   std::vector<Index> segment_start;        ///< where each segment's steps begin in `steps`
   std::vector<std::size_t> first_segment;  ///< [H] the segment in which each neuron first opens
   Vector<Scalar> steps;           ///< the steps of all segments, StepLayout after StepLayout
-  Vector<Scalar> packed_weights;  ///< [H + I][H] as pack_gate_weights makes them
+  Vector<Scalar> packed_weights;  ///< [H + I][H] as pack_gate_weights makes them; not if dense()
   Matrix<Scalar> h, c;            ///< [stride,H] after the last step
   Matrix<Scalar> frozen;          ///< [stride,4H] what frozen neurons add to open ones
   Vector<Scalar> panel;           ///< bias and weights of one segment, or weights of one neuron
 
   bool in_blocks = false;  ///< few samples: `blocks` is used, and what it has is not above
   BlockTape<Scalar> blocks;
+
+  /// Whether all neurons are open from the first step to the last: each weight is read once only.
+  bool dense() const { return segments.size() == 1 && segments.front().open() == hidden; }
 
   bool may_be_nonzero(Index neuron, std::size_t segment) const {
     return !zero_initial_state || first_segment[static_cast<std::size_t>(neuron)] < segment;
@@ -118,53 +121,6 @@ void count_segment(const Segment& segment, const Boundary& boundary, Keep keep,
   }
 }
 
-/// Packs the weights: number g of packed[(k H + j) 4 ...] multiplies column k of [h | x] for gate g
-/// of neuron j.
-template <class Scalar>
-void pack_gate_weights(const LstmWeights<Scalar>& weights, Vector<Scalar>& packed) {
-  const Index H = weights.hidden(), I = weights.inputs();
-  packed.resize(4 * H * (H + I));
-  for (Index k = 0; k < H + I; ++k) {
-    const Scalar* column =
-        k < H ? weights.Wh.data() + 4 * H * k : weights.Wx.data() + 4 * H * (k - H);
-    Scalar* out = packed.data() + 4 * H * k;
-    for (Index j = 0; j < H; ++j) {
-      for (Index g = 0; g < 4; ++g) out[4 * j + g] = column[g * H + j];
-    }
-  }
-}
-
-/// Adds a packed gradient, laid out as pack_gate_weights does, to the weight gradients.
-template <class Scalar>
-void add_packed_gradient(const Vector<Scalar>& packed, LstmGradients<Scalar>& gradients) {
-  const Index H = gradients.dWh.cols(), I = gradients.dWx.cols();
-  for (Index k = 0; k < H + I; ++k) {
-    Scalar* column =
-        k < H ? gradients.dWh.data() + 4 * H * k : gradients.dWx.data() + 4 * H * (k - H);
-    const Scalar* in = packed.data() + 4 * H * k;
-    for (Index j = 0; j < H; ++j) {
-      for (Index g = 0; g < 4; ++g) column[g * H + j] += in[4 * j + g];
-    }
-  }
-}
-
-/// Calls body(place in the packed weights, slot, k) for the weights of a segment: column k of
-/// [h of `neurons` | x] into the neuron in each slot.
-template <class Scalar, class Body>
-void for_segment_weights(const Tape<Scalar>& tape, const std::vector<Index>& neurons, Body&& body) {
-  const Index open = static_cast<Index>(neurons.size()), inner = open + tape.inputs;
-  constexpr Index block = 16;  // slots at a time: both sides are then read and written by lines
-  for (Index first = 0; first < open; first += block) {
-    const Index end = std::min(first + block, open);
-    for (Index k = 0; k < inner; ++k) {
-      const Index source = k < open ? neurons[static_cast<std::size_t>(k)] : tape.hidden + k - open;
-      for (Index slot = first; slot < end; ++slot) {
-        body(4 * (source * tape.hidden + neurons[static_cast<std::size_t>(slot)]), slot, k);
-      }
-    }
-  }
-}
-
 /// Copies the upper rows of `from` to `to`, whose size stays.
 template <class Scalar>
 void copy_upper_rows(const Matrix<Scalar>& from, Matrix<Scalar>& to) {
@@ -203,16 +159,18 @@ void scatter_columns(const Tape<Scalar>& tape, const std::vector<Index>& neurons
 /// Whether packets of neurons are cheaper than packets of samples, from how many have to be
 /// computed. Neighbouring neurons that are open together touch 1 + (open - 1) / packet blocks in
 /// the mean. A packet of neurons costs a third more, and packets of samples the gathering of
-/// weights for each segment, which is worth about two steps (measured with AVX2 and AVX-512).
+/// weights for each segment, which is worth about two steps unless all neurons are open from the
+/// first step to the last (measured with AVX2 and AVX-512).
 template <class Scalar>
 bool suits_blocks(const Tape<Scalar>& tape) {
   constexpr Index packet = kernels::packet_size<Scalar>;
   if (packet == 1 || tape.batch > 2 * packet) return false;
+  const Index gathering = tape.dense() ? 0 : 2;
   Index samples = 0, neurons = 0;  // both times the lanes of a packet
   for (const Segment& segment : tape.segments) {
     const Index open = segment.open(), steps = segment.steps();
     const Index whole = kernels::lanes_for<Scalar>(open);
-    samples += (steps + 2) * open * tape.lanes;
+    samples += (steps + gathering) * open * tape.lanes;
     neurons += steps * (open == tape.hidden ? whole : packet + open - 1) * tape.batch;
   }
   return 4 * neurons < 3 * samples;
