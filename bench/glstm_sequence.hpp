@@ -8,21 +8,24 @@
 
 namespace glstm::bench {
 
+/// The workload's numbers are float; a gate of doubles makes a layer of doubles.
 template <TimeGate Gate>
 class GlstmSequence final : public SequencePeer {
  public:
+  using Scalar = typename Gate::Scalar;
+
   /// `gates` is [H,P], the parameters of the time gates. `timing` has no sizes, and lengths and
   /// timestamps only where the workload is to have them.
   GlstmSequence(const Workload& workload, const Matrix<float>& gates, Timing timing = {})
       : layer_(layout_, "", workload.shape.inputs, workload.shape.hidden),
         parameters_(layout_.size()),
         gradient_(layout_.size()),
-        x_(workload.x),
+        x_(workload.x.template cast<Scalar>()),
         timing_(std::move(timing)) {
     timing_.batch = workload.shape.batch;
     timing_.steps = workload.shape.steps;
-    parameters_.head(workload.parameters.size()) = workload.parameters;
-    layer_.gate_parameters(parameters_) = gates;
+    parameters_.head(workload.parameters.size()) = workload.parameters.template cast<Scalar>();
+    layer_.gate_parameters(parameters_) = gates.template cast<Scalar>();
   }
 
   void infer() override { forward(Keep::nothing); }
@@ -32,11 +35,13 @@ class GlstmSequence final : public SequencePeer {
     gradient_.setZero();
     adjoint_ = final_;  // the gradient of |h|^2 / 2
     adjoint_.c.setZero();
-    layer_.backward(parameters_, timing_, tape_, nullptr, 0.0f, adjoint_, nullptr, gradient_);
+    layer_.backward(parameters_, timing_, tape_, nullptr, Scalar(0), adjoint_, nullptr, gradient_);
   }
 
-  Matrix<float> hidden() override { return final_.h; }
-  Matrix<float> recurrent_gradient() override { return layer_.gradients(gradient_).dWh; }
+  Matrix<float> hidden() override { return final_.h.template cast<float>(); }
+  Matrix<float> recurrent_gradient() override {
+    return layer_.gradients(gradient_).dWh.template cast<float>();
+  }
   OpCounts ops() const { return tape_.ops(); }
 
  private:
@@ -46,11 +51,11 @@ class GlstmSequence final : public SequencePeer {
 
   ParameterLayout layout_;
   Layer<Gate> layer_;
-  Vector<float> parameters_, gradient_;
-  Matrix<float> x_;
+  Vector<Scalar> parameters_, gradient_;
+  Matrix<Scalar> x_;
   Timing timing_;
-  State<float> final_, adjoint_;
-  LayerTape<float> tape_;
+  State<Scalar> final_, adjoint_;
+  LayerTape<Scalar> tape_;
 };
 
 /// Gates with a window of `open_share` of the sequence each, spread evenly over it. A share of 1

@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
     glstm::bench::add_clock_benchmarks(options);
     glstm::bench::add_wide_benchmarks(options);
     glstm::bench::add_one_sample_benchmarks(options);
+    glstm::bench::add_double_benchmarks(options);
     glstm::bench::add_streaming_benchmarks(options);
     glstm::bench::add_thread_benchmarks(options);
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;

@@ -16,6 +16,7 @@ void add_share_benchmarks(const SuiteOptions& options);
 void add_clock_benchmarks(const SuiteOptions& options);
 void add_wide_benchmarks(const SuiteOptions& options);
 void add_one_sample_benchmarks(const SuiteOptions& options);
+void add_double_benchmarks(const SuiteOptions& options);
 void add_streaming_benchmarks(const SuiteOptions& options);
 void add_thread_benchmarks(const SuiteOptions& options);
 void add_limit_benchmarks();

@@ -75,10 +75,15 @@ void add(const std::string& name, const Shape& shape, const Matrix<float>& gates
 }  // namespace
 
 void add_thread_benchmarks(const SuiteOptions& options) {
-  Shape shape = sequence_shapes[0];
-  if (options.quick) shape = shape.shortened();
-  add<AlwaysOpen<float>>("always open", shape, Matrix<float>(shape.hidden, 0));
-  add<GaussianGate<float>>("10 % windows", shape, even_gates(shape, 0.1));
+  for (const Index batch : {128, 100}) {
+    Shape shape = sequence_shapes[0];
+    shape.batch = batch;
+    if (options.quick) shape = shape.shortened();
+    const std::string samples = ", batch " + std::to_string(batch);
+    add<AlwaysOpen<float>>("always open" + samples, shape, Matrix<float>(shape.hidden, 0));
+    add<GaussianGate<float>>("10 % windows" + samples, shape, even_gates(shape, 0.1));
+    add<GaussianGate<float>>("2 % windows" + samples, shape, even_gates(shape, 0.02));
+  }
 }
 
 }  // namespace glstm::bench
