@@ -56,7 +56,7 @@ void add_clock_benchmarks(const SuiteOptions& options) {
     add("lengths, all T", equal_lengths);
     add("timestamps [B,T], equal rows", equal_times);
     add("timestamps jittered by a tenth of a window", jittered_times);
-    add("lengths T/2 to T", different_lengths);
+    add("lengths of half to all steps", different_lengths);
   }
 }
 

@@ -146,6 +146,49 @@ TEST_CASE("Stored weights do not hide numbers that are not finite, nor tiny ones
   CHECK(stream.output().allFinite());
 }
 
+TEST_CASE("A weight that is not a number shows in every stored form") {
+  Rng rng(1);
+  Network<AlwaysOpen<float>> network(
+      {.inputs = 2, .hidden = {9}, .outputs = 1, .loss = mean_squared_error});
+  network.initialize({}, rng);
+  for (const char* block : {"layer0.w_ih", "layer0.w_hh"}) {
+    Network<AlwaysOpen<float>> spoilt = network;
+    spoilt.parameters(spoilt.layout().find(block).offset + 1) =
+        std::numeric_limits<float>::quiet_NaN();
+    for (const StoredWeights stored : {StoredWeights::int16, StoredWeights::int8}) {
+      StreamingNetwork<AlwaysOpen<float>> stream(spoilt, {}, stored);
+      const float input[] = {0.5f, 0.25f};
+      stream.step(input, 0);
+      stream.step(input, 1);
+      CHECK_FALSE(std::isfinite(stream.output()(0)));
+    }
+  }
+}
+
+TEST_CASE("More bits are more exact, with few columns and with hundreds") {
+  for (const Index inputs : {2, 3, 110, 500}) {
+    Rng rng(2);
+    Network<AlwaysOpen<float>> network(
+        {.inputs = inputs, .hidden = {16}, .outputs = 3, .loss = mean_squared_error});
+    network.initialize({}, rng);
+    Vector<float> x(inputs);
+    double errors[2] = {0, 0};
+    for (int sample = 0; sample < 20; ++sample) {
+      for (float& value : x) value = static_cast<float>(rng.normal() * std::exp(rng.normal()));
+      const auto output = [&](StoredWeights stored) {
+        StreamingNetwork<AlwaysOpen<float>> stream(network, {}, stored);
+        stream.step(x.data(), 0);
+        return Vector<float>(stream.output());
+      };
+      const Vector<float> exact = output(StoredWeights::full);
+      errors[0] += (output(StoredWeights::int16) - exact).norm();
+      errors[1] += (output(StoredWeights::int8) - exact).norm();
+    }
+    CAPTURE(inputs, errors[0], errors[1]);
+    CHECK(errors[0] < errors[1] / 2);
+  }
+}
+
 TEST_CASE("Only float has stored weights of fewer bits") {
   Rng rng(1);
   Network<AlwaysOpen<double>> network(

@@ -33,8 +33,8 @@ class SlotOpenness {
   template <class Order>
   SlotOpenness(const Gate&, const Order&) {}
 
-  /// k, by slot up to whole blocks, gets the openness of every open neuron, and 0 for the closed
-  /// ones in their blocks. k must be 0 for closed neurons before.
+  /// k, by slot up to whole blocks, gets the openness of every open neuron. It must be 0 for closed
+  /// neurons on entry, and is so afterwards.
   template <class Order>
   void compute(const Gate& gate, const Order& order, const OpenSlots<Scalar>& open, Scalar t,
                Scalar* k) const {

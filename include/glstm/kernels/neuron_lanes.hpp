@@ -7,7 +7,7 @@
 // those that it does.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 
 #include <Eigen/Core>
 
@@ -247,7 +247,7 @@ struct BlockWeightGradient {
 /// the weights of the column.
 template <class Scalar>
 struct BlockInputGradient {
-  /// So many columns at a time read more of a panel at once; where a tile has one or two samples,
+  /// Several columns at a time read more of a panel at once; where a tile has one or two samples,
   /// they also have sums enough to hide the latency of multiply-adds.
   static constexpr Index wide = 4;
 

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include <Eigen/Core>
 
@@ -43,13 +42,13 @@ struct AdjacentColumns {
 };
 using ListedColumns = const Index*;
 
-/// A product takes so many columns of a block at a time, a part, which the nearest cache holds, and
-/// so many neurons, a group.
+/// A product takes this many columns of a block at a time, a part, which the nearest cache holds,
+/// and this many neurons, a group.
 inline constexpr Index part_columns = 128, group_neurons = 16;
 
 /// Packed weights in memory: that of column k for gate g of neuron q is `next` k + `gate` g +
-/// `neuron` q scalars behind `data`, where both k and q are counted within their part and group;
-/// parts and groups are so many scalars apart.
+/// `neuron` q scalars behind `data`, where both k and q are counted within their part and group.
+/// Parts are `part` scalars apart, groups `group`.
 template <class Scalar>
 struct PackedWeights {
   const Scalar* data;
@@ -113,8 +112,8 @@ struct GateSums {
     rest.template add_product<Shared>(u + next, wi, wf, wg, wo, next);
   }
 
-  /// Every sum += its packet; the four of a packet of u are `stride` scalars apart, those of the
-  /// next packet `next` scalars behind them.
+  /// Every sum += its packet; the packets of the four gates are `stride` scalars apart, those of
+  /// the next sums `next` scalars behind them.
   EIGEN_ALWAYS_INLINE void add(const Scalar* values, Index stride,
                                Index next = packet_size<Scalar>) {
     i = padd(i, pload<P>(values));

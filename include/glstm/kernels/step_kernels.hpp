@@ -44,7 +44,7 @@ template <class Scalar, int N>
 struct ForwardTile {
   static constexpr Index width = N * packet_size<Scalar>;
   static constexpr Index most = 1024 / (4 * width);  ///< neurons at a time: z stays near
-  static_assert(most >= 2 && most % 2 == 0);         // pairs of neurons are of one group
+  static_assert(most >= 2 && most % 2 == 0 && group_neurons % 2 == 0);  // pairs are of one group
 
   const ForwardStep<Scalar>& step;
   Index row, first, count;
@@ -133,7 +133,8 @@ template <class Scalar>
 void ForwardStep<Scalar>::run() const {
   GLSTM_ASSERT(lanes % packet_size<Scalar> == 0 && lanes <= stride);
   // Neurons whose weights the second cache holds, while all samples take their turn.
-  const Index group = std::max<Index>(16, 32768 / (4 * inner()) / 16 * 16);
+  const Index groups = std::max<Index>(1, 32768 / (4 * inner()) / group_neurons);
+  const Index group = groups * group_neurons;
   for (Index first = 0; first < open; first += group) {
     const Index end = std::min(first + group, open);
     detail::for_row_tiles<Scalar>(lanes, [&]<int N>(Index row) {

@@ -10,7 +10,8 @@
 GLSTM_BEGIN_NAMESPACE
 namespace scheduled {
 
-/// The working memory of a backward pass, which is reused from call to call.
+/// The working memory of a backward pass, which is reused from call to call. In blocks (few
+/// samples) h, dh and dc are [slots,B], and sum_dz is [4H,B].
 template <class Scalar>
 struct BackwardWorkspace {
   Matrix<Scalar> h;       ///< [stride,H] the state that frozen neurons had, going back in time
@@ -36,8 +37,9 @@ struct BackwardWorkspace {
   // Of one boundary:
   Boundary boundary;
   std::vector<Index> columns;
-  Matrix<Scalar> sum;      ///< [stride,4] a product
-  Vector<Scalar> scratch;  ///< packed weights of one neuron or group
+  Matrix<Scalar> sum;  ///< [stride,4] a product
+  Vector<Scalar>
+      scratch;  ///< packed weights or their gradient; in blocks, dz summed over a segment
 
   /// At least `size` elements, of any value.
   static void reserve(Vector<Scalar>& memory, Index size) {

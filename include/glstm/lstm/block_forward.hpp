@@ -1,8 +1,9 @@
-// The forward pass of the scheduled path for a batch of few samples. block_tape.hpp describes the
-// layout.
+// The forward pass of the scheduled path for a batch of few samples. block_layout.hpp describes
+// the layout.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "glstm/core/timing.hpp"

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "glstm/core/timing.hpp"
 #include "glstm/kernels/neuron_lanes.hpp"
 #include "glstm/lstm/cell.hpp"
 #include "glstm/lstm/window_schedule.hpp"

@@ -49,10 +49,12 @@ struct Tape {
   Matrix<Scalar> frozen;          ///< [stride,4H] what frozen neurons add to open ones
   Vector<Scalar> panel;           ///< bias and weights of one segment, or weights of one neuron
 
-  bool in_blocks = false;  ///< few samples: `blocks` is used, and what it has is not above
+  /// Few samples: `blocks` is used, in place of segment_start, packed_weights, h and c. `frozen` is
+  /// [4H,B] then, and `panel` is what the sums of a segment start from.
+  bool in_blocks = false;
   BlockTape<Scalar> blocks;
 
-  /// Whether all neurons are open from the first step to the last: each weight is read once only.
+  /// Whether there is one segment, of all neurons: each weight is read once only.
   bool dense() const { return segments.size() == 1 && segments.front().open() == hidden; }
 
   bool may_be_nonzero(Index neuron, std::size_t segment) const {

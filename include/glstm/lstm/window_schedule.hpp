@@ -20,7 +20,7 @@ struct OpenSteps {
 /// The steps begin ... end - 1, during which the open set does not change and is not empty.
 struct Segment {
   Index begin, end;
-  std::vector<Index> neurons;  ///< the open neurons, ascending
+  std::vector<Index> neurons;  ///< the open ones, ascending; by slot in blocks
 
   Index steps() const { return end - begin; }
   Index open() const { return static_cast<Index>(neurons.size()); }

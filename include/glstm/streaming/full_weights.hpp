@@ -9,7 +9,7 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
-/// The slots whose h a step multiplies by; `slots` null: all, with h as long as whole blocks.
+/// The slots whose h a step multiplies by; `slots` null: all, whatever `count` says.
 struct StepColumns {
   const Index* slots;
   Index count;

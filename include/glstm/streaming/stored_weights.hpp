@@ -2,8 +2,8 @@
 //
 // Reading the weights is most of a step, so a step of smaller weights takes less time. Every row of
 // the weights has a scale. The numbers that are multiplied by them (the inputs, and h of the open
-// neurons) are rounded to 16 bits or fewer in every step, by the largest of them; then a sum of
-// products is exact, and the same on every processor.
+// neurons) are scaled by the largest of them in every step and rounded to 16 bits or fewer, so that
+// a sum of products is exact.
 #pragma once
 
 #include <algorithm>
@@ -51,9 +51,10 @@ class IntegerPanels {
     rounded_.setZero(columns);
     listed_.setZero(pairs());
     // Sums of 32 bits: the sum of a row's weights times the largest number must fit into 31.
+    // Weights of 16 bits share them with the numbers, half and half.
     constexpr bool wide = std::numeric_limits<Integer>::digits > 8;
-    const double most_sum =
-        wide ? 524287 : 127.0 * static_cast<double>(std::max<Index>(columns, 1));
+    const double width = static_cast<double>(std::max<Index>(columns, 1));
+    const double most_sum = wide ? std::max(65535.0, std::sqrt(2147483647.0 * width)) : 127 * width;
     limit_ = static_cast<float>(std::min(32767.0, std::floor(2147483647.0 / most_sum) - 1));
     for (Index slot = 0; slot < neurons; ++slot) {
       for (Index q = 0; q < 4; ++q) {
@@ -64,12 +65,17 @@ class IntegerPanels {
           largest = std::max(largest, w);
           sum += w;
         }
+        const Index place_of_scale = slot / packet * column + q * packet + slot % packet;
+        if (!std::isfinite(sum)) {  // shall not be hidden by rounding
+          scales_(place_of_scale) = std::numeric_limits<float>::quiet_NaN();
+          continue;
+        }
         if (largest == 0) continue;
         const double most = std::numeric_limits<Integer>::max();
         // Rounding may add half a unit per weight.
         const double room = most_sum - 0.5 * static_cast<double>(columns);
         const double scale = wide ? std::max(largest / most, sum / room) : largest / most;
-        scales_(slot / packet * column + q * packet + slot % packet) = static_cast<float>(scale);
+        scales_(place_of_scale) = static_cast<float>(scale);
         for (Index k = 0; k < columns; ++k) {
           panels_(place(slot, q, k)) =
               static_cast<Integer>(std::lround(static_cast<double>(weight(row, k)) / scale));
@@ -230,6 +236,8 @@ class CellWeights {
     if constexpr (several) {
       if (stored == StoredWeights::int16) int16_.emplace(weights, order);
       if (stored == StoredWeights::int8) int8_.emplace(weights, order);
+      require(full_ || int16_ || int8_, "expected a form of StoredWeights, got number ",
+              static_cast<int>(stored));
     }
   }
 
