@@ -12,6 +12,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/exchange/header_options.hpp"
 
 GLSTM_BEGIN_NAMESPACE
 namespace detail::header {
@@ -58,6 +59,15 @@ inline void check_namespace(const std::string& name) {
     if (end == rest.npos) return;
     rest.remove_prefix(end + 2);
   }
+}
+
+/// Throws Error unless `name` can be the namespace of a header in C++, or begin its names in C.
+inline void check_name(const std::string& name, HeaderLanguage language) {
+  if (language == HeaderLanguage::cpp) return check_namespace(name);
+  require(is_free_identifier(name),
+          "expected an identifier that a program may use, with which the "
+          "names of a header in C begin, got \"",
+          name, "\"");
 }
 
 /// Returns the shortest literal of type Scalar that is read back as the same number.

@@ -1,0 +1,245 @@
+// Writes a header of C or C++ text; header.hpp has the options.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "glstm/core/text.hpp"
+#include "glstm/core/types.hpp"
+#include "glstm/exchange/header_content.hpp"
+#include "glstm/exchange/header_options.hpp"
+#include "glstm/exchange/header_template.hpp"
+#include "glstm/exchange/header_text.hpp"
+#include "glstm/exchange/text_template.hpp"
+
+GLSTM_BEGIN_NAMESPACE
+namespace detail::header {
+
+class HeaderWriter {
+ public:
+  HeaderWriter(const Content& content, const std::string& name_space, HeaderLanguage language)
+      : content_(content), name_space_(name_space), is_c_(language == HeaderLanguage::c) {
+    if (is_c_) {
+      prefix_ = name_space + "_";
+      capitals_ = upper_case(prefix_);
+    }
+    add_introduction();
+    add_types();
+    for (const Table& table : content.tables) add_table(table, "");
+    add(content.functions);
+    add_structs();
+    add(content.sums);
+    if (content.gated()) add(opening_and_closing);
+    if (content.formula == GateFormula::phased) add(phased_windows);
+    add(content.neuron);
+    if (content.gaussian()) add(gaussian_windows);
+    add(content.gated() ? gated_layer : plain_layer, {{"one", content.fully_open}});
+    for (std::size_t l = 0; l < content.depth(); ++l) add_layer(l);
+    add(dot_product);
+    for (const Table& table : content.readout) add_table(table, "");
+    add_public_functions();
+    if (is_c_) {
+      add(c_ending);
+    } else {
+      add_model();
+      add(cpp_ending);
+    }
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  static std::string upper_case(std::string text) {
+    for (char& c : text) {
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+    return text;
+  }
+
+  /// Adds a template. Values that it has no placeholder for are left out; the names of the header
+  /// are offered to all.
+  void add(std::string_view text, std::map<std::string, std::string> values = {}) {
+    values.insert({{"p", prefix_}, {"P", capitals_}, {"name_space", name_space_}});
+    std::erase_if(
+        values, [&](const auto& value) { return text.find("@" + value.first + "@") == text.npos; });
+    const std::string filled = fill_template(text, values);
+    text_ += is_c_ ? filled : cpp_casts(filled);
+  }
+
+  /// Turns casts of C, which templates write as (type)(expression), into those of C++.
+  static std::string cpp_casts(std::string text) {
+    for (const char* type :
+         {"float", "double", "number", "moment", "sum", "int", "int8_t", "int16_t", "int32_t",
+          "int64_t", "uint16_t", "uint32_t", "int8x4_t", "uint64_t", "size_t"}) {
+      const std::string cast = std::string("(") + type + ")(";
+      const std::string replacement = std::string("static_cast<") + type + ">(";
+      for (std::size_t at = 0; (at = text.find(cast, at)) != text.npos;) {
+        text.replace(at, cast.size(), replacement);
+      }
+    }
+    return text;
+  }
+
+  /// The name of a type, which may be one of NumberTypes.
+  std::string type_name(const std::string& type) const {
+    return type == "number" || type == "sum" || type == "moment" || type == "weight"
+               ? prefix_ + type
+               : type;
+  }
+
+  void add_table(const Table& table, const std::string& before) {
+    add((is_c_ ? "@P@TABLE " : "inline constexpr ") + type_name(table.type) + " @p@" + before +
+        table.name + "[] =\n");
+    text_ += initializer({static_cast<Index>(table.values.size())}, table.values) + ";\n";
+  }
+
+  void add_introduction() {
+    add(is_c_ ? c_introduction : cpp_introduction, {{"summary", content_.summary},
+                                                    {"numbers", content_.numbers},
+                                                    {"inputs", std::to_string(content_.inputs)},
+                                                    {"outputs", std::to_string(content_.outputs)},
+                                                    {"y", content_.types.output},
+                                                    {"t", content_.gated() ? ", t" : ""},
+                                                    {"at_time", at_time()}});
+  }
+
+  void add_types() {
+    const NumberTypes& names = content_.types;
+    add(types, {{"number", names.number},
+                {"sum", names.sum},
+                {"weight", names.weight},
+                {"output", names.output}});
+    if (content_.gated()) add(moment_type, {{"moment", names.moment}});
+    text_ += "\n";
+  }
+
+  /// The types of a layer's constants and of a stream's state.
+  void add_structs() {
+    const LayerContent& layer = content_.layers.front();
+    std::string members;
+    for (const Table& table : layer.tables) {
+      members += "  const " + type_name(table.type) + "* " + table.name + "; /* " + table.comment +
+                 " */\n";
+    }
+    for (const Constant& constant : layer.constants) {
+      members += "  " + type_name(constant.type) + " " + constant.name + ";\n";
+    }
+    add(constants_struct, {{"members", members}});
+
+    members.clear();
+    const std::map<std::string, std::string> sizes = {
+        {"neurons", std::to_string(content_.neurons())},
+        {"layers", std::to_string(content_.depth())},
+        {"widest",
+         std::to_string(*std::max_element(content_.hidden.begin(), content_.hidden.end()))},
+        {"inputs", std::to_string(content_.inputs)}};
+    add(state_begin, sizes);
+    if (content_.gated()) add(gated_state, sizes);
+    if (content_.gated()) add(content_.gaussian() ? gaussian_state : phased_state, sizes);
+    if (content_.input_skip) add("  @p@number x[@inputs@];\n", sizes);
+    add(state_end);
+  }
+
+  void add_layer(std::size_t l) {
+    const LayerContent& layer = content_.layers[l];
+    const std::string name = text_of("layer", l), before = name + "_";
+    for (const Table& table : layer.tables) add_table(table, before);
+    std::string members =
+        text_of(l, ", ", content_.first(l), ", ", layer.neurons, ", ", layer.inputs);
+    for (const Table& table : layer.tables) members += ",\n    " + prefix_ + before + table.name;
+    for (const Constant& constant : layer.constants) members += ",\n    " + constant.value;
+    add((is_c_ ? "static const @p@constants @p@" : "inline constexpr constants ") + name +
+        " = {\n    " + members + "};\n\n");
+  }
+
+  std::string at_time() const { return content_.gated() ? " at time t" : ""; }
+
+  std::string initial_statements() const {
+    std::string text;
+    for (std::size_t l = 0; l < content_.depth() && content_.learned_state; ++l) {
+      for (const char* part : {"h", "c"}) {
+        text += text_of("  memcpy(stream->", part, " + ", content_.first(l), ", @p@layer", l, "_",
+                        part, "0, ", content_.hidden[l], " * sizeof *stream->", part, ");\n");
+      }
+    }
+    return text;
+  }
+
+  std::string advance_statements() const {
+    std::string text = content_.gated() ? content_.take_time : "";
+    for (std::size_t l = 0; l < content_.depth(); ++l) {
+      const std::string x = l == 0 ? "x" : text_of("stream->h + ", content_.first(l - 1));
+      text += text_of("  @p@run(&@p@layer", l, ", stream, ", x, content_.gated() ? ", time" : "",
+                      ");\n");
+    }
+    if (content_.gaussian()) text += "  stream->time = time;\n";
+    if (content_.input_skip) text += "  memcpy(stream->x, x, sizeof stream->x);\n";
+    return text;
+  }
+
+  std::string with_prefix(std::string text) const {
+    for (std::size_t at = 0; (at = text.find("@p@", at)) != text.npos;)
+      text.replace(at, 3, prefix_);
+    return text;
+  }
+
+  void add_public_functions() {
+    const bool gated = content_.gated();
+    if (gated && content_.time == "double") add(is_finite);
+    const std::string t = gated ? ", " + content_.time + " t" : "";
+    add(public_functions, {{"initial", with_prefix(initial_statements())},
+                           {"advance", with_prefix(advance_statements())},
+                           {"output", with_prefix(content_.output)},
+                           {"time_parameter", t},
+                           {"time_argument", gated ? ", t" : ""},
+                           {"at_time", at_time()}});
+    if (content_.gaussian()) {
+      std::string layers;
+      for (std::size_t l = 0; l < content_.depth(); ++l) {
+        layers += text_of(l > 0 ? ", &" : "&", prefix_, "layer", l);
+      }
+      add(next_event, {{"layers", layers},
+                       {"time", content_.time},
+                       {"never", content_.never},
+                       {"last", content_.last_time},
+                       {"next", content_.next_time}});
+    }
+    add(content_.after);
+  }
+
+  void add_model() {
+    std::string accessors;
+    for (std::size_t l = 0; l < content_.depth(); ++l) {
+      const std::string layer = text_of("layer", l);
+      accessors += "  Layer " + layer + "() const { return {&" + name_space_ + "::" + layer +
+                   ", &state_}; }\n";
+    }
+    const bool gated = content_.gated();
+    add(model_class,
+        {{"inputs", std::to_string(content_.inputs)},
+         {"outputs", std::to_string(content_.outputs)},
+         {"layers", std::to_string(content_.depth())},
+         {"neurons", std::to_string(content_.neurons())},
+         {"at_time", at_time()},
+         {"time_parameter", gated ? ", " + content_.time + " t" : ", double = 0"},
+         {"time_argument", gated ? ", t" : ""},
+         {"open_count", gated ? std::string(open_count_member) : ""},
+         {"next_event", content_.gaussian()
+                            ? fill_template(next_event_member,
+                                            {{"name_space", name_space_}, {"time", content_.time}})
+                            : ""},
+         {"accessors", accessors}});
+  }
+
+  const Content& content_;
+  const std::string& name_space_;
+  bool is_c_;
+  std::string prefix_, capitals_, text_;
+};
+
+}  // namespace detail::header
+GLSTM_END_NAMESPACE
