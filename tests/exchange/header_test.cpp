@@ -52,6 +52,19 @@ TEST_CASE("a header names its namespace and what it needs, and nothing else") {
   }
 }
 
+TEST_CASE("a linker can tell networks of the same namespace apart") {
+  const auto inline_namespace = [](const std::string& text) {
+    const std::size_t at = text.find("inline namespace network_");
+    REQUIRE(at != text.npos);
+    return text.substr(at, text.find(' ', at + 17) - at);
+  };
+  GLstm<float> network = small_network();
+  const std::string text = to_header(network);
+  CHECK(inline_namespace(text) == inline_namespace(to_header(network)));
+  network.parameters(0) += 1;
+  CHECK(inline_namespace(text) != inline_namespace(to_header(network)));
+}
+
 TEST_CASE("a header holds every parameter once, or one byte of it") {
   const GLstm<float> network = small_network();
   const std::string text = to_header(network);

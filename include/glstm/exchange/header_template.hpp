@@ -308,7 +308,9 @@ class Model {
 )";
 
 inline constexpr std::string_view cpp_ending =
-    R"(}  // namespace @name_space@
+    R"(}  // inline namespace: keeps networks with the same namespace apart in a program
+
+}  // namespace @name_space@
 
 #endif  // C++17
 )";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ class HeaderWriter {
       capitals_ = upper_case(prefix_);
     }
     add_introduction();
+    const std::size_t body = text_.size();
     add_types();
     for (const Table& table : content.tables) add_table(table, "");
     add(content.functions);
@@ -46,6 +48,7 @@ class HeaderWriter {
       add(c_ending);
     } else {
       add_model();
+      text_.insert(body, "inline namespace network_" + hash_of(text_.substr(body)) + " {\n\n");
       add(cpp_ending);
     }
   }
@@ -58,6 +61,17 @@ class HeaderWriter {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     }
     return text;
+  }
+
+  /// The FNV-1a hash of a text, as a part of a name. It tells networks of the same namespace apart:
+  /// a linker would merge their tables and classes, which are inline, without a word.
+  static std::string hash_of(const std::string& text) {
+    std::uint64_t hash = 14695981039346656037u;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string name;
+    for (int n = 0; n < 16; ++n, hash >>= 4) name += digits[hash & 15];
+    return name;
   }
 
   /// Adds a template. Values that it has no placeholder for are left out; the names of the header
