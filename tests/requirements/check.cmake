@@ -60,6 +60,15 @@ elseif(CASE STREQUAL "old_eigen")
   set(EIGEN_INCLUDE ${folder}/old)
   expect_one_error("glstm needs Eigen 3.4 or newer" -std=c++20)
 
+elseif(CASE STREQUAL "excess_precision")
+  file(WRITE ${folder}/method.cpp "#include <cfloat>\nmethod FLT_EVAL_METHOD\n")
+  compile(-std=c++20 -mfpmath=387 -E -P method.cpp)
+  if(NOT status STREQUAL "0" OR NOT output MATCHES "method 2")
+    message("skipped: ${CXX} cannot be told to compute in x87 registers")
+    return()
+  endif()
+  expect_one_error("without excess precision, SSE2 on 32-bit x86" -std=c++20 -mfpmath=387)
+
 elseif(CASE STREQUAL "two_processors")
   # One source counts the parameters of a layout that the other has made.
   file(WRITE ${folder}/name.cpp "#include <glstm/core/abi.hpp>\nname GLSTM_ABI GLSTM_ABI_ALIGN\n")

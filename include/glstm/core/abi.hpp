@@ -15,6 +15,13 @@
 #endif
 
 #include <Eigen/Core>
+#include <cfloat>
+
+// The x87 registers keep more digits until a number is stored: what is open would then depend on
+// the optimiser. -msse2 alone does not change where g++ computes.
+#if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
+#include "glstm needs float and double without excess precision, SSE2 on 32-bit x86: compile with -msse2 -mfpmath=sse"
+#endif
 
 #if EIGEN_WORLD_VERSION == 3 && EIGEN_MAJOR_VERSION < 4
 #include "glstm needs Eigen 3.4 or newer: the compiler found an older one"
