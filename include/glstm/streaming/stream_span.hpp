@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -51,14 +50,15 @@ void check_span(const StreamSpan& span, double time_origin) {
           span.start, " to ", span.end);
 }
 
-/// The position of a number in the order of all doubles: neighbours differ by 1.
+/// The position of a number in the order of all doubles: neighbours differ by 1. Eigen's bit_cast,
+/// since the library of emscripten lacks that of the standard.
 inline std::int64_t position_of(double value) {
-  const auto bits = std::bit_cast<std::int64_t>(value);
+  const auto bits = Eigen::numext::bit_cast<std::int64_t>(value);
   return bits < 0 ? std::numeric_limits<std::int64_t>::min() - bits : bits;
 }
 inline double double_at_position(std::int64_t position) {
-  return std::bit_cast<double>(position < 0 ? std::numeric_limits<std::int64_t>::min() - position
-                                            : position);
+  return Eigen::numext::bit_cast<double>(
+      position < 0 ? std::numeric_limits<std::int64_t>::min() - position : position);
 }
 
 /// The first double in (before, by] for which `holds` is true. It must be false at `before`, true
