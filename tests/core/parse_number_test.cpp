@@ -1,6 +1,7 @@
 #include "glstm/core/parse_number.hpp"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string_view>
 
@@ -16,7 +17,7 @@ TEST_CASE("a number is parsed when it is the whole text") {
   CHECK(parse_number<double>("inf") == std::numeric_limits<double>::infinity());
   CHECK(std::isnan(parse_number<double>("nan").value()));
   CHECK(parse_number<int>("-7") == -7);
-  CHECK(parse_number<long>("1234567890123") == 1234567890123L);
+  CHECK(parse_number<std::int64_t>("1234567890123") == 1234567890123);
   CHECK(parse_number<int>(std::string_view("123456").substr(1, 3)) == 234);
 }
 

@@ -241,6 +241,9 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
     return file_with(R"({"w":{"dtype":)" + name + R"(,"shape":[1],"data_offsets":[0,2]}})", 2);
   };
   const std::string w = "tensor \"w\"", object = "dtype, shape and data_offsets";
+  constexpr Index largest_index = std::numeric_limits<Index>::max();  // 2^63 - 1, or 2^31 - 1
+  const std::string largest = std::to_string(largest_index);
+  const std::string root = std::to_string(sizeof(Index) == 8 ? 1LL << 32 : 1LL << 16);
 
   const std::vector<Case> cases = {
       // the header's length
@@ -313,15 +316,19 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
       {one("{}", "[0,8]", 8), {w, "shape of non-negative integers"}},
       {one("[9223372036854775808]", "[0,8]", 8), {w, "shape of non-negative integers"}},
       {one("[18446744073709551617]", "[0,8]", 8), {w, "shape of non-negative integers"}},
-      {one("[9223372036854775807]", "[0,8]", 8), {w, "memory can hold", "[9223372036854775807]"}},
-      // the product with the 8 bytes of a number is 2^64 + 8, which wraps around to 8
-      {one("[2305843009213693953]", "[0,8]", 8), {w, "memory can hold"}},
-      {one("[4294967296,4294967296]", "[0,0]", 0), {w, "memory can hold"}},
+      {one("[" + largest + "]", "[0,8]", 8), {w, "memory can hold", "[" + largest + "]"}},
+      // the product with the 8 bytes of a number is 2^64 + 8 (2^32 + 8), which wraps around to 8
+      {one("[" + std::to_string(largest_index / 4 + 2) + "]", "[0,8]", 8), {w, "memory can hold"}},
+      {one("[" + root + "," + root + "]", "[0,0]", 0), {w, "memory can hold"}},
+      // what 32 bits would cut to a right file
+      {one("[4294967297]", "[0,8]", 8), {w}},
+      {one("[1]", "[0,4294967304]", 8), {w, "data_offsets"}},
+      {one("[1]", "[4294967296,4294967304]", 8), {w, "data_offsets"}},
       {one("[2]", "[0,8]", 8), {w, "expected 16 bytes", "[2]", "got 8"}},
       {one("[]", "[0,16]", 16), {w, "expected 8 bytes", "[]", "got 16"}},
       {one("[0]", "[0,8]", 8), {w, "expected 0 bytes", "got 8"}},
       {one("[1]", "[0,9]", 9), {w, "expected 8 bytes", "got 9"}},
-      {one("[3,1000000000]", "[0,8]", 8), {w, "expected 24000000000 bytes", "got 8"}},
+      {one("[3,10000000]", "[0,8]", 8), {w, "expected 240000000 bytes", "got 8"}},
       // offsets
       {one("[1]", "[-8,0]", 8), {w, "data_offsets of two", "[-8,0]"}},
       {one("[1]", "[0,8.0]", 8), {w, "data_offsets of two", "[0,8.0]"}},
@@ -351,6 +358,7 @@ TEST_CASE("a malformed safetensors file is an error that says what is wrong") {
 }
 
 TEST_CASE("unusual but legal safetensors files are read") {
+  const std::string largest = std::to_string(std::numeric_limits<Index>::max());
   const auto parse = [](const std::string& header, std::size_t data_size) {
     return parse_safetensors(file_with(header, data_size), "some/file");
   };
@@ -358,11 +366,11 @@ TEST_CASE("unusual but legal safetensors files are read") {
   CHECK(parse("{} \n\t ", 0).tensors.empty());
   CHECK(parse(R"({"__metadata__":{}})", 0).metadata.empty());
   // the data in another order than the names, empty tensors between them
-  const Safetensors file =
-      parse(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
-            R"("b":{"data_offsets":[0,1],"shape":[],"dtype":"U8"},)"
-            R"("c":{"dtype":"F64","shape":[0,9223372036854775807],"data_offsets":[1,1]}})",
-            3);
+  const Safetensors file = parse(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
+                                 R"("b":{"data_offsets":[0,1],"shape":[],"dtype":"U8"},)"
+                                 R"("c":{"dtype":"F64","shape":[0,)" +
+                                     largest + R"(],"data_offsets":[1,1]}})",
+                                 3);
   CHECK(file.find("a").as<int>() == std::vector<int>{1, 1});
   CHECK(file.find("b").shape.empty());
   CHECK(file.find("c").as<double>().empty());
@@ -437,6 +445,11 @@ TEST_CASE("a file in a file system is refused as its bytes are, without reading 
   fs::resize_file(path, large, error);
   if (!error)
     check_mentions(error_of([&] { load_safetensors(path); }), {"expected 0 bytes of data"});
+  // 32 bits would cut the size to that of a right file.
+  std::ofstream(path, std::ios::binary) << good;
+  fs::resize_file(path, (std::uintmax_t{1} << 32) + good.size(), error);
+  if (!error)
+    check_mentions(error_of([&] { load_safetensors(path); }), {"bytes of data, got 4294"});
 }
 
 TEST_CASE("what the format cannot hold is not written") {

@@ -161,7 +161,7 @@ TEST_CASE("a golden file that cannot be used is an error that names what is wron
   const auto erased = [](const char* name) {
     return [=](Safetensors& file) { file.tensors.erase(name); };
   };
-  const auto metadata = [](const char* key, const char* value) {
+  const auto metadata = [](const char* key, const std::string& value) {
     return [=](Safetensors& file) { file.metadata[key] = value; };
   };
 
@@ -206,7 +206,9 @@ TEST_CASE("a golden file that cannot be used is an error that names what is wron
                        {"some/file", "\"" + std::string(key) + "\"", "positive integer", value});
       }
     }
-    check_mentions(error_after("gaussian_stack", metadata("H", "9223372036854775807")), {"shape"});
+    check_mentions(error_after("gaussian_stack",
+                               metadata("H", std::to_string(std::numeric_limits<Index>::max()))),
+                   {"shape"});
     for (const char* key : {"threshold", "leak", "budget_weight"}) {
       for (const char* value : {"", "low", "nan", "1e999", "0.1x"}) {
         check_mentions(error_after("gaussian_stack", metadata(key, value)),

@@ -206,8 +206,9 @@ inline bool is_list_of_counts(const Json& list) {
          });
 }
 
-inline DataRange parse_data_range(const std::string& name, const Json& entry, std::size_t data_size,
-                                  const std::string& where) {
+/// `data_size` is that of the file, which may be more than std::size_t holds.
+inline DataRange parse_data_range(const std::string& name, const Json& entry,
+                                  std::uintmax_t data_size, const std::string& where) {
   require(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
               entry.contains("shape") && entry.contains("data_offsets"),
           where, ": expected an object of dtype, shape and data_offsets, got ", entry);
@@ -221,7 +222,7 @@ inline DataRange parse_data_range(const std::string& name, const Json& entry, st
 }
 
 /// Throws Error unless every byte of the data belongs to exactly one tensor. Sorts the ranges.
-inline void check_coverage(std::vector<DataRange>& ranges, std::size_t data_size,
+inline void check_coverage(std::vector<DataRange>& ranges, std::uintmax_t data_size,
                            const std::string& source) {
   std::sort(ranges.begin(), ranges.end());
   std::size_t covered = 0;
@@ -286,7 +287,7 @@ Safetensors load_safetensors_from(std::uintmax_t size, Read&& read, const std::s
   std::string text(static_cast<std::size_t>(length), '\0');
   read(text.data(), text.size());
   const Json header = parse_safetensors_header(text, source);
-  const auto data_size = static_cast<std::size_t>(size - sizeof length - length);
+  const std::uintmax_t data_size = size - sizeof length - length;
 
   Safetensors file;
   std::vector<DataRange> ranges;
