@@ -13,6 +13,7 @@
 
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/finite.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/core/types.hpp"
@@ -180,13 +181,13 @@ void ArrayDataset<Scalar>::check_numbers() const {
   for (Index sample = 0; sample < size_; ++sample) {
     for (Index n = 0; n < length_of(sample); ++n) {
       for (Index i = 0; i < I; ++i) {
-        require(std::isfinite(x_[static_cast<std::size_t>((sample * steps_ + n) * I + i)]),
+        require(detail::is_finite(x_[static_cast<std::size_t>((sample * steps_ + n) * I + i)]),
                 "feature ", i, " of step ", n, " of sample ", sample, " is not a finite number");
       }
-      require(std::isfinite(time(sample, n)) && (n == 0 || time(sample, n) >= time(sample, n - 1)),
-              "the time of step ", n, " of sample ", sample,
-              ": expected a finite time, not before ", "that of the step before, got ",
-              time(sample, n));
+      require(
+          detail::is_finite(time(sample, n)) && (n == 0 || time(sample, n) >= time(sample, n - 1)),
+          "the time of step ", n, " of sample ", sample, ": expected a finite time, not before ",
+          "that of the step before, got ", time(sample, n));
     }
     for (Index n = 0; n < P; ++n) {
       const auto at = static_cast<std::size_t>(sample * P + n);

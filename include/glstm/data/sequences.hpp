@@ -13,6 +13,7 @@
 #include "glstm/core/batch.hpp"
 #include "glstm/core/data_description.hpp"
 #include "glstm/core/error.hpp"
+#include "glstm/core/finite.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/data/dataset.hpp"
 
@@ -172,15 +173,15 @@ inline void Sequences::check() const {
   check_sizes();
   for (Index row = 0; row < rows(); ++row) {
     for (Index i = 0; i < features(); ++i) {
-      const double value = values[static_cast<std::size_t>(row * features() + i)];
-      if (std::isfinite(value)) continue;
+      const double& value = values[static_cast<std::size_t>(row * features() + i)];
+      if (detail::is_finite(value)) continue;
       const std::size_t name = static_cast<std::size_t>(i) % description.feature_names.size();
       detail::fail(detail::text_of(place(row), "feature ", i, " (", description.feature_names[name],
-                                   ") is ", std::isnan(value) ? "not a number" : "infinite"));
+                                   ") is ", detail::is_nan(value) ? "not a number" : "infinite"));
     }
     if (!has_times()) continue;
-    const double now = times[static_cast<std::size_t>(row)];
-    if (!std::isfinite(now)) detail::fail(place(row) + "its time is not a finite number");
+    const double& now = times[static_cast<std::size_t>(row)];
+    if (!detail::is_finite(now)) detail::fail(place(row) + "its time is not a finite number");
     if (row == 0 || now >= times[static_cast<std::size_t>(row - 1)]) continue;
     require(std::binary_search(starts.begin(), starts.end(), row), source, ": row ", row,
             ": its time ", now, " is before that of the step before, ",

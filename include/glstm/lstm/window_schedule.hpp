@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "glstm/core/finite.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/time_gate.hpp"
@@ -83,7 +84,8 @@ Matrix<Real> relative_times(const Timing& timing, double origin) {
   const Index longest = timing.longest();
   if (!shared && timing.lengths.empty()) {
     const Matrix<Real> times = (timing.timestamps.array() - origin).template cast<Real>();
-    detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
+    detail::require(detail::all_finite(times), "a timestamp is too far from the time origin ",
+                    origin);
     return times;
   }
   const Index rows = shared ? 1 : timing.batch;
@@ -95,7 +97,8 @@ Matrix<Real> relative_times(const Timing& timing, double origin) {
       times(b, n) = padding ? Real(0) : static_cast<Real>(timing.time(source + b, n) - origin);
     }
   }
-  detail::require(times.allFinite(), "a timestamp is too far from the time origin ", origin);
+  detail::require(detail::all_finite(times), "a timestamp is too far from the time origin ",
+                  origin);
   return times;
 }
 

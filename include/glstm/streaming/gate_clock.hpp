@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "glstm/core/finite.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/slot_openness.hpp"
 #include "glstm/gates/time_gate.hpp"
@@ -83,7 +84,7 @@ class GateClock {
   bool advance(double t, const OnChange& on_change) {
     if (t >= follow_from_) t = follow_span(t);
     const Scalar now = static_cast<Scalar>(t - time_origin_);
-    if (std::isnan(now)) return false;
+    if (is_nan(now)) return false;
     if (!(steady_.open <= now && now <= steady_.close)) update_open_neurons(now, on_change);
     if (open_.count() == 0) return false;
     openness_.compute(gate_, order_, open_.open_slots(), now, k_.data());
@@ -94,7 +95,7 @@ class GateClock {
   NextEvent next_event(double t) const {
     constexpr double never = std::numeric_limits<double>::infinity();
     NextEvent event{never, false};
-    if (!std::isfinite(t) || !std::isfinite(gate_time(t))) return event;
+    if (!is_finite(t) || !is_finite(gate_time(t))) return event;
     for (Index slot = 0; slot < neurons() && !event.open; ++slot) event.open = open_at(slot, t);
     if (!span_.resolves_cycle(t)) return {std::nextafter(t, never), event.open};
     // The rest of the span, and a whole one after it: what has not changed by then never does.
