@@ -14,10 +14,14 @@ namespace sequence_tasks_mpi_test {
 
 namespace {
 
-/// The command for so many processes: more than there are cores, by anybody.
+/// The command for so many processes.
 Words in_processes(int count) {
-  return {GLSTM_MPIRUN, "--allow-run-as-root", "--oversubscribe",
-          "-n",         std::to_string(count), program};
+  // More than there are cores, by anybody. MPICH allows that and does not look at these.
+  for (const char* variable : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                               "OMPI_MCA_rmaps_base_oversubscribe"}) {
+    setenv(variable, "1", 1);
+  }
+  return {GLSTM_MPIRUN, "-n", std::to_string(count), program};
 }
 
 Outcome call_in_processes(const TemporaryFolder& folder, int count, const Words& words) {
@@ -25,13 +29,17 @@ Outcome call_in_processes(const TemporaryFolder& folder, int count, const Words&
   return wait_for(start(in_processes(count) + words, output), output);
 }
 
-/// The processes that a process has started.
-std::vector<pid_t> children_of(pid_t parent) {
+/// The processes that mpirun has started. MPICH's starts them by a process in between.
+std::vector<pid_t> processes_of(pid_t mpirun) {
   std::istringstream text(
-      text_in("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children"));
-  std::vector<pid_t> children;
-  for (pid_t child = 0; text >> child;) children.push_back(child);
-  return children;
+      text_in("/proc/" + std::to_string(mpirun) + "/task/" + std::to_string(mpirun) + "/children"));
+  std::vector<pid_t> processes;
+  for (pid_t child = 0; text >> child;) {
+    const std::vector<pid_t> own = processes_of(child);
+    processes.insert(processes.end(), own.begin(), own.end());
+    if (own.empty()) processes.push_back(child);
+  }
+  return processes;
 }
 
 std::ptrdiff_t count_of(const std::string& part, const std::string& text) {
@@ -77,7 +85,7 @@ TEST_CASE("sequence_tasks: a process that dies ends the job and another number g
       REQUIRE(wait < 30'000);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    const std::vector<pid_t> processes = children_of(mpirun);
+    const std::vector<pid_t> processes = processes_of(mpirun);
     REQUIRE(!processes.empty());
     kill(processes[static_cast<std::size_t>(job) % processes.size()], SIGKILL);
     const Outcome outcome = wait_for(mpirun, output);
