@@ -5,7 +5,7 @@
 
 #include "device_model.h"
 
-enum { steps = 784, outputs = 10, steps_between_readings = 56, stack_bytes = 8192 };
+enum { steps = 784, outputs = 10, steps_between_readings = 28, stack_bytes = 8192 };
 extern const input_number inputs[][steps];
 extern const output_number expected[][outputs];
 void print(const char* text);

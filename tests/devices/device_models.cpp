@@ -14,7 +14,8 @@
 #include <vector>
 
 #include "exchange/run_program.hpp"
-#include "glstm/core/parse_number.hpp"
+#include "glstm/core/batch.hpp"
+#include "glstm/core/error.hpp"
 #include "glstm/core/random.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/exchange/header.hpp"
