@@ -28,15 +28,22 @@ set xlabel 'neuron updates'
 do for [core = 1:2] {
   set title cores[core]
   if (core == 1) {
-    set key at screen 0.5,0.15 center maxrows 4 horizontal samplen 3
+    set key at screen 0.5,0.1 center vertical maxrows 4 samplen 3 width 2 Left reverse
   } else {
     unset key
   }
-  plot for [n = 1:4] data index 4 * (core - 1) + n - 1 using 1:2 with linespoints linewidth 2 \
-           pointtype 7 pointsize 0.6 linecolor rgb colours[n] title sprintf('integers, %d neurons', neurons[n]), \
-       for [n = 1:4] data index 4 * (core - 1) + n - 1 using 1:3 with linespoints linewidth 1.5 dashtype 3 \
-           pointtype 6 pointsize 0.6 linecolor rgb colours[n] title sprintf('float, %d', neurons[n]), \
-       for [n = 1:4] data index 4 * (core - 1) + n - 1 using (1.6):4:(130 - 1.6):(0) every ::0::0 with vectors nohead \
-           linewidth 1.5 dashtype 2 linecolor rgb colours[n] title sprintf("LSTM of CMSIS-NN, %d", neurons[n])
+  first = 4 * (core - 1)
+  plot for [n = 1:4] data index first + n - 1 using 1:2 with linespoints linewidth 2 pointtype 7 \
+           pointsize 0.6 linecolor rgb colours[n] title sprintf('%d neurons', neurons[n]), \
+       for [n = 1:4] data index first + n - 1 using 1:3 with linespoints linewidth 1.5 dashtype 3 \
+           pointtype 6 pointsize 0.6 linecolor rgb colours[n] notitle, \
+       for [n = 1:4] data index first + n - 1 using (1.6):4:(130 - 1.6):(0) every ::0::0 with vectors \
+           nohead linewidth 1.5 dashtype 2 linecolor rgb colours[n] notitle, \
+       1 / 0 with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb 'black' \
+           title 'integers of 8 and 16 bits', \
+       1 / 0 with linespoints linewidth 1.5 dashtype 3 pointtype 6 pointsize 0.6 linecolor rgb 'black' \
+           title 'float', \
+       1 / 0 with lines linewidth 1.5 dashtype 2 linecolor rgb 'black' \
+           title 'LSTM of CMSIS-NN, integers, all updates'
 }
 unset multiplot
