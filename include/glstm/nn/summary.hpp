@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "glstm/core/text.hpp"
 #include "glstm/core/timing.hpp"
 #include "glstm/lstm/scheduled.hpp"
+#include "glstm/nn/device_estimate.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/nn/network_blocks.hpp"
 #include "glstm/nn/window_summary.hpp"
@@ -35,6 +37,8 @@ struct NetworkSummary {
   std::vector<LayerSummary> layers;      ///< in the order of Network::layers()
   Index parameters = 0, readout_parameters = 0;
   OpCounts ops;  ///< of all layers, per sequence
+  /// What the integer header of the network needs; none if integers cannot compute the network.
+  std::optional<DeviceEstimate> device;
   std::vector<SummaryWarning> warnings;
 };
 
@@ -197,6 +201,9 @@ NetworkSummary summary(const Network<Gate>& network, const Timing& timing) {
     result.ops += found.ops;
     result.layers.push_back(std::move(found));
   }
+  result.device = detail::estimate_device(
+      network.options(), result.ops,
+      static_cast<double>(timing.valid_steps()) / static_cast<double>(timing.batch));
   return result;
 }
 
@@ -206,8 +213,8 @@ NetworkSummary summary(const Network<Gate>& network, Index steps, Index batch = 
   return summary(network, Timing{batch, steps, {}, {}});
 }
 
-/// The summary as text: tables of the work and of the windows, then at most 20 warnings. Every line
-/// ends in a newline.
+/// The summary as text: tables of the work and of the windows, what a device needs, then at most 20
+/// warnings. Every line ends in a newline.
 inline std::string to_text(const NetworkSummary& summary) {
   using detail::text_of;
   const detail::TimeText time_text(summary.first_time, summary.last_time);
@@ -216,6 +223,13 @@ inline std::string to_text(const NetworkSummary& summary) {
               time_text(summary.first_time, summary.last_time), ", in a batch of ", summary.batch,
               ":\n\n", detail::table_text(detail::work_table(summary)), "\n",
               detail::table_text(detail::window_table(summary)));
+  if (summary.device) {
+    const DeviceEstimate& device = *summary.device;
+    text += text_of("\nEstimated for an integer header on a Cortex-M4: flash ",
+                    detail::short_text(device.flash, "B"), ", RAM ",
+                    detail::short_text(device.ram, "B"), ", ",
+                    detail::short_text(device.instructions), " instructions.\n");
+  }
   constexpr std::size_t shown = 20;
   if (!summary.warnings.empty()) text += "\n";
   for (std::size_t i = 0; i < std::min(shown, summary.warnings.size()); ++i) {
