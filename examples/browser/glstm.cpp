@@ -27,8 +27,8 @@ EMSCRIPTEN_KEEPALIVE void glstm_reset() {
   multiply_accumulates = 0;
 }
 
-// One step, and the multiply-accumulates that the header spends in it: `close_neuron`, `open_neuron`
-// and `run` have the loops that are counted here. The readout is not counted.
+// One step, and the multiply-accumulates that the header spends in it: `close_neuron`,
+// `open_neuron` and `run` have the loops that are counted here. The readout is not counted.
 EMSCRIPTEN_KEEPALIVE void glstm_step(float pixel, double t) {
   const auto layer = model.layer0();
   int open = layer.open_count(), closing = 0;
@@ -38,7 +38,8 @@ EMSCRIPTEN_KEEPALIVE void glstm_step(float pixel, double t) {
   model.advance(&pixel, t);
   for (; closing > 0; --closing) multiply_accumulates += 4 * --open;
   for (; open < layer.open_count(); ++open) {
-    // The open neurons no longer take the opening one from their fixed sums, and it sums the others.
+    // The open neurons no longer take the opening one from their fixed sums, and it sums the
+    // others.
     multiply_accumulates += 4 * open + 4 * network::Model::neurons + 4 * (open + 1);
   }
   multiply_accumulates += 4 * open * (network::Model::inputs + open);
