@@ -268,14 +268,36 @@ class Program {
         "export", "Writes the network of a finished run in the format of another program");
     export_.app->add_option("run", export_.out, "The folder of the run")->required();
     export_.app->add_option("--to", format_.format, "The format")
-        ->check(CLI::IsMember({"safetensors", "pytorch", "keras", "rtneural", "onnx", "header"}));
+        ->check(CLI::IsMember(
+            {"safetensors", "pytorch", "keras", "rtneural", "onnx", "header", "arduino"}));
     export_.app
         ->add_option("--storage", format_.storage,
-                     "How safetensors and header store the weights. With float16 and int8 the "
-                     "command also prints the test result before and after rounding")
+                     "How safetensors, header and arduino store the weights: full (the default), "
+                     "float16 or int8. With the last two the command also prints the test result "
+                     "before and after rounding")
         ->check(CLI::IsMember({"full", "float16", "int8"}));
-    export_.app->add_option("--namespace", format_.name_space, "The namespace of a header");
-    export_.app->add_option("--out", format_.out, "The file to write; replaces an older file")
+    export_.app->add_option("--namespace", format_.name_space,
+                            "The namespace of a header; in C, and for arduino, the word with which "
+                            "its names begin");
+    export_.app
+        ->add_option("--language", format_.language,
+                     "The language of a header: c++ (the default) or c")
+        ->check(CLI::IsMember({"c", "c++"}));
+    export_.app
+        ->add_option("--arithmetic", format_.arithmetic,
+                     "What header and arduino compute in: float, or int8, which is integers alone. "
+                     "With int8 the command also prints the test result as trained and in integers")
+        ->check(CLI::IsMember({"float", "int8"}));
+    export_.app->add_option("--tick", format_.tick,
+                            "For int8: the unit of the times of steps, in that of the timestamps "
+                            "(by default 1)");
+    export_.app
+        ->add_option("--calibrate", format_.calibrate,
+                     "For int8: how many training sequences determine the scales (by default 200)")
+        ->check(CLI::Range(1, 1'000'000));
+    export_.app
+        ->add_option("--out", format_.out,
+                     "The file to write; replaces an older file. For arduino a new folder")
         ->required();
   }
 

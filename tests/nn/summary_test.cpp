@@ -364,6 +364,7 @@ TEST_CASE("a summary estimates what a device needs") {
   const NetworkSummary found = summary(network, 784);
   CHECK(found.ops.updates == Approx(1687).epsilon(0.05));
   REQUIRE(found.device.has_value());
+  CHECK(found.ops.macs == Approx(77156).epsilon(0.15));
   CHECK(found.device->instructions == Approx(0.84e6).epsilon(0.1));
   CHECK(found.device->flash == Approx(110 * 4 * 112 + 110 * 62 + 10 * 117 + 3500).epsilon(0.03));
   CHECK(found.device->ram == Approx(110 * 22 + 30).epsilon(0.1));

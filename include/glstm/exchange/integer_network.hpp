@@ -85,7 +85,7 @@ Calibration calibrate(const Network<Gate>& network, const SequenceBatch<Scalar>&
   return calibration;
 }
 
-/// A network in integers, as a header with HeaderArithmetic::int8 computes it, to the last bit, on
+/// A network in integers, as a header of save_integer_header computes it, to the last bit, on
 /// every processor; for tests of such headers, and to see what the rounding costs. Its inputs are
 /// scaled as in training.
 class IntegerNetwork {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -201,9 +202,16 @@ NetworkSummary summary(const Network<Gate>& network, const Timing& timing) {
     result.ops += found.ops;
     result.layers.push_back(std::move(found));
   }
-  result.device = detail::estimate_device(
-      network.options(), result.ops,
-      static_cast<double>(timing.valid_steps()) / static_cast<double>(timing.batch));
+  result.device = detail::estimate_device(network.options());
+  if (result.device) {
+    const double steps =
+        static_cast<double>(timing.valid_steps()) / static_cast<double>(timing.batch);
+    for (const LayerSummary& layer : result.layers) {
+      result.device->instructions += detail::layer_instructions(
+          !std::is_same_v<Gate, AlwaysOpen<typename Gate::Scalar>>, layer.inputs, layer.neurons,
+          steps, static_cast<double>(layer.windows.count), layer.ops);
+    }
+  }
   return result;
 }
 
