@@ -63,7 +63,7 @@ std::string to_header(const Network<Gate>& network, const HeaderOptions& options
 }
 
 /// Writes the network as a header to the file `path`, all or nothing. Errors name the file. Headers
-/// that one program includes need different names.
+/// that one source file includes need different names.
 template <TimeGate Gate>
 void save_header(const std::filesystem::path& path, const Network<Gate>& network,
                  const HeaderOptions& options = {}) {
