@@ -97,6 +97,24 @@ class ExportedModels {
     ++count_;
   }
 
+  /// An integer header: that it compiles as C++, beside others, and takes a step as IntegerNetwork
+  /// does. exported_c_models compares whole sequences.
+  void add_integers(const std::string& name) {
+    Rng rng(count_ + 1);
+    const auto network = random_network(
+        NetworkOptions<GaussianGate<float>>{.inputs = 2, .hidden = {5, 3}, .outputs = 1}, rng);
+    const Calibration calibration = calibrate(network, random_sequences<float>(2, 20, 2, 0, rng));
+    save_integer_header(folder_ / (name + ".hpp"), network, calibration, {.name_space = name});
+    IntegerNetwork integers(network, calibration);
+    const std::int16_t x[] = {9000, -8000};
+    integers.step(x, 3);
+    headers_ += "#include \"" + name + ".hpp\"\n";
+    checks_ += "  static ::" + name + "::Model " + name + "_network;\n  const int16_t " + name +
+               "_x[] = {9000, -8000};\n  right = " + name + "_network.step(" + name +
+               "_x, 3)[0] == " + std::to_string(integers.output()[0]) + " && right;\n";
+    ++count_;
+  }
+
   void write() const {
     write_file_atomically(folder_ / "check.cpp",
                           "// Written by exported_models.\n" + headers_ +
@@ -122,6 +140,7 @@ void add_all(ExportedModels& models) {
   for_each_exported_network([&]<TimeGate Gate>(const ExportedNetwork<Gate>& exported) {
     if (!exported.options.bidirectional) models.add(exported);
   });
+  for (const char* name : {"integers", "state", "Model"}) models.add_integers(name);
   for (const WeightStorage storage : {WeightStorage::float16, WeightStorage::int8}) {
     const std::string suffix = storage == WeightStorage::int8 ? "_int8" : "_float16";
     models.add(ExportedNetwork<AlwaysOpen<float>>{"plain" + suffix,

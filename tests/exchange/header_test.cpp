@@ -52,6 +52,37 @@ TEST_CASE("a header names its namespace and what it needs, and nothing else") {
   }
 }
 
+TEMPLATE_TEST_CASE("the ends of a window are exact, also of the narrowest", "", float, double) {
+  using Scalar = TestType;
+  struct Case {
+    double mu, sigma, threshold;
+  };
+  for (const Case& c :
+       {Case{30, 1e-6, 0.5}, Case{100, 1e-6, 0.01}, Case{1e6, 0.04, 0.01}, Case{1.7e9, 10, 0.01},
+        Case{1.7e9, 1e-8, 0.01}, Case{5, 10, 1}, Case{-3, -2, 0.3}, Case{0, 1e-3, 1e-6}}) {
+    CAPTURE(c.mu, c.sigma, c.threshold);
+    Matrix<Scalar> parameters(1, 2);
+    parameters << static_cast<Scalar>(c.mu), static_cast<Scalar>(c.sigma);
+    const GaussianGate<Scalar> gate(parameters, {.threshold = c.threshold});
+    const auto [opens, closes] = detail::exact_window(gate, 0);
+    const Scalar largest = std::numeric_limits<Scalar>::max();
+    CHECK(opens <= gate.mu(0));
+    CHECK(closes >= gate.mu(0));
+    CHECK(gate.is_open(0, opens));
+    CHECK(gate.is_open(0, closes));
+    CHECK_FALSE(gate.is_open(0, std::nextafter(opens, -largest)));
+    CHECK_FALSE(gate.is_open(0, std::nextafter(closes, largest)));
+  }
+}
+
+TEST_CASE("names of data cannot end a comment of C") {
+  GLstm<float> network = small_network();
+  network.data.feature_names = {"rate */ min", "b"};
+  const std::string text = to_header(network, {.language = HeaderLanguage::c});
+  CHECK(text.find("rate */") == text.npos);
+  CHECK(text.find("rate _/ min") != text.npos);
+}
+
 TEST_CASE("a linker can tell networks of the same namespace apart") {
   const auto inline_namespace = [](const std::string& text) {
     const std::size_t at = text.find("inline namespace network_");

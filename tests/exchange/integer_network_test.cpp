@@ -97,6 +97,15 @@ TEST_CASE("inputs beyond what was seen saturate, and so do cells") {
   }
 }
 
+TEST_CASE("an input that was 0 in all examples spoils no other") {
+  Rng rng(6);
+  const auto network =
+      random_network(Lstm<float>::Options{.inputs = 2, .hidden = {6}, .outputs = 1}, rng);
+  SequenceBatch<float> input = input_of(2, rng);
+  for (Index n = 0; n < input.steps(); ++n) input.values.col(2 * n).setZero();
+  CHECK(largest_error(network, input) < 0.05);
+}
+
 TEST_CASE("integers refuse what they cannot hold") {
   Rng rng(5);
   const GLstm<float>::Options options{.inputs = 2, .hidden = {5}, .outputs = 1};
@@ -121,6 +130,9 @@ TEST_CASE("integers refuse what they cannot hold") {
   SECTION("a parameter that is not finite") {
     network.parameters(0) = std::numeric_limits<float>::quiet_NaN();
     check_mentions(error(network), {"finite"});
+  }
+  SECTION("windows of too many ticks") {
+    check_mentions(error(network, 1e-9), {"2^20 ticks", "longer tick"});
   }
   SECTION("weights beyond any use") {
     network.parameters *= 1e9f;

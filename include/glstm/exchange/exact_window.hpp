@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "glstm/core/finite.hpp"
 #include "glstm/core/types.hpp"
 #include "glstm/gates/gaussian_gate.hpp"
 
@@ -18,20 +19,25 @@ template <class Scalar>
 std::pair<Scalar, Scalar> exact_window(const GaussianGate<Scalar>& gate, Index j) {
   constexpr Scalar largest = std::numeric_limits<Scalar>::max();
   const auto window = gate.next_window(j, -largest);
-  const auto end = [&](Scalar outside) {
-    if (!std::isfinite(outside)) return std::copysign(largest, outside);
-    // Rounding moves the end by a few numbers; the search begins outside by more.
+  const auto end = [&](Scalar outside, Scalar direction) {
+    if (!is_finite(outside)) return direction * largest;
+    // Rounding moves the end by a few numbers; the search begins outside.
     Scalar inside = gate.mu(j);
-    Scalar step = std::max(std::abs(outside - inside), std::abs(gate.sigma(j)) / 8);
-    step = std::copysign(step, outside - inside);
-    while (gate.is_open(j, outside)) outside += step / 8;
+    const Scalar ulp = std::max(std::abs(inside) * std::numeric_limits<Scalar>::epsilon(),
+                                std::numeric_limits<Scalar>::min());
+    Scalar step = std::max(ulp, std::abs(gate.sigma(j)) / 64);
+    while (gate.is_open(j, outside)) {
+      inside = outside;
+      outside += direction * step;
+      step *= 2;
+    }
     for (;;) {
       const Scalar middle = inside + (outside - inside) / 2;
       if (middle == inside || middle == outside) return inside;
       (gate.is_open(j, middle) ? inside : outside) = middle;
     }
   };
-  return {end(window.open), end(window.close)};
+  return {end(window.open, -1), end(window.close, 1)};
 }
 
 }  // namespace detail

@@ -30,7 +30,7 @@ inline std::string comment_list(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   for (char& c : text) {
-    const bool harmless = c != '\\' && static_cast<unsigned char>(c) >= ' ';
+    const bool harmless = c != '\\' && c != '*' && static_cast<unsigned char>(c) >= ' ';
     c = harmless ? c : '_';
   }
   return text;

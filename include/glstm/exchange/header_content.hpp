@@ -48,6 +48,7 @@ struct Content {
   GateFormula formula = GateFormula::none;
   bool learned_state = false, input_skip = false;
   NumberTypes types;
+  std::string includes;       ///< beside those of all headers
   std::vector<Table> tables;  ///< that the functions need
   std::string functions;      ///< of numbers: `load` of a weight, and what `neuron` needs
   std::string sums;           ///< the products with weights
@@ -55,10 +56,12 @@ struct Content {
   std::string fully_open;     ///< the openness of a neuron without a gate
   std::vector<LayerContent> layers;
   std::vector<Table> readout;
+  std::string state;                        ///< members of a stream's state, beside the usual ones
   std::string output;                       ///< the statements that compute y from `stream`
   std::string time;                         ///< the type of a time that the user gives
   std::string take_time;                    ///< the statements that make `time`, a moment, of `t`
   std::string never, last_time, next_time;  ///< expressions of next_event
+  std::string correct_time;                 ///< statements that mend the rounding of next_time
   std::string after;                        ///< functions at the end
 
   std::size_t depth() const { return hidden.size(); }

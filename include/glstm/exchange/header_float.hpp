@@ -20,6 +20,7 @@
 #include "glstm/exchange/header_float_template.hpp"
 #include "glstm/exchange/header_template.hpp"
 #include "glstm/exchange/header_text.hpp"
+#include "glstm/exchange/text_template.hpp"
 #include "glstm/io/weight_storage.hpp"
 #include "glstm/nn/network.hpp"
 
@@ -246,8 +247,14 @@ class FloatContent {
     replace("@t@", origin == 0 ? "t" : "t - " + literal(origin));
     const std::string after = origin == 0 ? "" : " + " + literal(origin);
     content_.never = literal(std::numeric_limits<Scalar>::max());
-    content_.last_time = "(double)(stream->time)" + after;
+    if (!gaussian) return;
+    content_.state = "  double last; /* the time of the last step, as it was given */\n";
+    content_.take_time += "  stream->last = t;\n";
+    content_.last_time = "stream->last";
     content_.next_time = "(double)(next)" + after;
+    if (origin == 0) return;
+    content_.correct_time =
+        fill_template(corrected_time, {{"p", "@p@"}, {"origin", literal(origin)}});
   }
 
   const Network<Gate>& network_;

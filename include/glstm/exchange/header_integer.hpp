@@ -125,10 +125,10 @@ Content integer_content(const Network<Gate>& network, const IntegerNetwork& inte
       "(times 2^",
       integers.output_bits(), ")");
   if (content.gated()) {
-    content.numbers +=
-        tick == 1 && network.options().time_origin == 0
-            ? std::string(", t the time")
-            : text_of(", t the time since ", network.options().time_origin, " in units of ", tick);
+    content.numbers += tick == 1 && network.options().time_origin == 0
+                           ? std::string(", t the time")
+                           : ", t the time since " + literal(network.options().time_origin) +
+                                 " in units of " + literal(tick);
   }
   content.numbers += data_text(network.data);
   content.tables.push_back({"int16_t", "tanh_table", integer_texts(integer::tanh_table())});
@@ -137,6 +137,7 @@ Content integer_content(const Network<Gate>& network, const IntegerNetwork& inte
         {"uint16_t", "openness_table", integer_texts(integer::openness_table())});
     content.neuron = integer_openness;
   }
+  content.includes = integer_includes;
   content.functions = integer_functions;
   content.neuron += integer_neuron;
   content.sums = integer_sums;

@@ -36,12 +36,15 @@ static inline @p@number @p@blend(int32_t k, int32_t proposed, int32_t before) {
 
 )";
 
-inline constexpr std::string_view integer_sums =
+/// Outside of any namespace.
+inline constexpr std::string_view integer_includes =
     R"(#if defined(__ARM_FEATURE_DSP) && defined(__ARMEL__)
 #include <arm_acle.h>
 #endif
+)";
 
-/* The weights of neuron j: of the hidden state, then of the input. Two columns stand together, as
+inline constexpr std::string_view integer_sums =
+    R"(/* The weights of neuron j: of the hidden state, then of the input. Two columns stand together, as
  * i f i f g o g o. */
 static inline const @p@weight* @p@weights_of(const @p@constants* layer, int j) {
   const int columns = ((layer->neurons + 1) & ~1) + ((layer->inputs + 1) & ~1);
@@ -148,10 +151,10 @@ static inline void @p@quantize(const float* values, @p@number* x) {
   static const float scale[] = {@scales@};
   static const float offset[] = {@offsets@};
   for (int n = 0; n < @inputs@; ++n) {
-    float number = (values[n] - offset[n]) * scale[n];
-    if (number > 32767.0f) number = 32767.0f;
-    if (number < -32767.0f) number = -32767.0f;
-    x[n] = (@p@number)(number + (number < 0 ? -0.5f : 0.5f));
+    float real = (values[n] - offset[n]) * scale[n];
+    if (!(real > -32767.0f)) real = -32767.0f; /* also where it is not a number */
+    if (real > 32767.0f) real = 32767.0f;
+    x[n] = (@p@number)(real + (real < 0 ? -0.5f : 0.5f));
   }
 }
 

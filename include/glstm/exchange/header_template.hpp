@@ -11,7 +11,7 @@ GLSTM_BEGIN_NAMESPACE
 namespace detail::header {
 
 inline constexpr std::string_view cpp_introduction =
-    R"(// A recurrent network in one header, written by glstm::save_header. It needs C++17 and nothing
+    R"(// A recurrent network in one header, written by glstm. It needs C++17 and nothing
 // of a library but <stdint.h> and <string.h>, never allocates memory and never throws.
 //
 //     @summary@
@@ -30,13 +30,13 @@ inline constexpr std::string_view cpp_introduction =
 
 #include <stdint.h>
 #include <string.h>
-
+@includes@
 namespace @name_space@ {
 
 )";
 
 inline constexpr std::string_view c_introduction =
-    R"(/* A recurrent network in one header, written by glstm::save_header. It needs C99 and nothing of a
+    R"(/* A recurrent network in one header, written by glstm. It needs C99 and nothing of a
  * library but <stdint.h> and <string.h>, and never allocates memory. One source file includes it.
  *
  *     @summary@
@@ -51,12 +51,12 @@ inline constexpr std::string_view c_introduction =
  *
  *     #define @P@TABLE static const __attribute__((section(".flash")))
  */
-#ifndef @P@INCLUDED
-#define @P@INCLUDED
+#ifndef @p@INCLUDED
+#define @p@INCLUDED
 
 #include <stdint.h>
 #include <string.h>
-
+@includes@
 #ifndef @P@TABLE
 #define @P@TABLE static const
 #endif
@@ -156,7 +156,8 @@ inline constexpr std::string_view phased_windows =
     R"(/* A ramp up and down in the first r_on of every period, a leak after it; 0 below the threshold. */
 static inline @p@number @p@openness(const @p@constants* layer, int j, @p@moment t) {
   const @p@number cycles = (t - layer->shift[j]) * layer->inverse_period[j], r = layer->r_on[j];
-  @p@number whole = (@p@number)((int64_t)(cycles));
+  @p@number whole = cycles; /* from 2^23 or 2^52 on there is no fraction */
+  if (cycles < @whole@ && cycles > -@whole@) whole = (@p@number)((int64_t)(cycles));
   if (whole > cycles) whole -= 1;
   const @p@number phase = cycles - whole;
   @p@number k = layer->leak * phase;
@@ -230,8 +231,7 @@ static inline void @p@reset(@p@state* stream) {
   memset(stream, 0, sizeof *stream);
 @initial@}
 
-/* A step without its output, for when only the output of a later step is needed. x [inputs] is not
- * read where nothing is open. */
+/* A step without its output, for when only the output of a later step is needed.@x_read@ */
 static inline void @p@advance(@p@state* stream, const @p@number* x@time_parameter@) {
 @advance@}
 
@@ -248,9 +248,14 @@ static inline void @p@step(@p@state* stream, const @p@number* x@time_parameter@,
 
 )";
 
+/// Rounding may have moved `at` before the window.
+inline constexpr std::string_view corrected_time =
+    R"(  while ((@p@moment)(at - @origin@) < next) at += (at < 0 ? -at : at) * 2.220446049250313e-16;
+)";
+
 inline constexpr std::string_view next_event =
     R"(/* When a step next has something to compute: the time of the last step while a neuron is open, and
- * the largest number when none opens any more. Until then neither state nor output changes. */
+ * @never@ when none opens any more. Until then the state stays as it is. */
 static inline @time@ @p@next_event(const @p@state* stream) {
   static const @p@constants* const layers[] = {@layers@};
   @p@moment next = @never@;
@@ -260,7 +265,9 @@ static inline @time@ @p@next_event(const @p@state* stream) {
     const @p@moment opens = layers[l]->opens[layers[l]->order[stream->next[l]]];
     if (opens < next) next = opens;
   }
-  return @next@;
+  if (next >= @never@) return @never@;
+  @time@ at = @next@;
+@correct@  return at;
 }
 
 )";
@@ -283,7 +290,7 @@ class Model {
   Model() { reset(); }
 
   /// Sets the state to the initial one.
-  void reset() { @name_space@::reset(&state_); }
+  void reset() { ::@name_space@::reset(&state_); }
 
   /// Returns the output [outputs] after the input x [inputs]@at_time@; it is valid until the next
   /// call.
@@ -291,11 +298,11 @@ class Model {
     advance(x@time_argument@);
     return output();
   }
-  /// A step without its output. x is not read where nothing is open.
-  void advance(const number* x@time_parameter@) { @name_space@::advance(&state_, x@time_argument@); }
+  /// A step without its output.
+  void advance(const number* x@time_parameter@) { ::@name_space@::advance(&state_, x@time_argument@); }
   /// Returns the output [outputs] after the last step.
   const output_number* output() {
-    @name_space@::output(&state_, y_);
+    ::@name_space@::output(&state_, y_);
     return y_;
   }
 @next_event@
@@ -316,7 +323,7 @@ inline constexpr std::string_view cpp_ending =
 )";
 
 inline constexpr std::string_view c_ending =
-    R"(#endif /* @P@INCLUDED */
+    R"(#endif /* @p@INCLUDED */
 )";
 
 inline constexpr std::string_view dot_product =
@@ -331,6 +338,7 @@ static inline @p@sum @p@dot(const @p@weight* w, const @p@number* values, int cou
 
 inline constexpr std::string_view is_finite =
     R"(/* By its bits, for -ffast-math assumes that every number is finite. */
+typedef char @p@double_has_64_bits[sizeof(double) == sizeof(uint64_t) ? 1 : -1];
 static inline int @p@is_finite(double t) {
   uint64_t bits;
   memcpy(&bits, &t, sizeof bits);
@@ -340,10 +348,10 @@ static inline int @p@is_finite(double t) {
 )";
 
 inline constexpr std::string_view finite_time =
-    R"(  if (!@p@is_finite(t)) { /* everything is closed */
+    R"(  const @p@moment time = (@p@moment)(@t@);
+  if (!@p@is_finite((double)(time))) { /* everything is closed */
 @closed@    return;
   }
-  const @p@moment time = (@p@moment)(@t@);
 )";
 inline constexpr std::string_view closed_gaussian =
     R"(    memset(stream->open_count, 0, sizeof stream->open_count);
@@ -360,7 +368,7 @@ inline constexpr std::string_view open_count_member =
 inline constexpr std::string_view next_event_member =
     R"(  /// When a step next has something to compute: the time of the last step while a neuron is open,
   /// and the largest number when none opens any more.
-  @time@ next_event() const { return @name_space@::next_event(&state_); }
+  @time@ next_event() const { return ::@name_space@::next_event(&state_); }
 )";
 
 }  // namespace detail::header

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -73,6 +74,8 @@ inline void check_name(const std::string& name, HeaderLanguage language) {
 /// Returns the shortest literal of type Scalar that is read back as the same number.
 template <class Scalar>
 std::string literal(Scalar value) {
+  require(std::isfinite(value), "expected finite numbers, also as the inverse of a width, got ",
+          value);
   std::string text = number_text(value);
   if (text.find_first_of(".e") == text.npos) text += ".0";
   return std::is_same_v<Scalar, float> ? text + "f" : text;

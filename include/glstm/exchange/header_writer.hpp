@@ -36,7 +36,10 @@ class HeaderWriter {
     add_structs();
     add(content.sums);
     if (content.gated()) add(opening_and_closing);
-    if (content.formula == GateFormula::phased) add(phased_windows);
+    if (content.formula == GateFormula::phased) {
+      const bool is_float = content.types.number == "float";
+      add(phased_windows, {{"whole", is_float ? "8388608" : "4503599627370496"}});
+    }
     add(content.neuron);
     if (content.gaussian()) add(gaussian_windows);
     add(content.gated() ? gated_layer : plain_layer, {{"one", content.fully_open}});
@@ -113,12 +116,23 @@ class HeaderWriter {
 
   void add_introduction() {
     add(is_c_ ? c_introduction : cpp_introduction, {{"summary", content_.summary},
-                                                    {"numbers", content_.numbers},
+                                                    {"numbers", numbers()},
                                                     {"inputs", std::to_string(content_.inputs)},
                                                     {"outputs", std::to_string(content_.outputs)},
                                                     {"y", content_.types.output},
                                                     {"t", content_.gated() ? ", t" : ""},
-                                                    {"at_time", at_time()}});
+                                                    {"at_time", at_time()},
+                                                    {"includes", content_.includes}});
+  }
+
+  /// The lines about numbers, as the comment of the language goes on.
+  std::string numbers() const {
+    std::string text = content_.numbers;
+    const std::string_view line = "\n//";
+    for (std::size_t at = 0; is_c_ && (at = text.find(line, at)) != text.npos;) {
+      text.replace(at, line.size(), "\n *");
+    }
+    return text;
   }
 
   void add_types() {
@@ -155,6 +169,7 @@ class HeaderWriter {
     if (content_.gated()) add(gated_state, sizes);
     if (content_.gated()) add(content_.gaussian() ? gaussian_state : phased_state, sizes);
     if (content_.input_skip) add("  @p@number x[@inputs@];\n", sizes);
+    add(content_.state);
     add(state_end);
   }
 
@@ -184,14 +199,15 @@ class HeaderWriter {
   }
 
   std::string advance_statements() const {
-    std::string text = content_.gated() ? content_.take_time : "";
+    std::string text;
+    if (content_.input_skip) text += "  memcpy(stream->x, x, sizeof stream->x);\n";
+    if (content_.gated()) text += content_.take_time;
     for (std::size_t l = 0; l < content_.depth(); ++l) {
       const std::string x = l == 0 ? "x" : text_of("stream->h + ", content_.first(l - 1));
       text += text_of("  @p@run(&@p@layer", l, ", stream, ", x, content_.gated() ? ", time" : "",
                       ");\n");
     }
     if (content_.gaussian()) text += "  stream->time = time;\n";
-    if (content_.input_skip) text += "  memcpy(stream->x, x, sizeof stream->x);\n";
     return text;
   }
 
@@ -205,7 +221,10 @@ class HeaderWriter {
     const bool gated = content_.gated();
     if (gated && content_.time == "double") add(is_finite);
     const std::string t = gated ? ", " + content_.time + " t" : "";
-    add(public_functions, {{"initial", with_prefix(initial_statements())},
+    const std::string x_read =
+        content_.input_skip ? "" : " x [inputs] is not\n * read where nothing is open.";
+    add(public_functions, {{"x_read", x_read},
+                           {"initial", with_prefix(initial_statements())},
                            {"advance", with_prefix(advance_statements())},
                            {"output", with_prefix(content_.output)},
                            {"time_parameter", t},
@@ -220,7 +239,8 @@ class HeaderWriter {
                        {"time", content_.time},
                        {"never", content_.never},
                        {"last", content_.last_time},
-                       {"next", content_.next_time}});
+                       {"next", content_.next_time},
+                       {"correct", with_prefix(content_.correct_time)}});
     }
     add(content_.after);
   }
@@ -229,7 +249,7 @@ class HeaderWriter {
     std::string accessors;
     for (std::size_t l = 0; l < content_.depth(); ++l) {
       const std::string layer = text_of("layer", l);
-      accessors += "  Layer " + layer + "() const { return {&" + name_space_ + "::" + layer +
+      accessors += "  Layer " + layer + "() const { return {&::" + name_space_ + "::" + layer +
                    ", &state_}; }\n";
     }
     const bool gated = content_.gated();

@@ -10,6 +10,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -115,8 +116,8 @@ class IntegerNetwork {
                     "expected the calibration of a network with ", options.inputs, " inputs and ",
                     options.hidden.size(), " layers, got that of another");
     for (const double largest : calibration.largest_input) {
-      // Twice the largest number that was seen still fits. 0: any scale will do.
-      x_scale_.push_back(largest > 0 ? 16383 / largest : 1);
+      // Twice the largest number that was seen still fits. 0: as for scaled inputs.
+      x_scale_.push_back(16383 / (largest > 1e-30 ? largest : 1));
     }
     for (std::size_t l = 0; l < options.hidden.size(); ++l) {
       add_layer(network, l, calibration.largest_cell[l]);
@@ -148,7 +149,8 @@ class IntegerNetwork {
   void quantize(const Scalar* x, std::int16_t* to) const {
     for (std::size_t i = 0; i < x_scale_.size(); ++i) {
       const float scaled = static_cast<float>(x[i]) * static_cast<float>(x_scale_[i]);
-      const float limited = std::clamp(scaled, -32767.0f, 32767.0f);
+      float limited = scaled > -32767.0f ? scaled : -32767.0f;  // also where it is not a number
+      limited = std::min(limited, 32767.0f);
       to[i] = static_cast<std::int16_t>(limited + (limited < 0 ? -0.5f : 0.5f));
     }
   }
@@ -253,10 +255,21 @@ class IntegerNetwork {
     LayerConstants& layer = layers_[l];
     for (Index j = 0; j < layer.neurons; ++j) {
       const auto [opens, closes] = detail::exact_window(gate, j);
-      const double limit = 1073741823;
-      const double first = std::clamp(std::ceil(opens / tick), -limit, limit);
-      const double last = std::clamp(std::floor(closes / tick), -limit, limit);
+      constexpr double limit = 1073741823;
       const double sigma = std::abs(static_cast<double>(gate.sigma(j)));
+      detail::require(sigma / tick < 1048576,
+                      "expected windows of less than 2^20 ticks, got a width "
+                      "of ",
+                      sigma / tick, ": choose a longer tick");
+      double first = std::ceil(opens / tick), last = std::floor(closes / tick);
+      if (first > limit || last < -limit || first > last) {  // beyond all times, or between two
+        layer.opens.push_back(std::numeric_limits<std::int32_t>::max());
+        layer.closes.push_back(std::numeric_limits<std::int32_t>::min());
+        layer.first_u.push_back(0);
+        layer.slope.push_back(0);
+        continue;
+      }
+      first = std::max(first, -limit), last = std::min(last, limit);
       const double u = (first * tick - static_cast<double>(gate.mu(j))) / sigma;
       layer.opens.push_back(static_cast<std::int32_t>(first));
       layer.closes.push_back(static_cast<std::int32_t>(last));

@@ -1,0 +1,2 @@
+#include "/tmp/w/e/g2/float16.hpp"
+int main(){}
