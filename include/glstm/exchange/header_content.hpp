@@ -119,7 +119,7 @@ std::vector<std::string> opening_order(const Times& opens) {
   std::vector<std::size_t> order(static_cast<std::size_t>(opens.size()));
   std::iota(order.begin(), order.end(), std::size_t(0));
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return opens[a] < opens[b]; });
+                   [&](std::size_t a, std::size_t b) { return opens.data()[a] < opens.data()[b]; });
   std::vector<std::string> texts;
   for (const std::size_t j : order) texts.push_back(std::to_string(j));
   return texts;
