@@ -79,7 +79,7 @@ Header make_header(const Network<Gate>& network, const ExportOptions& options, c
                       {.name_space = name, .storage = storage_of(options), .language = language}),
             {}};
   }
-  if constexpr (has_integers<Gate>) {
+  if constexpr (glstm::detail::gate_has_integers<Gate>) {
     Calibration calibration =
         calibration_of(network, *task, options.calibrate.value_or(default_calibration));
     std::string text = to_integer_header(
@@ -176,7 +176,7 @@ template <TimeGate Gate>
 void export_network(const Network<Gate>& network, const Settings& settings,
                     const ExportOptions& options, std::ostream& out) {
   const bool arduino = options.format == "arduino";
-  detail::require(has_integers<Gate> || !in_integers(options),
+  detail::require(glstm::detail::gate_has_integers<Gate> || !in_integers(options),
                   "--arithmetic int8: expected an LSTM or a g-LSTM, got a phased LSTM");
   std::optional<Task> task;
   std::optional<Calibration> calibration;
@@ -193,7 +193,7 @@ void export_network(const Network<Gate>& network, const Settings& settings,
   } else {
     out << std::filesystem::file_size(options.out) << " bytes\n";
   }
-  if constexpr (has_integers<Gate>) {
+  if constexpr (glstm::detail::gate_has_integers<Gate>) {
     if (calibration) {
       const auto tested = first_samples(task->test, most_tested);
       out << "test " << result_of(network, *task, *tested) << " as trained, "

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
-#include <type_traits>
 #include <vector>
 
 #include "glstm/data/subset.hpp"
@@ -15,11 +14,6 @@
 #include "tasks.hpp"
 
 namespace sequence_tasks {
-
-/// Whether integers can compute networks with this time gate.
-template <class Gate>
-inline constexpr bool has_integers = std::is_same_v<Gate, glstm::AlwaysOpen<float>> ||
-                                     std::is_same_v<Gate, glstm::GaussianGate<float>>;
 
 /// Returns the first `count` samples, or all if there are fewer.
 inline std::shared_ptr<const Data> first_samples(const std::shared_ptr<const Data>& data,

@@ -42,7 +42,8 @@ class FloatContent {
                           : storage == WeightStorage::int8 ? load_int8
                                                            : load_float16;
     if (gaussian) content_.neuron = gaussian_openness;
-    content_.neuron += fill_part(float_neuron, int8() ? scale_int8 : scale_one);
+    content_.neuron +=
+        replace_all(std::string(float_neuron), "@scale@", int8() ? scale_int8 : scale_one);
     content_.sums = float_sums;
     if (gated) content_.sums += float_listed_sums;
     content_.fully_open = "1";
@@ -62,13 +63,6 @@ class FloatContent {
   static constexpr const char* scalar_name = is_float ? "float" : "double";
 
   bool int8() const { return storage_ == WeightStorage::int8; }
-
-  /// The template with the function `scale`.
-  static std::string fill_part(std::string_view text, std::string_view scale) {
-    std::string result(text);
-    const std::string name = "@scale@";
-    return result.replace(result.find(name), name.size(), scale);
-  }
 
   std::string numbers() const {
     const std::string scalars = text_of("numbers are ", scalar_name);
@@ -238,13 +232,10 @@ class FloatContent {
   void set_times() {
     const double origin = network_.options().time_origin;
     content_.time = "double";
-    content_.take_time = finite_time;
-    const auto replace = [&](const std::string& name, std::string_view value) {
-      const std::size_t at = content_.take_time.find(name);
-      content_.take_time.replace(at, name.size(), value);
-    };
-    replace("@closed@", gaussian ? closed_gaussian : closed_phased);
-    replace("@t@", origin == 0 ? "t" : "t - " + literal(origin));
+    content_.take_time = replace_all(std::string(finite_time), "@closed@",
+                                     gaussian ? closed_gaussian : closed_phased);
+    content_.take_time = replace_all(std::move(content_.take_time), "@t@",
+                                     origin == 0 ? "t" : "t - " + literal(origin));
     const std::string after = origin == 0 ? "" : " + " + literal(origin);
     content_.never = literal(std::numeric_limits<Scalar>::max());
     if (!gaussian) return;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "glstm/core/text.hpp"
@@ -92,11 +93,8 @@ class HeaderWriter {
     for (const char* type :
          {"float", "double", "number", "moment", "sum", "int", "int8_t", "int16_t", "int32_t",
           "int64_t", "uint16_t", "uint32_t", "int8x4_t", "uint64_t", "size_t"}) {
-      const std::string cast = std::string("(") + type + ")(";
-      const std::string replacement = std::string("static_cast<") + type + ">(";
-      for (std::size_t at = 0; (at = text.find(cast, at)) != text.npos;) {
-        text.replace(at, cast.size(), replacement);
-      }
+      const std::string name = type;
+      text = replace_all(std::move(text), "(" + name + ")(", "static_cast<" + name + ">(");
     }
     return text;
   }
@@ -127,12 +125,7 @@ class HeaderWriter {
 
   /// The lines about numbers, as the comment of the language goes on.
   std::string numbers() const {
-    std::string text = content_.numbers;
-    const std::string_view line = "\n//";
-    for (std::size_t at = 0; is_c_ && (at = text.find(line, at)) != text.npos;) {
-      text.replace(at, line.size(), "\n *");
-    }
-    return text;
+    return is_c_ ? replace_all(content_.numbers, "\n//", "\n *") : content_.numbers;
   }
 
   void add_types() {
@@ -212,9 +205,7 @@ class HeaderWriter {
   }
 
   std::string with_prefix(std::string text) const {
-    for (std::size_t at = 0; (at = text.find("@p@", at)) != text.npos;)
-      text.replace(at, 3, prefix_);
-    return text;
+    return replace_all(std::move(text), "@p@", prefix_);
   }
 
   void add_public_functions() {

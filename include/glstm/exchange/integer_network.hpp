@@ -23,6 +23,7 @@
 #include "glstm/exchange/integer_arithmetic.hpp"
 #include "glstm/gates/always_open.hpp"
 #include "glstm/gates/gaussian_gate.hpp"
+#include "glstm/nn/device_estimate.hpp"
 #include "glstm/nn/network.hpp"
 
 GLSTM_BEGIN_NAMESPACE
@@ -102,11 +103,10 @@ class IntegerNetwork {
   IntegerNetwork(const Network<Gate>& network, const Calibration& calibration, double tick = 1) {
     using Scalar = typename Gate::Scalar;
     constexpr bool plain = std::is_same_v<Gate, AlwaysOpen<Scalar>>;
-    static_assert(plain || std::is_same_v<Gate, GaussianGate<Scalar>>,
+    static_assert(detail::gate_has_integers<Gate>,
                   "integers are for networks with the time gates AlwaysOpen and GaussianGate");
     const NetworkOptions<Gate>& options = network.options();
-    detail::require(!options.bidirectional && options.readout_layers.empty() &&
-                        !options.input_skip && !options.learned_state,
+    detail::require(detail::has_integer_header<Gate>(options),
                     "integers are for networks that are not bidirectional and have no readout "
                     "layers, input skip or learned states");
     detail::require(std::isfinite(tick) && tick > 0, "expected a tick above 0, got ", tick);

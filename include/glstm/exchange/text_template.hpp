@@ -12,6 +12,14 @@
 GLSTM_BEGIN_NAMESPACE
 namespace detail {
 
+/// Returns `text` with every `part` replaced, placeholders or not.
+inline std::string replace_all(std::string text, std::string_view part, std::string_view by) {
+  for (std::size_t at = 0; (at = text.find(part, at)) != text.npos; at += by.size()) {
+    text.replace(at, part.size(), by);
+  }
+  return text;
+}
+
 /// Returns `text` with every placeholder @name@ replaced by the value of that name. Values are not
 /// searched for placeholders. Throws Error unless every placeholder has a value and every value is
 /// used.

@@ -37,9 +37,8 @@ struct BackwardWorkspace {
   // Of one boundary:
   Boundary boundary;
   std::vector<Index> columns;
-  Matrix<Scalar> sum;  ///< [stride,4] a product
-  Vector<Scalar>
-      scratch;  ///< packed weights or their gradient; in blocks, dz summed over a segment
+  Matrix<Scalar> sum;      ///< [stride,4] a product
+  Vector<Scalar> scratch;  ///< weights or their gradient; in blocks, dz summed over a segment
 
   /// At least `size` elements, of any value.
   static void reserve(Vector<Scalar>& memory, Index size) {

@@ -17,6 +17,9 @@
 GLSTM_BEGIN_NAMESPACE
 namespace scheduled {
 
+/// Neurons in a tile of weights: a line of float.
+inline constexpr Index weight_tile = 16;
+
 /// Column k of the weights of [h | x], 4H numbers.
 template <class Scalar>
 const Scalar* weight_column(const LstmWeights<Scalar>& weights, Index k) {
@@ -62,9 +65,8 @@ void add_packed_gradient(const Vector<Scalar>& packed, LstmGradients<Scalar>& gr
 template <class Scalar, class Body>
 void for_segment_weights(const Tape<Scalar>& tape, const std::vector<Index>& neurons, Body&& body) {
   const Index open = static_cast<Index>(neurons.size()), inner = open + tape.inputs;
-  constexpr Index block = 16;  // slots at a time: both sides are then read and written by lines
-  for (Index first = 0; first < open; first += block) {
-    const Index end = std::min(first + block, open);
+  for (Index first = 0; first < open; first += weight_tile) {  // both sides by lines
+    const Index end = std::min(first + weight_tile, open);
     for (Index k = 0; k < inner; ++k) {
       const Index source = k < open ? neurons[static_cast<std::size_t>(k)] : tape.hidden + k - open;
       for (Index slot = first; slot < end; ++slot) {
@@ -73,9 +75,6 @@ void for_segment_weights(const Tape<Scalar>& tape, const std::vector<Index>& neu
     }
   }
 }
-
-/// Neurons in a tile of weights: a line of float.
-inline constexpr Index weight_tile = 16;
 
 /// Copies up to a line of numbers; a whole one needs no call.
 template <class Scalar>

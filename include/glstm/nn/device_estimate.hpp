@@ -22,13 +22,15 @@ struct DeviceEstimate {
 
 namespace detail {
 
+/// Whether integers can compute networks with this time gate.
+template <class Gate>
+inline constexpr bool gate_has_integers = std::is_same_v<Gate, AlwaysOpen<typename Gate::Scalar>> ||
+                                          std::is_same_v<Gate, GaussianGate<typename Gate::Scalar>>;
+
 /// Whether integers can compute networks with this gate and these options: see IntegerNetwork.
 template <class Gate>
 bool has_integer_header(const NetworkOptions<Gate>& options) {
-  using Scalar = typename Gate::Scalar;
-  constexpr bool known_gate =
-      std::is_same_v<Gate, AlwaysOpen<Scalar>> || std::is_same_v<Gate, GaussianGate<Scalar>>;
-  return known_gate && !options.bidirectional && options.readout_layers.empty() &&
+  return gate_has_integers<Gate> && !options.bidirectional && options.readout_layers.empty() &&
          !options.input_skip && !options.learned_state;
 }
 
