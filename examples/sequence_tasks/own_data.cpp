@@ -207,13 +207,16 @@ Augmentation parse_augmentation(const std::string& text, const Sequences& data,
     std::optional<double> strength;
     if (sign != std::string::npos) {
       strength = detail::parse_number<double>(entry.substr(sign + 1));
-      detail::require(strength && *strength >= 0 && *strength <= 1e6 && name != "roll",
-                      "--augment: expected a strength of at least 0 behind shift=, time-warp=, "
-                      "scale= or noise=, got ",
-                      entry);
+      detail::require(
+          strength && *strength >= 0 && *strength <= 1e6 && name != "roll" && name != "invert",
+          "--augment: expected a strength of at least 0 behind shift=, time-warp=, "
+          "scale= or noise=, got ",
+          entry);
     }
     if (name == "roll") {
       how.roll = true;
+    } else if (name == "invert") {
+      how.invert = true;
     } else if (name == "shift") {
       how.shift = strength.value_or(0.1);
     } else if (name == "time-warp") {
@@ -222,7 +225,8 @@ Augmentation parse_augmentation(const std::string& text, const Sequences& data,
       how.scale = strength.value_or(0.1);
     } else {
       detail::require(name == "noise",
-                      "--augment: expected roll, shift, time-warp, scale or noise, got ", name);
+                      "--augment: expected roll, invert, shift, time-warp, scale or noise, got ",
+                      name);
       how.noise = strength.value_or(0.05);
     }
   }

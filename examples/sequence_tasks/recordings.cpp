@@ -12,6 +12,7 @@
 #include "glstm/data/class_numbers.hpp"
 #include "glstm/data/csv_fields.hpp"
 #include "glstm/data/text_file.hpp"
+#include "log_mel.hpp"
 #if GLSTM_SEQUENCE_TASKS_SNDFILE
 #include <sndfile.h>
 
@@ -139,7 +140,10 @@ Sequences read_recordings(const fs::path& folder, const Settings& settings) {
 #if GLSTM_SEQUENCE_TASKS_SNDFILE
   Sequences data;
   data.source = folder.string();
-  data.description.feature_names = {"sample"};
+  for (Index band = 1; band <= settings.mel_bands; ++band) {
+    data.description.feature_names.push_back("band " + std::to_string(band));
+  }
+  if (settings.mel_bands == 0) data.description.feature_names = {"sample"};
   const Labeller labeller(settings);
   std::vector<std::string> labels;
   int rate = 0;
@@ -151,10 +155,14 @@ Sequences read_recordings(const fs::path& folder, const Settings& settings) {
     reduce_rate(recording, settings.sample_rate, path);
     data.description.sample_rate =
         static_cast<double>(settings.sample_rate > 0 ? settings.sample_rate : rate);
-    data.names.push_back(fs::relative(path, folder).generic_string());
+    data.names.push_back(path.lexically_relative(folder).generic_string());
     labels.push_back(labeller.label(path, data.names.back()));
-    data.values.insert(data.values.end(), recording.samples.begin(), recording.samples.end());
-    data.starts.push_back(static_cast<Index>(data.values.size()));
+    const std::vector<double> values =
+        settings.mel_bands > 0
+            ? log_mel_spectra(recording.samples, data.description.sample_rate, settings.mel_bands)
+            : std::move(recording.samples);
+    data.values.insert(data.values.end(), values.begin(), values.end());
+    data.starts.push_back(static_cast<Index>(data.values.size()) / data.features());
   }
   detail::ClassNumbers classes = detail::number_classes(labels);
   if (!classes.names.empty()) data.labels = std::move(classes.labels);

@@ -43,6 +43,8 @@ void for_each_task_setting(AnySettings& s, Visit visit) {
   visit("shift", s.shift, between(0, 16),
         "Also train on images that are shifted by up to this many pixels: (2 shift + 1)^2 times as "
         "many images");
+  visit("mirror", s.mirror, any_text(),
+        "Also train on images with left and right exchanged: twice as many images");
   visit("training-sequences", s.training_sequences, between(1, 1e9),
         "The number of training sequences; by default all sequences that are left, or 20000 "
         "generated ones");
@@ -90,6 +92,9 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
         "--data; by default what is before the first _ or /");
   visit("sample-rate", s.sample_rate, between(0, 1e6),
         "Average the samples of recordings down to this rate in Hz; 0 leaves them as they are");
+  visit("mel-bands", s.mel_bands, between(0, 256),
+        "Turn recordings into log-mel spectra of so many bands, one of 25 ms every 10 ms; 0 leaves "
+        "the samples");
   visit("missing", s.missing, one_of({"error", "last", "zero-and-mask"}),
         "What to do with missing values. error: stop. last: use the value before. zero-and-mask: "
         "use the mean, and add a feature that is 1 where a value is missing");
@@ -110,6 +115,7 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
   visit(
       "augment", s.augment, any_text(),
       "Vary the training sequences at random, such as roll,noise=0.05. roll: rotate them in time. "
+      "invert: change the sign of half of them. "
       "shift, time-warp, scale, noise: by this strength, by default 0.1, and 0.05 for noise");
   visit(
       "class-weights", s.class_weights, any_text(),
@@ -184,6 +190,8 @@ void for_each_training_setting(AnySettings& s, Visit visit) {
   visit("dropout", s.dropout, between(0, 0.95),
         "The part of the neurons of each layer that a training sequence does without; a neuron is "
         "left out in all steps of the sequence");
+  visit("label-smoothing", s.label_smoothing, between(0, 0.9),
+        "The part of each label that training spreads over all classes");
   visit("average", s.average, between(0, 0.999999),
         "The decay of a moving average of the parameters; the averaged network is tested. By "
         "default 0.9995 for tasks with labels, otherwise 0 (no average) and with --widen 0");

@@ -154,11 +154,11 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
       {"sequence-column", "time-column", "label-column", "target-columns", "feature-columns",
        "ignore-columns", "sort", "window"});
   add(csv && s.window > 0, csv ? "a run without --window" : task, {"stride", "forecast"});
-  add(s.task == "wav", task, {"labels", "label-pattern", "sample-rate"});
+  add(s.task == "wav", task, {"labels", "label-pattern", "sample-rate", "mel-bands"});
   add(own, task,
       {"test-data", "test-share", "split-by", "missing", "clock", "scale", "frame", "augment",
        "class-weights"});
-  add(images, task, {"shift"});
+  add(images, task, {"shift", "mirror"});
   add(!generated, task, {"data"});
   add(!images || s.task == "permuted-mnist", task, {"data-seed"});
   add(gated, model, {"threshold", "open-share", "centres"});
@@ -302,14 +302,15 @@ Settings from_json(const Json& json, const std::string& source) {
     }
     ++known;
   };
-  // Runs of earlier versions lack the settings of own data, which were not scaled, and dropout.
+  // Runs of earlier versions lack the settings of own data, which were not scaled, and these.
+  constexpr std::string_view later[] = {"dropout", "label-smoothing", "mirror"};
   if (!json.contains("scale")) settings.scale = "none";
-  for_each_setting(
-      settings, [&](const char* group, const char* name, auto& value, const Limits&, const char*) {
-        const bool came_later =
-            std::string_view(group) == own_data_group || std::string_view(name) == "dropout";
-        take(key_of(name), value, !came_later);
-      });
+  for_each_setting(settings, [&](const char* group, const char* name, auto& value, const Limits&,
+                                 const char*) {
+    const bool came_later = std::string_view(group) == own_data_group ||
+                            std::find(std::begin(later), std::end(later), name) != std::end(later);
+    take(key_of(name), value, !came_later);
+  });
   take("max_steps", settings.max_steps, true);
   require(known == json.size(), source, ": expected the ", known, " settings of a run, got ",
           json.size());

@@ -30,6 +30,7 @@ struct Settings {
   Index steps = 1000;
   std::string sampling = "asynchronous";
   Index shift = 0;
+  bool mirror = false;
   std::optional<Index> training_sequences, held_out, test_sequences;
   std::uint64_t data_seed = 1;
 
@@ -42,6 +43,7 @@ struct Settings {
   bool sort = false;
   std::string labels, label_pattern = "^([^_/]+)[_/]";  ///< of recordings
   Index sample_rate = 0;                                ///< of recordings; 0: as they are
+  Index mel_bands = 0;                                  ///< of recordings; 0: samples
   std::string missing = "error", clock = "auto", scale = "standard";
   Index window = 0, stride = 1, forecast = 1, frame = 1;
   std::string augment, class_weights;
@@ -63,7 +65,7 @@ struct Settings {
   Index threads = 1, shards = 0;
   std::optional<double> learning_rate, gate_learning_rate;
   std::optional<double> final_rate, weight_decay, weight_noise, average;
-  double warmup = 0.05, clip = 1, dropout = 0;
+  double warmup = 0.05, clip = 1, dropout = 0, label_smoothing = 0;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
   std::uint64_t seed = 1;
 

@@ -31,7 +31,7 @@ std::shared_ptr<const Data> part(const std::shared_ptr<const Data>& data, Index 
   return std::make_shared<Subset<float>>(data, first, count);
 }
 
-/// Uses the first training images, in all their shifts, and holds out images from the end.
+/// Uses the first training images, in all their variations, and holds out images from the end.
 void use_images(ImageSequences<float> training, ImageSequences<float> test,
                 const Settings& settings, Task& task) {
   if (settings.task == "permuted-mnist") {
@@ -46,15 +46,16 @@ void use_images(ImageSequences<float> training, ImageSequences<float> test,
   task.loss = cross_entropy;
   task.longest = training.steps();
   const Index size = training.size();
-  const auto images =
-      std::make_shared<const ImageSequences<float>>(training.shifted(settings.shift));
+  training = training.shifted(settings.shift);
+  if (settings.mirror) training = training.mirrored();
+  const auto images = std::make_shared<const ImageSequences<float>>(std::move(training));
   const auto tests = std::make_shared<const ImageSequences<float>>(std::move(test));
   const Index held_out =
       count_of(settings.held_out, std::min<Index>(5000, std::max<Index>(1, size / 10)), size - 1,
                "--held-out");
   const Index used = count_of(settings.training_sequences, size - held_out, size - held_out,
                               "--training-sequences");
-  std::vector<Index> samples;  // the first images, in all their shifts
+  std::vector<Index> samples;  // the first images, in all their variations
   for (Index sample = 0; sample < images->size(); ++sample) {
     if (sample % size < used) samples.push_back(sample);
   }
@@ -130,6 +131,11 @@ Task make_task(const Settings& settings) {
     use_images(load_image_sequences<float>(data, Split::train),
                load_image_sequences<float>(data, Split::test), settings, task);
   }
+  if (settings.label_smoothing > 0) {
+    detail::require(task.has_labels(),
+                    "--label-smoothing: expected classes, got numbers to predict");
+    task.loss = cross_entropy({.label_smoothing = settings.label_smoothing});
+  }
   if (task.end <= task.begin) task.end = task.begin + static_cast<double>(task.longest);
   detail::require(task.end > task.begin,
                   "--data: expected timestamps that differ in double precision, got ", task.begin,
@@ -198,7 +204,8 @@ void complete(const Task& task, Settings& settings) {
     if (!setting) setting = value;
   };
   const Index shifts = (2 * settings.shift + 1) * (2 * settings.shift + 1);
-  set(settings.training_sequences, task.training->size() / shifts);
+  const Index variations = (settings.mirror ? 2 : 1) * shifts;
+  set(settings.training_sequences, task.training->size() / variations);
   set(settings.held_out, task.held_out->size());
   set(settings.test_sequences, task.test->size());
   set(settings.batch, default_batch(settings, task));

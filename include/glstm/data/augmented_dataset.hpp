@@ -21,8 +21,9 @@ GLSTM_BEGIN_NAMESPACE
 
 /// How samples are varied; 0 or false: not at all. Variations are applied in this order.
 struct Augmentation {
-  bool roll = false;  ///< rotate a sequence by a random number of rows: for periodic signals
-  double shift = 0;   ///< move it in time by up to this part of its length; its ends are repeated
+  bool roll = false;    ///< rotate a sequence by a random number of rows: for periodic signals
+  bool invert = false;  ///< change the sign of all values of every other sequence: for sound
+  double shift = 0;     ///< move it in time by up to this part of its length; its ends are repeated
   double time_warp = 0;  ///< play it faster and slower: move rows by up to this part of its length
   double scale = 0;      ///< multiply each feature by exp(s), s normal with this standard deviation
   double noise = 0;      ///< add normal noise of this standard deviation to every value
@@ -91,6 +92,9 @@ class AugmentedDataset final : public Dataset<Scalar> {
     if (rows == 0) return;
     if (how_.roll)
       std::rotate(values.begin(), values.begin() + width * rng.below(rows), values.end());
+    if (how_.invert && rng.below(2) == 1) {
+      for (Scalar& value : values) value = -value;
+    }
     if (how_.shift > 0 || how_.time_warp > 0) move_in_time(width, rows, rng, values);
     if (how_.scale > 0) {
       for (Index f = 0; f < width; ++f) {

@@ -66,7 +66,16 @@ class ImageSequences : public Dataset<Scalar> {
                     reach);
     ImageSequences result = *this;
     result.reach_ = reach;
-    result.size_ = images_->shape[0] * (2 * reach + 1) * (2 * reach + 1);
+    result.set_size();
+    return result;
+  }
+
+  /// Returns twice as many images, sharing the pixels: these, then all of them with left and right
+  /// exchanged. A mirrored image is shifted after it was mirrored.
+  ImageSequences mirrored() const {
+    ImageSequences result = *this;
+    result.mirrored_ = true;
+    result.set_size();
     return result;
   }
 
@@ -85,7 +94,7 @@ class ImageSequences : public Dataset<Scalar> {
     batch.resize(count, steps(), channels_);
     batch.targets.labels.resize(count, 1);
 
-    const Index images = images_->shape[0], image = channels_ * steps();
+    const Index images = images_->shape[0];
     std::vector<Source> sources;
     sources.reserve(samples.size());
     for (Index sample : samples) {
@@ -100,14 +109,14 @@ class ImageSequences : public Dataset<Scalar> {
       const Index pixel = order_ ? (*order_)[static_cast<std::size_t>(n)] : n;
       const Index row = pixel / cols_, col = pixel % cols_;
       for (Index channel = 0; channel < channels_; ++channel, values += count) {
-        const std::uint8_t* bytes = images_->values.data() + channels_ * pixel + channel;
+        const std::uint8_t* bytes = images_->values.data() + channel;
         for (std::size_t b = 0; b < sources.size(); ++b) {
-          const auto& [number, down, right] = sources[b];
-          const bool inside = row >= down && row < rows_ + down && col >= right &&
-                              col < cols_ + right;  // always, where nothing is shifted
-          const Index back = channels_ * (down * cols_ + right);
+          const Source& from = sources[b];
+          const Index r = row - from.down, c = col - from.right;
+          const bool inside = r >= 0 && r < rows_ && c >= 0 && c < cols_;
+          const Index place = from.first + r * cols_ + (from.mirrored ? cols_ - 1 - c : c);
           values[b] =
-              inside ? static_cast<Scalar>(bytes[number * image - back]) / Scalar(255) : Scalar(0);
+              inside ? static_cast<Scalar>(bytes[channels_ * place]) / Scalar(255) : Scalar(0);
         }
       }
     }
@@ -116,13 +125,20 @@ class ImageSequences : public Dataset<Scalar> {
  private:
   /// Where a sample's pixels come from.
   struct Source {
-    Index image, down, right;  ///< by how many rows and columns the image is shifted
+    Index first;        ///< pixel of the image
+    Index down, right;  ///< by how many rows and columns the image is shifted
+    bool mirrored;
   };
 
-  Source source(Index image, Index shift) const {
+  Index shifts() const { return (2 * reach_ + 1) * (2 * reach_ + 1); }
+
+  void set_size() { size_ = images_->shape[0] * shifts() * (mirrored_ ? 2 : 1); }
+
+  /// Where an image is in its given variation; the first is none.
+  Source source(Index image, Index variation) const {
     const Index side = 2 * reach_ + 1, centre = reach_ * side + reach_;
-    const Index place = (shift + centre) % (side * side);  // the first shift is none
-    return {image, place / side - reach_, place % side - reach_};
+    const Index place = (variation % shifts() + centre) % shifts();
+    return {image * steps(), place / side - reach_, place % side - reach_, variation >= shifts()};
   }
 
   static void check(const IdxArray& images, const IdxArray& labels, Index classes) {
@@ -153,6 +169,7 @@ class ImageSequences : public Dataset<Scalar> {
   std::shared_ptr<const IdxArray> images_, labels_;
   std::shared_ptr<const std::vector<Index>> order_;  // of the pixels; null: row by row
   Index size_ = 0, rows_ = 0, cols_ = 0, channels_ = 0, classes_ = 0, reach_ = 0;
+  bool mirrored_ = false;
 };
 
 GLSTM_END_NAMESPACE
