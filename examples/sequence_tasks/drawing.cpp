@@ -91,8 +91,8 @@ std::size_t legend_columns(const std::vector<std::string>& names) {
   return std::clamp<std::size_t>(100 / (longest + 9), 1, 4);
 }
 
-std::string panels_start(const std::string& title, int rows) {
-  const int height = 400 + legend_row * rows;
+std::string panels_start(const std::string& title, int rows, int panels_height) {
+  const int height = panels_height + legend_row * rows;
   std::ostringstream out;
   out << "set terminal svg size 960," << height
       << " font 'sans-serif,14' background 'white' noenhanced\n"
@@ -100,6 +100,17 @@ std::string panels_start(const std::string& title, int rows) {
       << quoted(title) << "\nset grid linecolor '#d0d0d0'\nset border 3\nset tics nomirror\n"
       << "set tmargin at screen " << 1 - 50.0 / height << "\nset bmargin at screen "
       << (70.0 + legend_row * rows) / height << "\nunset key\n";
+  return out.str();
+}
+
+std::string panel_rows(std::size_t row, std::size_t rows, int legend_rows, int panels_height) {
+  constexpr double title = 40, above = 25, below = 66;  // pixels
+  const double height = panels_height + legend_row * legend_rows;
+  const double each = (panels_height - title) / static_cast<double>(rows);
+  const double top = height - title - each * static_cast<double>(row);
+  std::ostringstream out;
+  out << "set tmargin at screen " << (top - above) / height << "\nset bmargin at screen "
+      << (top - each + below) / height << "\n";
   return out.str();
 }
 
@@ -111,14 +122,15 @@ std::string panel_start(std::size_t panel, std::size_t panels) {
   return out.str();
 }
 
-std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns) {
+std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns,
+                   int panels_height) {
   const int rows = legend_rows(entries.size(), columns);
   std::ostringstream out;
   out << "unset arrow\nunset label\nunset border\nunset tics\nunset grid\nunset xlabel\nunset "
          "ylabel\nunset logscale\n"
       << "set xrange [0:1]\nset yrange [0:1] noreverse\nset lmargin at screen 0.02\n"
       << "set rmargin at screen 0.98\nset bmargin at screen 0.005\nset tmargin at screen "
-      << static_cast<double>(legend_row * rows) / (400 + legend_row * rows)
+      << static_cast<double>(legend_row * rows) / (panels_height + legend_row * rows)
       << "\nset key inside center center horizontal samplen 2 maxcols " << columns << "\nplot ";
   for (std::size_t i = 0; i < entries.size(); ++i) {
     out << plot_separator(i) << "NaN " << entries[i].second << " title "

@@ -39,14 +39,23 @@ int legend_rows(std::size_t entries, std::size_t columns);
 /// Returns the number of legend columns that leaves room for the longest of `names`.
 std::size_t legend_columns(const std::vector<std::string>& names);
 
-/// Starts a script for panels side by side above a legend of `rows` rows.
-std::string panels_start(const std::string& title, int rows);
+/// The pixels of one row of panels with its title.
+inline constexpr int one_row_of_panels = 400;
+
+/// Starts a script for panels above a legend of `rows` rows. `height` is that of the picture in
+/// pixels, without the legend.
+std::string panels_start(const std::string& title, int rows, int height = one_row_of_panels);
+
+/// Sets the margins of row number `row` of `rows` rows of panels above a legend of `legend_rows`
+/// rows.
+std::string panel_rows(std::size_t row, std::size_t rows, int legend_rows, int height);
 
 /// Sets the margins of panel number `panel` of `panels`.
 std::string panel_start(std::size_t panel, std::size_t panels);
 
 /// Draws the legend below the panels, as wide as all of them.
-std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns);
+std::string legend(const std::vector<LegendEntry>& entries, std::size_t columns,
+                   int height = one_row_of_panels);
 
 // ---- axes ------------------------------------------------------------------------------------
 

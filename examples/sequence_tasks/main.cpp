@@ -15,6 +15,7 @@
 #include "glstm/core/error.hpp"
 #include "predicting.hpp"
 #include "report.hpp"
+#include "result_pages.hpp"
 #include "results_table.hpp"
 #include "settings.hpp"
 #include "training.hpp"
@@ -172,6 +173,7 @@ class Program {
     add_gradients();
     add_export();
     add_report();
+    add_tables();
   }
 
   /// Returns the exit status if the arguments ask for help, which is written to `out`. Throws
@@ -192,15 +194,20 @@ class Program {
     return std::nullopt;
   }
 
-  void run(glstm::ProcessGroup& group, std::ostream& out) const {
+  /// Runs the command and returns the exit status.
+  int run(glstm::ProcessGroup& group, std::ostream& out) const {
     if (train_.app->parsed()) train(train_, group, out);
     if (compare_.app->parsed()) compare(compare_, group, out);
-    if (group.rank() > 0) return;  // the first process does the rest alone
+    if (group.rank() > 0) return 0;  // the first process does the rest alone
     if (evaluate_.app->parsed()) evaluate(evaluate_);
     for (const fs::path& run : gradients_.runs) write_gradient_norms({run}, sequences_, std::cout);
     if (predict_.app->parsed()) predict_run({predict_.out}, prediction_, std::cerr);
     if (export_.app->parsed()) export_run({export_.out}, format_, std::cout);
     if (report_.app->parsed()) write_report(report_.runs, report_.out, reach_, std::cout);
+    if (tables_.app->parsed()) {
+      return write_result_tables(tables_.out, tables_.runs, only_check_, std::cout) ? 0 : 1;
+    }
+    return 0;
   }
 
  private:
@@ -312,12 +319,23 @@ class Program {
         "Also say when the runs first reached this accuracy in percent, or this loss");
   }
 
+  void add_tables() {
+    tables_.app = app_.add_subcommand(
+        "tables", "Writes the tables of recorded runs into Markdown files, between their comments");
+    tables_.app->add_option("results", tables_.out, "The folder of the runs, with claims.json")
+        ->required();
+    tables_.app->add_option("documents", tables_.runs, "The Markdown files")->required();
+    tables_.app->add_flag("--check", only_check_,
+                          "Write nothing; end with status 1 if a table differs from the runs");
+  }
+
   CLI::App app_{about, "sequence_tasks"};
-  Command train_, compare_, evaluate_, predict_, gradients_, export_, report_;
+  Command train_, compare_, evaluate_, predict_, gradients_, export_, report_, tables_;
   PredictOptions prediction_;
   Index sequences_ = 64;
   ExportOptions format_;
   std::optional<double> reach_;
+  bool only_check_ = false;
 };
 
 int run(int argc, char** argv, glstm::ProcessGroup& group) {
@@ -325,8 +343,7 @@ int run(int argc, char** argv, glstm::ProcessGroup& group) {
   std::ostream& out = group.rank() == 0 ? std::cout : silent;
   Program program;
   if (const auto status = program.parse(argc, argv, out)) return *status;
-  program.run(group, out);
-  return 0;
+  return program.run(group, out);
 }
 
 /// Prints an error on one line and returns the exit status.

@@ -91,6 +91,17 @@ RecordedRun read_run(const fs::path& path) {
   return run;
 }
 
+bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
+  const auto without_seed = [](const RecordedRun& run) {
+    Json json = to_json(run.settings);
+    for (const char* key :
+         {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports", "threads"})
+      json.erase(key);
+    return json;
+  };
+  return without_seed(a) == without_seed(b);
+}
+
 std::vector<std::string> each_once(const std::vector<std::string>& names) {
   std::vector<std::string> distinct;
   for (const std::string& name : names) {

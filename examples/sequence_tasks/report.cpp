@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <limits>
 #include <map>
-#include <numeric>
 #include <ostream>
 #include <set>
 #include <sstream>
@@ -30,17 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 // ---- runs ------------------------------------------------------------------------------------
-
-bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
-  const auto without_seed = [](const RecordedRun& run) {
-    Json json = to_json(run.settings);
-    for (const char* key :
-         {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports", "threads"})
-      json.erase(key);
-    return json;
-  };
-  return without_seed(a) == without_seed(b);
-}
 
 /// Reads the runs by task. A run that differs from its group by more than its seeds becomes a group
 /// of its own, named by its path.
@@ -71,17 +58,6 @@ std::string html(const std::string& text) {
   return result;
 }
 
-/// Returns the values of a column for the finished runs of a group that have one.
-std::vector<double> values_of(const Runs& runs, const std::string& group,
-                              const TableColumn& column) {
-  std::vector<double> values;
-  for (const RecordedRun& run : runs) {
-    const double value = run.metrics && run.group == group ? column.value(run) : std::nan("");
-    if (!std::isnan(value)) values.push_back(value);
-  }
-  return values;
-}
-
 /// A row with the means of a group of several finished runs, and their range.
 std::string mean_row(const Runs& runs, const std::string& group,
                      const std::vector<TableColumn>& columns) {
@@ -89,18 +65,16 @@ std::string mean_row(const Runs& runs, const std::string& group,
   out << "<tr class=\"mean\"><td>" << html(group) << ": mean (least to greatest)<td><td><td>";
   std::size_t most = 0;
   for (const TableColumn& column : columns) {
-    const std::vector<double> values = values_of(runs, group, column);
-    most = std::max(most, values.size());
+    const std::optional<Spread> spread = spread_of(runs, group, column);
     out << "<td>";
-    if (values.empty()) {
+    if (!spread) {
       out << "-";
       continue;
     }
-    const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
-    const double mean =
-        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+    most = std::max(most, spread->count);
     const auto text = [&](double value) { return glstm::detail::fixed_text(value, column.digits); };
-    out << text(mean) << " (" << text(*least) << " to " << text(*greatest) << ")";
+    out << text(spread->mean) << " (" << text(spread->least) << " to " << text(spread->largest)
+        << ")";
   }
   out << "</tr>\n";
   return most < 2 ? "" : out.str();
@@ -231,16 +205,12 @@ std::string summary(const std::string& task, const Runs& runs,
   std::ostringstream out;
   for (const std::string& group : groups_of(runs)) {
     for (const TableColumn& column : columns) {
-      const std::vector<double> values = values_of(runs, group, column);
-      if (values.empty()) continue;
-      const auto [least, largest] = std::minmax_element(values.begin(), values.end());
-      double sum = 0;
-      for (const double value : values) sum += value;
+      const std::optional<Spread> spread = spread_of(runs, group, column);
+      if (!spread) continue;
       out << csv_field(task) << ',' << csv_field(group) << ',' << csv_field(column.name) << ','
-          << values.size() << ','
-          << glstm::detail::fixed_text(sum / static_cast<double>(values.size()), column.digits + 1)
-          << ',' << glstm::detail::fixed_text(*least, column.digits) << ','
-          << glstm::detail::fixed_text(*largest, column.digits) << '\n';
+          << spread->count << ',' << glstm::detail::fixed_text(spread->mean, column.digits + 1)
+          << ',' << glstm::detail::fixed_text(spread->least, column.digits) << ','
+          << glstm::detail::fixed_text(spread->largest, column.digits) << '\n';
     }
   }
   return out.str();

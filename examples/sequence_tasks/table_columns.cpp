@@ -1,6 +1,10 @@
 #include "table_columns.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <limits>
+#include <utility>
 
 #include "glstm/core/error.hpp"
 
@@ -41,7 +45,24 @@ double forward_macs(const RecordedRun& run, std::size_t row) {
   return 1e-12 * macs;
 }
 
-void append_reach_columns(bool labels, double reach, std::vector<TableColumn>& columns) {
+}  // namespace
+
+TableColumn result_column(bool labels) {
+  return {std::string(result_label(labels)) + (labels ? ", %" : ""), labels ? 2 : 5,
+          [labels](const RecordedRun& run) { return (labels ? 100 : 1) * run.result(); }};
+}
+
+TableColumn metric_column(const std::string& key) {
+  const auto* metric = std::find_if(std::begin(shown_metrics), std::end(shown_metrics),
+                                    [&](const ShownMetric& shown) { return shown.key == key; });
+  glstm::detail::require(metric != std::end(shown_metrics), "expected a metric, got ", key);
+  return {metric->label, metric->digits, [shown = *metric](const RecordedRun& run) {
+            return shown.scale * run.metrics->at(shown.key).get<double>();
+          }};
+}
+
+std::vector<TableColumn> reach_columns(bool labels, double reach) {
+  std::vector<TableColumn> columns;
   const auto add = [&](const std::string& name, int digits,
                        double (*value)(const RecordedRun&, std::size_t)) {
     columns.push_back({name + glstm::detail::text_of(" of reaching ", reach), digits,
@@ -53,21 +74,32 @@ void append_reach_columns(bool labels, double reach, std::vector<TableColumn>& c
   add("epoch", 1, logged_epoch);
   add("forward MACs, 10^12,", 2, forward_macs);
   add("seconds", 1, logged_seconds);
+  return columns;
 }
 
-}  // namespace
-
 std::vector<TableColumn> table_columns(bool labels, std::optional<double> reach) {
-  std::vector<TableColumn> columns = {
-      {std::string(result_label(labels)) + (labels ? ", %" : ""), labels ? 2 : 5,
-       [labels](const RecordedRun& run) { return (labels ? 100 : 1) * run.result(); }}};
-  for (const ShownMetric& metric : shown_metrics) {
-    columns.push_back({metric.label, metric.digits, [metric](const RecordedRun& run) {
-                         return metric.scale * run.metrics->at(metric.key).get<double>();
-                       }});
+  std::vector<TableColumn> columns = {result_column(labels)};
+  for (const ShownMetric& metric : shown_metrics) columns.push_back(metric_column(metric.key));
+  if (reach) {
+    for (TableColumn& column : reach_columns(labels, *reach)) columns.push_back(std::move(column));
   }
-  if (reach) append_reach_columns(labels, *reach, columns);
   return columns;
+}
+
+std::optional<Spread> spread_of(const Runs& runs, const std::string& group,
+                                const TableColumn& column) {
+  Spread spread;
+  for (const RecordedRun& run : runs) {
+    const double value = run.metrics && run.group == group ? column.value(run) : std::nan("");
+    if (std::isnan(value)) continue;
+    spread.least = spread.count == 0 ? value : std::min(spread.least, value);
+    spread.largest = spread.count == 0 ? value : std::max(spread.largest, value);
+    spread.mean += value;
+    ++spread.count;
+  }
+  if (spread.count == 0) return std::nullopt;
+  spread.mean /= static_cast<double>(spread.count);
+  return spread;
 }
 
 }  // namespace sequence_tasks

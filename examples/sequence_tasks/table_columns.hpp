@@ -38,8 +38,28 @@ struct TableColumn {
   std::function<double(const RecordedRun&)> value;
 };
 
+/// The test result: accuracy in percent, or the squared error of runs without labels.
+TableColumn result_column(bool labels);
+
+/// The column of the entry of shown_metrics with this key.
+TableColumn metric_column(const std::string& key);
+
+/// When the held-out sequences first reached `reach`, an accuracy in percent or a loss: the epoch,
+/// the MACs of all forward passes until then in units of 10^12, and the seconds of training.
+std::vector<TableColumn> reach_columns(bool labels, double reach);
+
 /// The columns for finished runs of one task. `reach`, an accuracy in percent or a loss, adds
 /// columns that say when the held-out sequences first reached it.
 std::vector<TableColumn> table_columns(bool labels, std::optional<double> reach);
+
+/// The mean of a column over several runs, and their range.
+struct Spread {
+  std::size_t count = 0;  ///< of the runs that have such a number
+  double mean = 0, least = 0, largest = 0;
+};
+
+/// Returns nothing where no finished run of the group has such a number.
+std::optional<Spread> spread_of(const Runs& runs, const std::string& group,
+                                const TableColumn& column);
 
 }  // namespace sequence_tasks

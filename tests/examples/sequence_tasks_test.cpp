@@ -427,6 +427,10 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     write_file(file, "");
     fs::resize_file(file, 10'000 * 3073);  // black pictures of class 0, and no room on the disk
   }
+  fs::create_directories(folder / "results");
+  for (const char* file : {"RESULTS.md", "claims.json"}) {
+    fs::copy_file(fs::path(GLSTM_RESULTS) / file, folder / "results" / file);
+  }
   const fs::path output = folder / "output.txt";
   const Outcome done =
       wait_for(start({"/bin/bash", reproduce, "--quick", "--program", program, "--data",
@@ -450,6 +454,9 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
     CAPTURE(file);
     CHECK(fs::exists(folder / "results" / file));
   }
+  const fs::path page = folder / "results/RESULTS.md";
+  CHECK(text_in(page) != text_in(fs::path(GLSTM_RESULTS) / "RESULTS.md"));
+  CHECK(call(folder, {"tables", "--check", folder / "results", page.string()}).code == 0);
 }
 
 }  // namespace sequence_tasks_test
