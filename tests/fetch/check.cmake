@@ -59,6 +59,20 @@ function(write_own_script text)
                set(files one two)\nset(one_hash ${one})\nset(two_hash ${two})\n${text}")
 endfunction()
 
+# Two problems, with a folder for each in `in`; `text` sets more.
+set(problem_files Birds_TEST.ts Birds_TRAIN.ts Tides_TEST.ts Tides_TRAIN.ts)
+function(write_problems in text)
+  foreach(file IN LISTS problem_files)
+    string(REGEX REPLACE "_.*" "" problem ${file})
+    file(WRITE "${in}/${problem}/${file}" "content of ${file}")
+    string(SHA256 hash "content of ${file}")
+    string(APPEND text "\nset(${file}_hash ${hash})")
+  endforeach()
+  write_script(FetchUea.cmake "set(problems Tides Birds)\n${text}")
+endfunction()
+
+set(no_mirror "set(mirrors file:///nowhere/data.zip)")
+
 if(CASE STREQUAL "mirrors")
   file(WRITE "${folder}/damaged/one" "first")
   file(WRITE "${folder}/damaged/two" "other")
@@ -82,6 +96,39 @@ elseif(CASE STREQUAL "compressed")
   fetch("complete in .*, from .*/given " "-DOWN_DIR=${given}")
   expect_there(one two)
   expect_content(two "second")
+
+elseif(CASE STREQUAL "problems_from_folder")
+  write_problems("${given}" "${no_mirror}")
+  set(ENV{UEA_DIR} "${given}")
+  fetch("complete in [^,]*, from .*/given ")
+  expect_there(${problem_files})
+  unset(ENV{UEA_DIR})
+  fetch("^-- [^:]*: complete in [^,]* $")
+  set(given "${there}")  # without a folder for each
+  set(there "${folder}/flat")
+  fetch("complete in .*/flat, from .*/there " "-DUEA_DIR=${given}")
+  expect_there(${problem_files})
+
+elseif(CASE STREQUAL "problems_from_archives")
+  # One archive holds a folder, the other, as servers do, is a page that says it is not there.
+  write_problems("${given}" "set(mirrors \"file://${folder}/@folder@.zip\"
+                                         \"file://${given}/@folder@/@file@\")")
+  execute_process(COMMAND ${CMAKE_COMMAND} -E tar cf "${folder}/Tides.zip" --format=zip Tides
+                  WORKING_DIRECTORY "${given}" COMMAND_ERROR_IS_FATAL ANY)
+  file(WRITE "${folder}/Birds.zip" "<html>Not found</html>")
+  fetch("ignored file:[^:]*/Birds.zip: it is damaged or no archive .* complete in .*, file:.*/given ")
+  expect_there(${problem_files})
+  expect_content(Birds_TEST.ts "content of Birds_TEST.ts")
+
+elseif(CASE STREQUAL "problems_all_or_none")
+  write_problems("${given}" "${no_mirror}")
+  file(WRITE "${given}/Birds/Birds_TEST.ts" "other")
+  fetch("ignored .*/given/Birds/Birds_TEST.ts: it is not .*'s Birds_TEST.ts, its SHA-256 is .*\
+UEA_DIR .*/given does not give Birds_TEST.ts .*no download from file:///nowhere/data.zip: .*\
+not available; name a folder that has its files with UEA_DIR" "-DUEA_DIR=${given}")
+  expect_there()
+  fetch("CMake Error .* not available; name a folder that has its files with UEA_DIR" -DREQUIRED=ON)
+  expect_there()
 
 else()
   message(FATAL_ERROR "There is no case ${CASE}")
