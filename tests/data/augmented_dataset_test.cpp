@@ -80,6 +80,18 @@ TEST_CASE("rolling rotates the rows of a sequence") {
   CHECK(moved);
 }
 
+TEST_CASE("inverting changes the sign of some whole sequences") {
+  const Matrix<double> original = varied({}, 0, {0});
+  int inverted = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Matrix<double> values = varied({.invert = true}, seed, {0});
+    CHECK((values == original || values == -original));
+    inverted += values == -original ? 1 : 0;
+  }
+  CHECK(inverted > 10);
+  CHECK(inverted < 30);
+}
+
 TEST_CASE("scaling multiplies each feature, moving in time interpolates between rows") {
   const Matrix<double> scaled = varied({.scale = 0.3}, 3, {0});
   CHECK(scaled(0, 2) == Approx(2 * scaled(0, 0)));

@@ -182,6 +182,44 @@ TEST_CASE("shifted copies of an image move black in, the unshifted ones first") 
   }
 }
 
+TEST_CASE("mirrored images have left and right exchanged, and follow the others") {
+  // Two images [2,3] of two channels; pixel p of image i has the values 100 i + 10 p + channel + 1.
+  IdxArray images{{2, 2, 3, 2}, {}, "the images"};
+  for (int value = 0; value < 24; ++value) {
+    const int image = value / 12, pixel = value % 12 / 2, channel = value % 2;
+    images.values.push_back(static_cast<std::uint8_t>(100 * image + 10 * pixel + channel + 1));
+  }
+  const auto data = ImageSequences<double>(images, {{2}, {7, 4}, "the labels"}).mirrored();
+  REQUIRE(data.size() == 4);
+  LabelledBatch<double> batch;
+  data.load(std::vector<Index>{0, 1, 2, 3}, batch);
+  CHECK(listed(batch.targets.labels) == std::vector<int>{7, 4, 7, 4});
+  for (Index b = 0; b < 4; ++b) {
+    for (Index step = 0; step < 6; ++step) {
+      const Index col = step % 3, pixel = step - col + (b < 2 ? col : 2 - col);
+      for (Index channel = 0; channel < 2; ++channel) {
+        const double expected = static_cast<double>(100 * (b % 2) + 10 * pixel + channel + 1) / 255;
+        CHECK(batch.input.values(b, 2 * step + channel) == expected);
+      }
+    }
+  }
+  // With shifts: every shift of an image, then every shift of its mirror image.
+  const auto shifted = data.shifted(1);
+  REQUIRE(shifted.size() == 36);
+  LabelledBatch<double> one, other;
+  for (Index shift = 0; shift < 9; ++shift) {
+    shifted.load(std::vector<Index>{18 + 2 * shift}, one);
+    IdxArray mirror{{1, 2, 3, 2}, {}, "the mirror image"};
+    for (const int pixel : {2, 1, 0, 5, 4, 3}) {
+      mirror.values.push_back(static_cast<std::uint8_t>(10 * pixel + 1));
+      mirror.values.push_back(static_cast<std::uint8_t>(10 * pixel + 2));
+    }
+    const ImageSequences<double> drawn(mirror, {{1}, {7}, "its label"});
+    drawn.shifted(1).load(std::vector<Index>{shift}, other);
+    CHECK(one.input.values == other.input.values);
+  }
+}
+
 TEST_CASE("an order that is no permutation of the pixels is an error") {
   const ImageSequences<float> data(five_images(), five_labels());
   const auto error = [&](const std::vector<Index>& order) {
