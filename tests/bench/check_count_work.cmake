@@ -1,0 +1,63 @@
+# cmake -DSCRIPT=bench/count_work -DPROGRAM=count_work -DREPORT=... -P check_count_work.cmake: fails
+# unless the script counts what can be counted by hand.
+cmake_minimum_required(VERSION 3.21)
+find_program(BASH bash)
+if(NOT BASH OR NOT CMAKE_HOST_UNIX)
+  message("skipped: there is no bash")
+  return()
+endif()
+file(REMOVE ${REPORT}.csv ${REPORT}.md)
+execute_process(COMMAND ${BASH} ${SCRIPT} --quick ${PROGRAM} ${REPORT} OUTPUT_VARIABLE printed
+                COMMAND_ERROR_IS_FATAL ANY)
+message("${printed}")
+if(printed MATCHES "^skipped: ")
+  return()
+endif()
+
+# Sets NAME_macs, NAME_instructions and NAME_read of a row of the CSV.
+file(READ ${REPORT}.csv csv)
+function(read_row name start)
+  set(number "([0-9]+)")
+  if(NOT csv MATCHES "\n${start},[0-9.]+,${number},${number},${number},${number},${number},${number}\n")
+    message(FATAL_ERROR "expected a row \"${start}\" with its counts, got:\n${csv}")
+  endif()
+  set(${name}_macs ${CMAKE_MATCH_1} PARENT_SCOPE)
+  set(${name}_instructions ${CMAKE_MATCH_2} PARENT_SCOPE)
+  set(${name}_read "${CMAKE_MATCH_3}" PARENT_SCOPE)
+endfunction()
+read_row(lstm "inference,LSTM,16,50,1")
+read_row(glstm "inference,g-LSTM,16,50,1")
+read_row(step "training,LSTM,16,50,1")
+read_row(glstm_step "training,g-LSTM,16,50,1")
+
+# 50 steps of 4 gates with 16 neurons, each with 1 input and 16 states.
+math(EXPR macs "50 * 4 * 16 * 17")
+math(EXPR weights "4 * ${macs}")
+math(EXPR most "10 * ${weights}")
+if(NOT lstm_macs EQUAL macs)
+  message(FATAL_ERROR "expected ${macs} MACs of the LSTM, got ${lstm_macs}")
+endif()
+if(lstm_read LESS weights OR lstm_read GREATER most)
+  message(FATAL_ERROR "the LSTM reads ${weights} bytes of weights and at most ${most} bytes in all, "
+                      "got ${lstm_read}")
+endif()
+if(NOT glstm_macs LESS lstm_macs OR NOT glstm_read LESS lstm_read)
+  message(FATAL_ERROR "the g-LSTM should take less than the LSTM, got:\n${csv}")
+endif()
+if(NOT step_instructions GREATER lstm_instructions)
+  message(FATAL_ERROR "a training step should take more than a prediction, got:\n${csv}")
+endif()
+
+# What is counted already is not counted again.
+execute_process(COMMAND ${BASH} ${SCRIPT} --quick ${PROGRAM} ${REPORT} OUTPUT_QUIET
+                COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${REPORT}.csv again)
+file(READ ${REPORT}.md markdown)
+if(NOT again STREQUAL csv)
+  message(FATAL_ERROR "expected the same rows after a second run, got:\n${again}")
+endif()
+string(REGEX MATCHALL "\n\\| (LSTM|g-LSTM), 16 neurons \\| 1 \\|" rows "${markdown}")
+list(LENGTH rows count)
+if(NOT count EQUAL 4)
+  message(FATAL_ERROR "expected four rows, got:\n${markdown}")
+endif()
