@@ -12,6 +12,7 @@
 #include "markdown_blocks.hpp"
 #include "result_tables.hpp"
 #include "run_groups.hpp"
+#include "widths_picture.hpp"
 
 namespace sequence_tasks {
 namespace {
@@ -26,12 +27,11 @@ const std::map<std::string, TableOf> tables = {
 
 fs::path claims_file(const fs::path& folder) { return folder / "claims.json"; }
 
-void draw_claims(RunGroups& groups, std::ostream& log) {
-  if (!fs::exists(claims_file(groups.folder()))) return;
-  const Picture picture = claims_picture(read_claims(claims_file(groups.folder())), groups);
+/// Draws a picture into the folder, unless it shows nothing.
+void draw_into(const fs::path& folder, const Picture& picture, std::ostream& log) {
   if (picture.script.empty()) return;
   const std::string svg = draw({picture}).front();
-  const fs::path file = groups.folder() / "claims.svg";
+  const fs::path file = folder / (picture.file + ".svg");
   if (svg.empty()) {
     log << file.string() << " was not drawn: gnuplot is not installed, or it failed.\n";
     return;
@@ -63,7 +63,10 @@ bool write_result_tables(const fs::path& folder, const std::vector<fs::path>& do
     return difference.empty();
   }
   for (const MarkdownFile& file : files) file.write(lines);
-  draw_claims(groups, log);
+  if (fs::exists(claims_file(folder))) {
+    draw_into(folder, claims_picture(read_claims(claims_file(folder)), groups), log);
+  }
+  draw_into(folder, widths_picture(groups), log);
   return true;
 }
 
