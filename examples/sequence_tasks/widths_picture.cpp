@@ -17,13 +17,14 @@ namespace fs = std::filesystem;
 /// The group of runs of each number of neurons, for each number of MACs.
 using Budgets = std::map<double, std::map<int, std::string>>;
 
-Budgets budgets_in(const fs::path& folder) {
+Budgets budgets_of(RunGroups& groups) {
   static const std::regex pattern("(macs-([0-9.]+)-([0-9]+))-s[0-9]+");
   Budgets budgets;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const auto& entry : fs::directory_iterator(groups.folder())) {
     const std::string name = entry.path().filename().string();
     std::smatch match;
     if (!std::regex_match(name, match, pattern)) continue;
+    if (groups[match[1].str()].empty()) continue;  // not finished
     budgets[std::stod(match[2].str())][std::stoi(match[3].str())] = match[1].str();
   }
   return budgets;
@@ -32,7 +33,7 @@ Budgets budgets_in(const fs::path& folder) {
 }  // namespace
 
 Picture widths_picture(RunGroups& groups) {
-  const Budgets budgets = budgets_in(groups.folder());
+  const Budgets budgets = budgets_of(groups);
   if (budgets.empty()) return {};
   const Json& facts = groups[budgets.begin()->second.begin()->second].front().facts;
   const ResultAxis axis(true, facts.value("test", 0.0), facts.value("outputs", 1.0));

@@ -109,6 +109,27 @@ TEST_CASE("sequence_tasks tables: all tables of a page come from the runs") {
   }
 }
 
+TEST_CASE("sequence_tasks tables: a picture shows what a budget buys") {
+  const Results results;
+  fs::create_directories(results.folder / "macs-0.05-110-s1");
+  for (const char* run : {"macs-0.05-256-s1", "macs-5-256-s1"}) {
+    fs::create_directories(results.folder / run);
+    for (const char* file : {"config.json", "log.csv", "metrics.json"}) {
+      fs::copy_file(recorded / "mnist-share-2-s1" / file, results.folder / run / file);
+    }
+  }
+  const Outcome done = results.tables();
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  if (std::system("command -v gnuplot > /dev/null") != 0) {
+    WARN("skipped: there is no gnuplot");
+    return;
+  }
+  const std::string picture = text_in(results.folder / "widths.svg");
+  check_has(picture, {"0.05 million MACs", "5 million MACs", ">256<", "1.96 %"});
+  CHECK(picture.find(">110<") == std::string::npos);  // a run that is not finished
+}
+
 TEST_CASE("sequence_tasks tables: --check names the line that differs and writes nothing") {
   const Results results;
   REQUIRE(results.tables().code == 0);
