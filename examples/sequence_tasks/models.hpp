@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "glstm/io/checkpoint.hpp"
+#include "glstm/nn/convert.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
 #include "settings.hpp"
@@ -37,7 +38,21 @@ glstm::Network<Gate> make_network(const Settings& settings, const Task& task) {
   return network;
 }
 
-/// Draws the initial parameters, or reads them from the checkpoint in --start.
+/// The plain LSTM into which the g-LSTM in --start-folded is folded, and how long that was trained.
+struct FoldedStart {
+  glstm::Lstm<float> network;
+  double seconds;
+};
+
+inline FoldedStart folded_start(const Settings& settings, const Task& task) {
+  auto gated = make_network<glstm::GaussianGate<float>>(settings, task);
+  const glstm::CheckpointMetadata metadata = glstm::load_checkpoint<float>(
+      settings.start_folded, gated.layout(), gated.parameters, nullptr);
+  return {glstm::fold_gates(gated, 0, task.duration()),
+          glstm::training_progress(metadata, settings.start_folded).seconds};
+}
+
+/// Draws the initial parameters, or reads them from the checkpoint in --start or --start-folded.
 template <glstm::TimeGate Gate>
 void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>& network) {
   const double span = settings.centres[1] - settings.centres[0];
@@ -60,6 +75,9 @@ void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>
   network.initialize(initial, rng);
   if (!settings.start.empty()) {
     glstm::load_checkpoint<float>(settings.start, network.layout(), network.parameters, nullptr);
+  }
+  if (!settings.start_folded.empty()) {
+    network.parameters = folded_start(settings, task).network.parameters;
   }
 }
 

@@ -153,6 +153,9 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
   visit("leak", s.leak, between(0, 1), "The slope of the gate of a Phased LSTM outside its window");
   visit("start", s.start, any_text(),
         "A checkpoint of a network of the same shape to take the initial parameters from");
+  visit("start-folded", s.start_folded, any_text(),
+        "A checkpoint of a g-LSTM of the same shape, whose time gates are folded into the weights: "
+        "an LSTM that starts near what it does. Its seconds count as those of this run");
 }
 
 template <class AnySettings, class Visit>

@@ -171,6 +171,7 @@ std::vector<std::pair<std::string, std::string>> unused_options(const Settings& 
   add(!s.widen.empty(), "a run without --widen", {"widest"});
   add(s.seconds == 0, "a run with --seconds", {"epochs"});
   add(s.memory.value_or(0) == 0, "a run with --memory", {"forget-bias"});
+  add(!gated, model, {"start-folded"});
   return unused;
 }
 
@@ -204,6 +205,8 @@ void check_together(const Settings& settings) {
           settings.threshold);
   require(settings.test_data.empty() || settings.test_share == Settings{}.test_share,
           "--test-share: expected no --test-data, got ", settings.test_data);
+  require(settings.start.empty() || settings.start_folded.empty(),
+          "--start-folded: expected no --start, got ", settings.start);
   require(settings.window == 0 || settings.frame == 1,
           "--window: expected no --frame, got frames of ", settings.frame, " rows");
   require(!settings.target_share || !widens,
@@ -303,7 +306,7 @@ Settings from_json(const Json& json, const std::string& source) {
     ++known;
   };
   // Runs of earlier versions lack the settings of own data, which were not scaled, and these.
-  constexpr std::string_view later[] = {"dropout", "label-smoothing", "mirror"};
+  constexpr std::string_view later[] = {"dropout", "label-smoothing", "mirror", "start-folded"};
   if (!json.contains("scale")) settings.scale = "none";
   for_each_setting(settings, [&](const char* group, const char* name, auto& value, const Limits&,
                                  const char*) {

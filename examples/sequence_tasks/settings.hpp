@@ -55,7 +55,7 @@ struct Settings {
   double threshold = 0.01, leak = 0.001;
   std::vector<double> centres = {0, 1};
   std::string placement = "auto";
-  std::string start;  ///< checkpoint; empty: random parameters
+  std::string start, start_folded;  ///< checkpoints; empty: random parameters
 
   // training
   std::optional<double> epochs, reports;

@@ -187,7 +187,11 @@ class TrainingRun {
     append_windows(network_, task_, "before", windows_);
     if (is_first()) notes_ = window_notes(network_, task_);
     for (const std::string& note : notes_) out_ << note << "\n";
-    if (fs::exists(folder_.last())) resume();
+    if (fs::exists(folder_.last())) {
+      resume();
+    } else if (!settings_.start_folded.empty()) {
+      progress_.seconds = folded_start(settings_, task_).seconds;
+    }
     if (is_first()) write_file_atomically(folder_.windows(), windows_.str());
   }
 

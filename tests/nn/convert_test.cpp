@@ -2,7 +2,10 @@
 #include "glstm/nn/convert.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "catch.hpp"
@@ -130,6 +133,62 @@ TEST_CASE("an LSTM with added gates is fine-tuned towards a budget") {
   CAPTURE(learned, open.task.loss, tuned.task.loss, tuned.ops.update_share());
   CHECK(tuned.ops.update_share() < 0.52);
   CHECK(tuned.task.loss < learned);
+}
+
+TEMPLATE_TEST_CASE("folding gates moves forget biases and what reads the neurons", "", float,
+                   double) {
+  using Scalar = TestType;
+  GLstm<Scalar> gated({.inputs = 2, .hidden = {4, 3}, .outputs = 2});
+  Rng rng(1);
+  gated.initialize({.gates = {.start = 0, .end = 100, .open_share = 0.2}}, rng);
+  const Lstm<Scalar> open = without_gates(gated), folded = fold_gates(gated, 0, 100);
+  const auto block = [](const auto& network, const char* name) {
+    return block_view(network.parameters, network.layout().find(name)).eval();
+  };
+  const Scalar tolerance = Scalar(1e-4);
+  for (const std::size_t l : {std::size_t{0}, std::size_t{1}}) {
+    const GaussianGate<Scalar> gate = gated.layers()[l].gate(gated.parameters);
+    const std::string layer = "layer" + std::to_string(l);
+    const auto bias = block(folded, (layer + ".b").c_str()),
+               open_bias = block(open, (layer + ".b").c_str());
+    const auto recurrent = block(folded, (layer + ".w_hh").c_str()),
+               open_recurrent = block(open, (layer + ".w_hh").c_str());
+    const char* reader = l == 0 ? "layer1.w_ih" : "readout.w";
+    const auto readers = block(folded, reader), open_readers = block(open, reader);
+    const Index hidden = gate.size();
+    for (Index j = 0; j < hidden; ++j) {
+      double sum = 0;
+      for (int t = 0; t < 100'000; ++t) {
+        sum += static_cast<double>(gate.openness(j, static_cast<Scalar>(t * 1e-3)));
+      }
+      const Scalar k = static_cast<Scalar>(sum / 100'000);
+      CAPTURE(l, j, k);
+      CHECK(k > Scalar(0.05));
+      CHECK(k < Scalar(0.25));
+      for (Index row = 0; row < 4 * hidden; ++row) {
+        const bool forget = row == hidden + j;
+        if (row % hidden == j) {
+          CHECK(std::abs(bias(row, 0) - open_bias(row, 0) + (forget ? std::log(k) : 0)) < 1e-2);
+        }
+        CHECK(std::abs(recurrent(row, j) - k * open_recurrent(row, j)) < 10 * tolerance);
+      }
+      for (Index row = 0; row < readers.rows(); ++row) {
+        CHECK(std::abs(readers(row, j) - k * open_readers(row, j)) < 10 * tolerance);
+      }
+    }
+  }
+}
+
+TEST_CASE("folding gates that are always open changes nothing; what cannot be folded is an error") {
+  GLstm<double> gated({.inputs = 2, .hidden = {4}, .outputs = 2});
+  Rng rng(1);
+  gated.initialize({.gates = {.start = 0, .end = 100, .open_share = 0.2}}, rng);
+  gated.layers()[0].gate_parameters(gated.parameters).col(1).setConstant(1e12);
+  CHECK((fold_gates(gated, 0, 100).parameters - without_gates(gated).parameters).norm() < 1e-12);
+  CHECK_THROWS_AS(fold_gates(gated, 100, 100), Error);
+  const GLstm<double> bidirectional(
+      {.inputs = 2, .hidden = {4}, .outputs = 2, .bidirectional = true});
+  check_mentions(error_of([&] { fold_gates(bidirectional, 0, 100); }), {"one direction"});
 }
 
 }  // namespace convert_test
