@@ -53,15 +53,18 @@ std::optional<double> number_at(const Json& json, const char* key, const std::st
 Limit limit_of(const std::string& figure, const Json& value) {
   figure_of(figure, figure != "error");  // throws if there is none
   static const std::regex form(
-      "(>=|<=|>|<) *(?:([0-9][0-9.e-]*)(?: *\\* *([A-Za-z].*?))?|([A-Za-z].*?))"
+      "(>=|<=|>|<) *(?:([0-9][0-9.e-]*)(?: *\\* "
+      "*([A-Za-z][A-Za-z0-9._-]*))?|([A-Za-z][A-Za-z0-9._-]*))"
       "(?: ([+-]) ([0-9][0-9.e-]*))?");
   std::smatch parts;
   const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
   require(std::regex_match(text, parts, form), "\"", figure,
           "\": expected a limit such as \">= 98.5\" or \"<= 0.2 * mnist-lstm\", got \"", text,
           "\"");
+  const std::optional<double> offset = parse_number<double>(parts[6].str());
+  require(offset || !parts[6].matched, "expected a number, got ", parts[6].str());
   Limit limit{figure, parts[1], parse_number<double>(parts[2].str()),
-              parts[3].str() + parts[4].str(), parse_number<double>(parts[6].str()).value_or(0)};
+              parts[3].str() + parts[4].str(), offset.value_or(0)};
   if (parts[5] == "-") limit.offset = -limit.offset;
   require(limit.factor || !parts[2].matched, "expected a number, got ", parts[2].str());
   return limit;
@@ -69,8 +72,11 @@ Limit limit_of(const std::string& figure, const Json& value) {
 
 Published published_of(const Json& json, const std::string& where) {
   check_keys(json, {"text", "source", "accuracy", "macs"}, where);
-  return {text_at(json, "text", where), text_at(json, "source", where),
-          number_at(json, "accuracy", where), number_at(json, "macs", where)};
+  const Published published{text_at(json, "text", where), text_at(json, "source", where),
+                            number_at(json, "accuracy", where), number_at(json, "macs", where)};
+  require(published.accuracy || !published.macs, where,
+          ": expected an \"accuracy\" beside \"macs\"");
+  return published;
 }
 
 Claim claim_of(const Json& json, const std::string& file) {
@@ -92,8 +98,8 @@ Claim claim_of(const Json& json, const std::string& file) {
 
 // ---- the table -------------------------------------------------------------------------------
 
-/// Returns the bound of a limit; nothing if the runs that it refers to are not recorded. Runs that
-/// never reached a result took infinitely long.
+/// Returns the bound of a limit; nothing if the runs that it refers to are not recorded. If
+/// none of them reached a result, it took infinitely long; else those count that reached it.
 std::optional<double> bound_of(const Limit& limit, const Figure& figure, RunGroups& groups) {
   if (limit.runs.empty()) return *limit.factor + limit.offset;
   const Runs& runs = groups[limit.runs];
@@ -130,24 +136,28 @@ std::string wanted_text(const Limit& limit, const Claim& claim, const Figure& fi
 
 /// "reached", or which figures are missing or missed.
 std::string verdict(const Claim& claim, const Runs& ours, RunGroups& groups) {
-  std::string missed;
+  std::string missed, absent;
   for (const Limit& limit : claim.limits) {
     const Figure figure = figure_of(limit.figure, ours.front().has_labels);
     const std::optional<double> bound = bound_of(limit, figure, groups);
-    if (!bound) return limit.runs + " " + not_run;
+    if (!bound) {
+      absent = limit.runs + " " + not_run;
+      continue;
+    }
     const std::optional<Spread> spread = figure.spread(ours);
     if (spread && spread->count == ours.size() && holds(spread->mean, limit.comparison, *bound)) {
       continue;
     }
-    missed += (missed.empty() ? "**missed**: " : "; ") + limit.figure + " " +
+    missed += (missed.empty() ? "" : "; ") + limit.figure + " " +
               (spread ? figure.text(spread->mean) : "never") + " instead of" +
               words_of(limit.comparison) + figure.text(*bound);
     if (spread && spread->count < ours.size()) {
       missed += text_of(" (", spread->count, " of ", ours.size(), " runs)");
     }
   }
-  if (claim.limits.empty()) return "-";
-  return missed.empty() ? "reached" : missed;
+  if (!missed.empty()) return "**missed**: " + missed + (absent.empty() ? "" : "; " + absent);
+  if (!absent.empty()) return absent;
+  return claim.limits.empty() ? "-" : "reached";
 }
 
 /// Whether a figure has no column of its own.
@@ -226,7 +236,7 @@ Claims read_claims(const std::filesystem::path& file) {
 }
 
 TableRows claims_table(const Claims& claims, RunGroups& groups) {
-  TableRows rows = {{"claim", "ours", "our LSTM", "best published", "updates, %", "M MACs",
+  TableRows rows = {{"claim", "ours", "our LSTM", "published", "updates, %", "M MACs",
                      "training, s", "reached?"}};
   for (const Claim& claim : claims.entries) {
     with_place("the claim \"" + claim.text + "\"",

@@ -13,8 +13,8 @@
 
 namespace sequence_tasks {
 
-/// What a figure of our runs must reach: `least` or `most` a number, or a multiple of the figure of
-/// other runs. In claims.json: ">= 98.5", "< 0.00167", ">= mnist-lstm", "<= 0.2 * mnist-lstm",
+/// What a figure of our runs must reach: a number, or the figure of other runs, times a factor,
+/// plus an offset. In claims.json: ">= 98.5", "< 0.00167", ">= mnist-lstm", "<= 0.2 * mnist-lstm",
 /// ">= mnist-lstm - 0.3".
 struct Limit {
   std::string figure;      ///< see figure_of

@@ -11,7 +11,7 @@ namespace sequence_tasks {
 /// natural logarithm of the energy in `bands` triangular filters whose centres are equally far
 /// apart on the mel scale, mel(f) = 2595 log10(1 + f / 700), from 0 Hz to half of `rate`, the
 /// samples per second. A frame sees 25 ms through a Hann window; a recording that is shorter is
-/// filled with zeros. The energy of samples of size 1e-5 and less counts as theirs. Throws
+/// filled with zeros. The energy of samples of 1e-5 is added, so that silence is finite. Throws
 /// glstm::Error if the bands are so narrow that one lies between two frequencies of the Fourier
 /// transform.
 std::vector<double> log_mel_spectra(const std::vector<double>& samples, double rate,

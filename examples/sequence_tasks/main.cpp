@@ -102,7 +102,7 @@ void choose_task(Settings& settings, std::ostream& out) {
 
 /// Returns the settings of the g-LSTM of a comparison.
 Settings gated_settings(const Command& command, std::ostream& out) {
-  for (const char* option : {"--model", "--widen", "--start"}) {
+  for (const char* option : {"--model", "--widen", "--start", "--start-folded"}) {
     glstm::detail::require(!command.has_option(option), option,
                            ": compare trains a g-LSTM and an LSTM from random parameters, without "
                            "this option");

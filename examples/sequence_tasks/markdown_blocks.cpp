@@ -99,6 +99,10 @@ MarkdownFile::MarkdownFile(std::filesystem::path path, const std::vector<std::st
             comment_end, ", got none");
     block.marker = marker_of(text.substr(0, text.find(comment_end)), where(block.marker_line));
     block.first = i + 1;
+    const bool apart =
+        i + 2 < lines_.size() && lines_[i + 1].empty() && is_table_row(lines_[i + 2]);
+    require(!apart, where(i + 1), ": expected the table directly below its comment, got an empty ",
+            "line");
     while (i + 1 < lines_.size() && is_table_row(lines_[i + 1])) ++i;
     block.end = i + 1;
     blocks_.push_back(block);
@@ -118,7 +122,7 @@ std::vector<std::string> MarkdownFile::expected_lines(const MarkdownBlock& block
   }
 }
 
-void MarkdownFile::write(const BlockLines& lines) const {
+std::string MarkdownFile::text(const BlockLines& lines) const {
   std::string text;
   std::size_t written = 0;
   const auto copy_until = [&](std::size_t end) {
@@ -130,7 +134,7 @@ void MarkdownFile::write(const BlockLines& lines) const {
     written = block.end;
   }
   copy_until(lines_.size());
-  glstm::write_file_atomically(path_, text);
+  return text;
 }
 
 std::string MarkdownFile::difference(const BlockLines& lines) const {
@@ -153,7 +157,10 @@ std::vector<std::string> markdown_table(const glstm::detail::TableRows& rows) {
   std::vector<std::string> lines;
   for (const std::vector<std::string>& row : rows) {
     std::string line = "|";
-    for (const std::string& cell : row) line += " " + cell + " |";
+    for (const std::string& cell : row) {
+      require(cell.find('|') == std::string::npos, "expected a cell without |, got \"", cell, "\"");
+      line += " " + cell + " |";
+    }
     lines.push_back(line);
     if (lines.size() > 1) continue;
     std::string rule = "|";

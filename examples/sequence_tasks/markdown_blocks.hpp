@@ -40,8 +40,10 @@ class MarkdownFile {
   /// naming the line, where a comment is damaged, or is of another kind and above a table.
   MarkdownFile(std::filesystem::path path, const std::vector<std::string>& kinds);
 
-  /// Writes every block anew with the lines that `lines` returns.
-  void write(const BlockLines& lines) const;
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Returns the text of the file with the lines that `lines` returns in every block.
+  std::string text(const BlockLines& lines) const;
 
   /// Returns which line of which block is not as `lines` returns it; an empty text if all are.
   std::string difference(const BlockLines& lines) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "glstm/io/checkpoint.hpp"
+#include "glstm/io/network_file.hpp"
 #include "glstm/nn/convert.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
@@ -45,9 +46,10 @@ struct FoldedStart {
 };
 
 inline FoldedStart folded_start(const Settings& settings, const Task& task) {
-  auto gated = make_network<glstm::GaussianGate<float>>(settings, task);
-  const glstm::CheckpointMetadata metadata = glstm::load_checkpoint<float>(
-      settings.start_folded, gated.layout(), gated.parameters, nullptr);
+  auto gated = glstm::load_network<glstm::GLstm<float>>(settings.start_folded);
+  const auto expected = make_network<glstm::GaussianGate<float>>(settings, task).layout();
+  const glstm::CheckpointMetadata metadata =
+      glstm::load_checkpoint<float>(settings.start_folded, expected, gated.parameters, nullptr);
   return {glstm::fold_gates(gated, 0, task.duration()),
           glstm::training_progress(metadata, settings.start_folded).seconds};
 }

@@ -94,9 +94,11 @@ RecordedRun read_run(const fs::path& path) {
 bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
   const auto without_seed = [](const RecordedRun& run) {
     Json json = to_json(run.settings);
-    for (const char* key :
-         {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports", "threads"})
+    for (const char* key : {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports",
+                            "threads", "start", "start_folded"}) {
       json.erase(key);
+    }
+    if (run.settings.seconds > 0) json.erase("budget_integral");  // follows from the steps
     return json;
   };
   return without_seed(a) == without_seed(b);

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -45,27 +46,32 @@ bool write_result_tables(const fs::path& folder, const std::vector<fs::path>& do
                          bool only_check, std::ostream& log) {
   glstm::detail::require(fs::is_directory(folder), folder.string(), ": expected a folder of runs");
   RunGroups groups(folder);
+  std::optional<Claims> claims;  // read before anything is written
+  if (fs::exists(claims_file(folder))) claims = read_claims(claims_file(folder));
   const BlockLines lines = [&](const BlockMarker& marker) {
-    return markdown_table(marker.kind == "claims"
-                              ? claims_table(read_claims(claims_file(folder)), groups)
-                              : tables.at(marker.kind)(marker, groups));
+    if (marker.kind != "claims") return markdown_table(tables.at(marker.kind)(marker, groups));
+    glstm::detail::require(claims.has_value(), claims_file(folder).string(),
+                           ": expected the claims, found no file");
+    return markdown_table(claims_table(*claims, groups));
   };
   std::vector<std::string> kinds = {"claims"};
   for (const auto& [kind, table] : tables) kinds.push_back(kind);
   std::vector<MarkdownFile> files;
   for (const fs::path& document : documents) files.emplace_back(document, kinds);
-  std::string difference;  // computes all tables, so that an error leaves every document alone
-  for (const MarkdownFile& file : files) {
-    if (difference.empty() || !only_check) difference = file.difference(lines);
-  }
   if (only_check) {
+    std::string difference;
+    for (const MarkdownFile& file : files) {
+      if (difference.empty()) difference = file.difference(lines);
+    }
     if (!difference.empty()) log << difference << "\n";
     return difference.empty();
   }
-  for (const MarkdownFile& file : files) file.write(lines);
-  if (fs::exists(claims_file(folder))) {
-    draw_into(folder, claims_picture(read_claims(claims_file(folder)), groups), log);
+  std::vector<std::string> texts;  // all, before the first is written
+  for (const MarkdownFile& file : files) texts.push_back(file.text(lines));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    glstm::write_file_atomically(files[i].path(), texts[i]);
   }
+  if (claims) draw_into(folder, claims_picture(*claims, groups), log);
   draw_into(folder, widths_picture(groups), log);
   return true;
 }

@@ -25,7 +25,7 @@ Json read_json(const std::filesystem::path& path) {
   glstm::detail::SourceFile file(path);
   const std::string text = glstm::detail::read_whole(file, 16 << 20);
   // The files of a run are not nested deeper, and copying or writing JSON recurses as deep.
-  return glstm::detail::parse_json_object<Json>(text, 16, "the JSON of a run", path.string());
+  return glstm::detail::parse_json_object<Json>(text, 16, "the JSON", path.string());
 }
 
 void write_json(const std::filesystem::path& path, const Json& json) {

@@ -19,7 +19,8 @@ class RunGroups {
   const std::filesystem::path& folder() const { return folder_; }
 
   /// Returns the runs of group `name` by their seeds; none where no run is recorded. Throws
-  /// glstm::Error if a run is damaged or if two differ by more than their seeds.
+  /// glstm::Error if a run is damaged or if two differ by more than their seeds
+  /// and how long they trained.
   const Runs& operator[](const std::string& name);
 
  private:

@@ -115,7 +115,7 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
   visit(
       "augment", s.augment, any_text(),
       "Vary the training sequences at random, such as roll,noise=0.05. roll: rotate them in time. "
-      "invert: change the sign of half of them. "
+      "invert: change the sign of about half of them. "
       "shift, time-warp, scale, noise: by this strength, by default 0.1, and 0.05 for noise");
   visit(
       "class-weights", s.class_weights, any_text(),
@@ -155,7 +155,8 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
         "A checkpoint of a network of the same shape to take the initial parameters from");
   visit("start-folded", s.start_folded, any_text(),
         "A checkpoint of a g-LSTM of the same shape, whose time gates are folded into the weights: "
-        "an LSTM that starts near what it does. Its seconds count as those of this run");
+        "an LSTM that starts near what it does. Use last.safetensors: the seconds until that "
+        "checkpoint count as those of this run; its epochs and MACs do not");
 }
 
 template <class AnySettings, class Visit>

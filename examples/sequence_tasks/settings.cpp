@@ -207,6 +207,8 @@ void check_together(const Settings& settings) {
           "--test-share: expected no --test-data, got ", settings.test_data);
   require(settings.start.empty() || settings.start_folded.empty(),
           "--start-folded: expected no --start, got ", settings.start);
+  require(settings.seconds == 0 || settings.start_folded.empty(),
+          "--start-folded: expected --epochs instead of --seconds, got ", settings.seconds);
   require(settings.window == 0 || settings.frame == 1,
           "--window: expected no --frame, got frames of ", settings.frame, " rows");
   require(!settings.target_share || !widens,

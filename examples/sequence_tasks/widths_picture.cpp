@@ -59,8 +59,8 @@ Picture widths_picture(RunGroups& groups) {
            << '\n';
     }
     data << "END\n";
-    const std::string style = "with linespoints pointtype 7 pointsize 0.9 linewidth 2 " +
-                              line_style(names, names[number]);
+    const std::string style =
+        "with linespoints pointtype 7 pointsize 0.9" + line_style(names, names[number]);
     plot << plot_separator(number) << "$budget" << number << " using 1:2 " << style
          << ", '' using 1:2:3 with labels offset 0,0.8 font ',11'";
     entries.emplace_back(names[number], style);

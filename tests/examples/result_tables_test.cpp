@@ -18,6 +18,8 @@ const std::string claims = R"({"claims": [
               "training until 95": "< 0.1 * mnist-lstm"},
    "published": {"text": "97 %", "source": "https://example.org"}},
   {"claim": "Too few", "runs": "mnist-share-2", "wanted": {"updates": "<= 1.5"}},
+  {"claim": "Both", "runs": "mnist-share-2",
+   "wanted": {"accuracy": ">= 99.9", "updates": "<= 2 * not-there"}},
   {"claim": "Tomorrow", "runs": "mnist-share-3", "wanted": {"accuracy": ">= 98"}}]}
 )";
 
@@ -100,6 +102,7 @@ TEST_CASE("sequence_tasks tables: all tables of a page come from the runs") {
                    "2 %, training until 95 below 0.1 times that of our LSTM | 98.64 %",
                    "| [97 %](https://example.org) | 1.96 | 0.050 | 15.4 | reached |",
                    "| **missed**: updates 1.96 instead of at most 1.50 |",
+                   "| **missed**: accuracy 98.64 instead of at least 99.90; not-there not run |",
                    "| Tomorrow: accuracy at least 98 % | not run | - | - | - | - | - | not run |",
                    "\nThe <!-- other --> end.\n"});
   CHECK(text.find("old table") == std::string::npos);
@@ -167,6 +170,10 @@ TEST_CASE("sequence_tasks tables: what is wrong is told, and the page stays") {
   SECTION("a comment without an end") {
     write_file(results.document, "<!-- runs: mnist-lstm \"LSTM\"\n");
     check_fails({"page.md:1: expected a comment with its end"});
+  }
+  SECTION("an empty line between a comment and its table") {
+    replace(results.document, "-->\n| an |", "-->\n\n| an |");
+    check_fails({"page.md:8: expected the table directly below its comment"});
   }
   SECTION("a row without a label") {
     replace(results.document, "mnist-share-3 \"none\"", "mnist-share-3");

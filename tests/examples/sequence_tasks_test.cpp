@@ -459,4 +459,36 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
   CHECK(call(folder, {"tables", "--check", folder / "results", page.string()}).code == 0);
 }
 
+TEST_CASE("sequence_tasks: an LSTM starts from a g-LSTM whose gates are folded") {
+  const TemporaryFolder folder;
+  const Words adding = {
+      "train", "--task",     "adding", "--steps",          "30", "--training-sequences",
+      "100",   "--held-out", "20",     "--test-sequences", "20", "--hidden",
+      "8"};
+  REQUIRE(call(folder, adding + Words{"--epochs", "3", "--out", folder / "gated"}).code == 0);
+  const std::string start = folder / "gated/last.safetensors";
+  const Words lstm = adding + Words{"--model", "lstm", "--start-folded", start};
+  const Outcome folded = call(folder, lstm + Words{"--epochs", "1", "--out", folder / "folded"});
+  INFO(folded.text);
+  REQUIRE(folded.code == 0);
+  const auto metrics = [&](const char* run) {
+    return Json::parse(text_in(folder / (std::string(run) + "/metrics.json")));
+  };
+  CHECK(metrics("folded")["training_seconds"].get<double>() >
+        metrics("gated")["training_seconds"].get<double>());
+  CHECK(metrics("folded")["update_share"] == 1);
+  // It begins from other parameters than an LSTM that is drawn.
+  REQUIRE(
+      call(folder, adding + Words{"--model", "lstm", "--epochs", "1", "--out", folder / "drawn"})
+          .code == 0);
+  CHECK(text_in(folder / "folded/first.safetensors") !=
+        text_in(folder / "drawn/first.safetensors"));
+  check_mentions(call(folder, lstm + Words{"--seconds", "1", "--out", folder / "no"}).errors,
+                 {"--start-folded", "--epochs instead of --seconds"});
+  check_mentions(
+      call(folder, adding + Words{"--start-folded", start, "--out", folder / "no"}).errors,
+      {"--start-folded", "--model glstm"});
+  CHECK_FALSE(fs::exists(folder / "no"));
+}
+
 }  // namespace sequence_tasks_test

@@ -22,7 +22,7 @@ GLSTM_BEGIN_NAMESPACE
 /// How samples are varied; 0 or false: not at all. Variations are applied in this order.
 struct Augmentation {
   bool roll = false;    ///< rotate a sequence by a random number of rows: for periodic signals
-  bool invert = false;  ///< change the sign of all values of every other sequence: for sound
+  bool invert = false;  ///< change the sign of all values, with probability 1/2: for sound
   double shift = 0;     ///< move it in time by up to this part of its length; its ends are repeated
   double time_warp = 0;  ///< play it faster and slower: move rows by up to this part of its length
   double scale = 0;      ///< multiply each feature by exp(s), s normal with this standard deviation

@@ -60,11 +60,11 @@ Network<AlwaysOpen<typename Gate::Scalar>> without_gates(const Network<Gate>& ne
   return plain;
 }
 
-/// A plain LSTM that starts near what a network with time gates does, from which training goes on
-/// faster than from random weights. Of a neuron whose openness is k in the mean over the times from
-/// `first` to `last`, in the unit of the timestamps and relative to the time origin, the forget
-/// gate's bias rises by -log k, so that its state fades as slowly as before: 1 - f becomes about
-/// k (1 - f). As its state now grows at all times, whatever reads the neuron has that weight times
+/// A plain LSTM that starts near the function of a network with time gates, from which training
+/// goes on faster than from random weights. Let k be the mean openness of a neuron from `first` to
+/// `last`, in the unit of the timestamps and relative to the time origin. The bias of its forget
+/// gate rises by -log k, so that 1 - f becomes about k (1 - f) and the state fades as slowly as
+/// before. The state now grows at all times, so every weight that reads the neuron is multiplied by
 /// k. Means below 1e-4 count as 1e-4. Where all gates are open with k = 1, the result is that of
 /// without_gates.
 ///
