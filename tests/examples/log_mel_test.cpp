@@ -52,7 +52,7 @@ TEST_CASE("log-mel spectra: ten times as loud adds log 100, silence has a least 
   }
 }
 
-TEST_CASE("log-mel spectra: a short recording has one frame; too many bands are an error") {
+TEST_CASE("log-mel spectra: a short recording has one frame, and too many bands are an error") {
   CHECK(sequence_tasks::log_mel_spectra({0.5}, 8000, 4).size() == 4);
   check_mentions(error_of([] { sequence_tasks::log_mel_spectra({0.5}, 8000, 128); }),
                  {"--mel-bands", "fewer", "8000", "128"});

@@ -431,10 +431,27 @@ TEST_CASE("sequence_tasks: recordings train, with classes from their names or a 
   const Outcome unlabelled = call(folder, {"predict", folder / "named", folder / "more"});
   check_mentions(unlabelled.text, {"recording.wav,high"});
   check_mentions(again.text, {"high_1.wav,high", "more/low_0.wav,low", "of the 40 answers"});
-  const Outcome spectra = call(
-      folder, {"train", "--task", "wav", "--data", folder / "sounds", "--labels",
-               folder / "labels.csv", "--mel-bands", "8", "--clock", "relative", "--open-share",
-               "0.5", "--augment", "invert,noise", "--epochs", "30", "--out", folder / "mel"});
+  const Outcome spectra = call(folder, {"train",
+                                        "--task",
+                                        "wav",
+                                        "--data",
+                                        folder / "sounds",
+                                        "--labels",
+                                        folder / "labels.csv",
+                                        "--mel-bands",
+                                        "8",
+                                        "--clock",
+                                        "relative",
+                                        "--open-share",
+                                        "0.5",
+                                        "--augment",
+                                        "invert,noise",
+                                        "--hidden",
+                                        "12",
+                                        "--epochs",
+                                        "100",
+                                        "--out",
+                                        folder / "mel"});
   check_mentions(spectra.text, {"of up to 8 steps", "features: band 1, band 2", "band 8;"});
   CHECK(Json::parse(text_in(folder / "mel/metrics.json"))["test"]["accuracy"] == 1);
   write_file(folder / "sounds/broken.wav", "RIFFnothing");

@@ -179,7 +179,7 @@ TEMPLATE_TEST_CASE("folding gates moves forget biases and what reads the neurons
   }
 }
 
-TEST_CASE("folding gates that are always open changes nothing; what cannot be folded is an error") {
+TEST_CASE("folding open gates changes nothing, and what cannot be folded is an error") {
   GLstm<double> gated({.inputs = 2, .hidden = {4}, .outputs = 2});
   Rng rng(1);
   gated.initialize({.gates = {.start = 0, .end = 100, .open_share = 0.2}}, rng);
