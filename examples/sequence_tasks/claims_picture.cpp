@@ -14,7 +14,7 @@ namespace sequence_tasks {
 namespace {
 
 /// The kinds of points, in the order of the legend, with gnuplot's styles.
-const std::vector<LegendEntry> kinds = {
+const std::vector<LegendEntry> point_kinds = {
     {"g-LSTM", "with points pointtype 7 pointsize 0.9 linecolor rgb '#0072B2'"},
     {"our LSTM", "with points pointtype 7 pointsize 0.9 linecolor rgb '#D55E00'"},
     {"our Phased LSTM", "with points pointtype 7 pointsize 0.9 linecolor rgb '#009E73'"},
@@ -111,7 +111,7 @@ std::string panel_script(const Panel& panel, std::size_t number, std::set<std::s
   std::vector<double> places;
   for (const Point& point : panel.points) places.push_back(point.place);
   std::size_t plotted = 0;
-  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+  for (std::size_t kind = 0; kind < point_kinds.size(); ++kind) {
     const std::string points = points_of(panel, kind);
     if (points.empty()) continue;
     used.insert(kind);
@@ -123,7 +123,8 @@ std::string panel_script(const Panel& panel, std::size_t number, std::set<std::s
               "linecolor rgb 'black'";
       continue;
     }
-    plot << " using 1:2 " << kinds[kind].second << ", '' using 1:2:3 with labels center offset 0,"
+    plot << " using 1:2 " << point_kinds[kind].second
+         << ", '' using 1:2:3 with labels center offset 0,"
          << "0.8 font ',11'";
   }
   return data.str() + panel.axis.setup("the test set", places) + "set title " +
@@ -148,7 +149,7 @@ Picture claims_picture(const Claims& claims, RunGroups& groups) {
   constexpr int row_height = 320;
   const std::size_t high = (panels.size() + across - 1) / across;
   const int height = row_height * static_cast<int>(high) + 60,
-            rows_of_legend = legend_rows(kinds.size(), 2);
+            rows_of_legend = legend_rows(point_kinds.size(), 2);
   std::ostringstream out;
   out << panels_start("Accuracy and computation (numbers at points: neuron updates)",
                       rows_of_legend, height)
@@ -162,7 +163,7 @@ Picture claims_picture(const Claims& claims, RunGroups& groups) {
         << panel_script(panels[p], p, used);
   }
   std::vector<LegendEntry> entries;
-  for (const std::size_t kind : used) entries.push_back(kinds[kind]);
+  for (const std::size_t kind : used) entries.push_back(point_kinds[kind]);
   out << "unset title\n" << legend(entries, 2, height);
   return {"claims", "Accuracy over computation, a point per group of runs.", out.str()};
 }

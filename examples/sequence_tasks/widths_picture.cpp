@@ -59,11 +59,11 @@ Picture widths_picture(RunGroups& groups) {
            << '\n';
     }
     data << "END\n";
-    const std::string style =
+    const std::string line =
         "with linespoints pointtype 7 pointsize 0.9" + line_style(names, names[number]);
-    plot << plot_separator(number) << "$budget" << number << " using 1:2 " << style
+    plot << plot_separator(number) << "$budget" << number << " using 1:2 " << line
          << ", '' using 1:2:3 with labels offset 0,0.8 font ',11'";
-    entries.emplace_back(names[number], style);
+    entries.emplace_back(names[number], line);
   }
   std::ostringstream out;
   const int rows = legend_rows(entries.size(), 4);
