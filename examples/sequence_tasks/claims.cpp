@@ -193,8 +193,7 @@ std::string plain_cell(const Claim& claim, RunGroups& groups) {
   const Runs& plain = groups[claim.lstm];
   if (plain.empty()) return not_run;
   const Figure training = figure_of("training", plain.front().has_labels);
-  return result_text(plain) + " in " + training.text(training.spread(plain)->mean) + " s" +
-         extra_figures(claim, plain);
+  return result_text(plain) + " in " + training.mean(plain) + " s" + extra_figures(claim, plain);
 }
 
 std::vector<std::string> claim_row(const Claim& claim, RunGroups& groups) {
@@ -212,8 +211,7 @@ std::vector<std::string> claim_row(const Claim& claim, RunGroups& groups) {
   row[1] = result_text(ours) + extra_figures(claim, ours);
   const char* const columns[] = {"updates", "macs", "training"};
   for (std::size_t i = 0; i < 3; ++i) {
-    const Figure figure = figure_of(columns[i], ours.front().has_labels);
-    row[4 + i] = figure.text(figure.spread(ours)->mean);
+    row[4 + i] = figure_of(columns[i], ours.front().has_labels).mean(ours);
   }
   row[7] = verdict(claim, ours, groups);
   return row;

@@ -57,7 +57,7 @@ std::string seconds_text(const Runs& runs) {
 }
 
 std::string mean_text(const Figure& figure, const Runs& runs) {
-  return figure.text(figure.spread(runs)->mean) + figure.unit;
+  return figure.mean(runs) + figure.unit;
 }
 
 }  // namespace
@@ -76,8 +76,7 @@ TableRows runs_table(const BlockMarker& marker, RunGroups& groups) {
     }
     rows.push_back({row.label, std::to_string(runs.size()), test_result(*labels).range(runs)});
     for (const char* name : {"updates", "macs", "inference", "epochs", "training"}) {
-      const Figure figure = figure_of(name, *labels);
-      rows.back().push_back(figure.text(figure.spread(runs)->mean));
+      rows.back().push_back(figure_of(name, *labels).mean(runs));
     }
   }
   return rows;
@@ -116,14 +115,13 @@ TableRows speed_table(const BlockMarker& marker, RunGroups& groups) {
   const Runs& reference = groups[marker.rows[0].names[0]];
   TableRows rows = {{heading_or(marker, "network"), "updates, %", "inference, ms", "times faster",
                      "training step, ms per sequence", "times faster"}};
-  const Figure updates = figure_of("updates", true);
   for (const BlockMarker::Row& row : marker.rows) {
     const Runs& runs = groups[row.names[0]];
     if (runs.empty()) {
       rows.push_back(not_run_row(row.label, rows[0].size()));
       continue;
     }
-    rows.push_back({row.label, updates.text(updates.spread(runs)->mean)});
+    rows.push_back({row.label, figure_of("updates", true).mean(runs)});
     for (const char* name : {"inference", "training step"}) {
       const Figure figure = figure_of(name, true);
       const double mean = figure.spread(runs)->mean;

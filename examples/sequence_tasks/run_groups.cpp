@@ -77,6 +77,8 @@ std::string Figure::text(double value) const {
   return glstm::detail::fixed_text(value, column.digits);
 }
 
+std::string Figure::mean(const Runs& runs) const { return text(spread(runs)->mean); }
+
 std::string Figure::range(const Runs& runs) const {
   const std::optional<Spread> found = spread(runs);
   if (!found) return "-";

@@ -37,6 +37,8 @@ struct Figure {
   std::optional<Spread> spread(const Runs& runs) const;
   /// "98.64": with the digits of the column.
   std::string text(double value) const;
+  /// The text of the mean over recorded runs. Expects that one of them has such a number.
+  std::string mean(const Runs& runs) const;
   /// "98.64 (98.51 to 98.80)", "98.64" where all runs are alike, or "-".
   std::string range(const Runs& runs) const;
 };

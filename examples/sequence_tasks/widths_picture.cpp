@@ -53,10 +53,7 @@ Picture widths_picture(RunGroups& groups) {
       places.push_back(axis.place(test_result(true).spread(runs)->mean / 100, 0));
       neurons.insert(width);
       data << width << ' ' << places.back() << ' '
-           << quoted_field(
-                  figure_of("updates", true).text(figure_of("updates", true).spread(runs)->mean) +
-                  " %")
-           << '\n';
+           << quoted_field(figure_of("updates", true).mean(runs) + " %") << '\n';
     }
     data << "END\n";
     const std::string line =

@@ -112,22 +112,21 @@ class ImageSequences : public Dataset<Scalar> {
         const std::uint8_t* bytes = images_->values.data() + channel;
         for (std::size_t b = 0; b < sources.size(); ++b) {
           const Source& from = sources[b];
-          const Index r = row - from.down, c = col - from.right;
-          const bool inside = r >= 0 && r < rows_ && c >= 0 && c < cols_;
-          const Index place = from.first + r * cols_ + (from.mirrored ? cols_ - 1 - c : c);
-          values[b] =
-              inside ? static_cast<Scalar>(bytes[channels_ * place]) / Scalar(255) : Scalar(0);
+          const bool inside = row >= from.down && row < rows_ + from.down && col >= from.right &&
+                              col < cols_ + from.right;  // always, where nothing is shifted
+          const Index place = channels_ * (from.origin + row * cols_ + from.direction * col);
+          values[b] = inside ? static_cast<Scalar>(bytes[place]) / Scalar(255) : Scalar(0);
         }
       }
     }
   }
 
  private:
-  /// Where a sample's pixels come from.
+  /// Where a sample's pixels come from: the one of a row and column is at
+  /// origin + row * cols + direction * col, where it is inside the image.
   struct Source {
-    Index first;        ///< pixel of the image
-    Index down, right;  ///< by how many rows and columns the image is shifted
-    bool mirrored;
+    Index origin, direction;  ///< direction -1: left and right are exchanged
+    Index down, right;        ///< by how many rows and columns the image is shifted
   };
 
   Index shifts() const { return (2 * reach_ + 1) * (2 * reach_ + 1); }
@@ -138,7 +137,10 @@ class ImageSequences : public Dataset<Scalar> {
   Source source(Index image, Index variation) const {
     const Index side = 2 * reach_ + 1, centre = reach_ * side + reach_;
     const Index place = (variation % shifts() + centre) % shifts();
-    return {image * steps(), place / side - reach_, place % side - reach_, variation >= shifts()};
+    const Index down = place / side - reach_, right = place % side - reach_;
+    const Index first = image * steps() - down * cols_;  // of the shifted image's rows
+    if (variation < shifts()) return {first - right, 1, down, right};
+    return {first + cols_ - 1 + right, -1, down, right};
   }
 
   static void check(const IdxArray& images, const IdxArray& labels, Index classes) {
