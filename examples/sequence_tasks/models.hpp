@@ -55,8 +55,9 @@ inline FoldedStart folded_start(const Settings& settings, const Task& task) {
 }
 
 /// Draws the initial parameters, or reads them from the checkpoint in --start or --start-folded.
+/// Returns the seconds of training in what is folded, otherwise 0.
 template <glstm::TimeGate Gate>
-void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>& network) {
+double initialize(const Settings& settings, const Task& task, glstm::Network<Gate>& network) {
   const double span = settings.centres[1] - settings.centres[0];
   glstm::Initialization initial;
   initial.forget_bias = *settings.forget_bias;
@@ -78,9 +79,10 @@ void initialize(const Settings& settings, const Task& task, glstm::Network<Gate>
   if (!settings.start.empty()) {
     glstm::load_checkpoint<float>(settings.start, network.layout(), network.parameters, nullptr);
   }
-  if (!settings.start_folded.empty()) {
-    network.parameters = folded_start(settings, task).network.parameters;
-  }
+  if (settings.start_folded.empty()) return 0;
+  FoldedStart folded = folded_start(settings, task);
+  network.parameters.swap(folded.network.parameters);
+  return folded.seconds;
 }
 
 /// Calls action(network) with a network of the model in the settings.

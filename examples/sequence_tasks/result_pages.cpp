@@ -58,16 +58,22 @@ bool write_result_tables(const fs::path& folder, const std::vector<fs::path>& do
   for (const auto& [kind, table] : tables) kinds.push_back(kind);
   std::vector<MarkdownFile> files;
   for (const fs::path& document : documents) files.emplace_back(document, kinds);
+  const auto tell_missing = [&] {
+    const std::string names = groups.names_without_runs();
+    if (!names.empty()) log << folder.string() << " has no finished runs named " << names << "\n";
+  };
   if (only_check) {
     std::string difference;
     for (const MarkdownFile& file : files) {
       if (difference.empty()) difference = file.difference(lines);
     }
     if (!difference.empty()) log << difference << "\n";
+    tell_missing();
     return difference.empty();
   }
   std::vector<std::string> texts;  // all, before the first is written
   for (const MarkdownFile& file : files) texts.push_back(file.text(lines));
+  tell_missing();
   for (std::size_t i = 0; i < files.size(); ++i) {
     glstm::write_file_atomically(files[i].path(), texts[i]);
   }

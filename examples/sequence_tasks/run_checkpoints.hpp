@@ -57,18 +57,26 @@ glstm::CheckpointMetadata load(const std::filesystem::path& file, const Settings
   return metadata;
 }
 
-/// Gives `network` its initial parameters. The first time they are drawn, or read from --start, and
-/// saved; from then on they are read from the saved file.
+/// Gives `network` its initial parameters. The first time they are drawn, or read from --start or
+/// --start-folded, and saved; from then on they are read from the saved file. Returns the seconds
+/// of training that they come from.
 template <glstm::TimeGate Gate>
-void begin(const Settings& settings, const Task& task, const RunFolder& folder,
-           glstm::Network<Gate>& network, glstm::ProcessGroup& group) {
+double begin(const Settings& settings, const Task& task, const RunFolder& folder,
+             glstm::Network<Gate>& network, glstm::ProcessGroup& group) {
   if (group.rank() == 0 && !std::filesystem::exists(folder.first())) {
-    initialize(settings, task, network);
-    glstm::save_network(folder.first(), network,
-                        {.metadata = {{"config", identity(settings).dump()}}});
+    const double seconds = initialize(settings, task, network);
+    glstm::CheckpointMetadata metadata = {{"config", identity(settings).dump()}};
+    if (seconds > 0) metadata.emplace("seconds", glstm::detail::number_text(seconds));
+    glstm::save_network(folder.first(), network, {.metadata = std::move(metadata)});
   }
   group.wait_for_all();
-  load(folder.first(), settings, network);
+  const glstm::CheckpointMetadata metadata = load(folder.first(), settings, network);
+  const auto found = metadata.find("seconds");
+  if (found == metadata.end()) return 0;
+  const auto seconds = glstm::detail::parse_number<double>(found->second);
+  glstm::detail::require(seconds.has_value(), folder.first().string(),
+                         ": expected the number of seconds, got ", found->second);
+  return *seconds;
 }
 
 /// Loads the best parameters, or the last ones if no epoch was eligible. Returns the metadata.

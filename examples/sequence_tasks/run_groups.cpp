@@ -68,6 +68,14 @@ const Runs& RunGroups::operator[](const std::string& name) {
   return runs;
 }
 
+std::string RunGroups::names_without_runs() const {
+  std::string names;
+  for (const auto& [name, runs] : groups_) {
+    if (runs.empty()) names += (names.empty() ? "" : ", ") + name;
+  }
+  return names;
+}
+
 std::optional<Spread> Figure::spread(const Runs& runs) const {
   if (runs.empty()) return std::nullopt;
   return spread_of(runs, runs.front().group, column);

@@ -23,6 +23,9 @@ class RunGroups {
   /// and how long they trained.
   const Runs& operator[](const std::string& name);
 
+  /// Returns the names that were asked for and have no runs, with commas.
+  std::string names_without_runs() const;
+
  private:
   std::filesystem::path folder_;
   std::map<std::string, Runs> groups_;

@@ -181,17 +181,13 @@ class TrainingRun {
                      .proportional_gain = settings.budget_proportional,
                      .largest_weight = settings.budget_limit}),
         average_(*settings.average) {
-    begin(settings_, task_, folder_, network_, group_);
+    progress_.seconds = begin(settings_, task_, folder_, network_, group_);
     windows_.precision(9);
     windows_ << windows_header;
     append_windows(network_, task_, "before", windows_);
     if (is_first()) notes_ = window_notes(network_, task_);
     for (const std::string& note : notes_) out_ << note << "\n";
-    if (fs::exists(folder_.last())) {
-      resume();
-    } else if (!settings_.start_folded.empty()) {
-      progress_.seconds = folded_start(settings_, task_).seconds;
-    }
+    if (fs::exists(folder_.last())) resume();
     if (is_first()) write_file_atomically(folder_.windows(), windows_.str());
   }
 

@@ -17,6 +17,8 @@ const std::string claims = R"({"claims": [
    "wanted": {"accuracy": ">= mnist-lstm - 0.5", "updates": "<= 2",
               "training until 95": "< 0.1 * mnist-lstm"},
    "published": {"text": "97 %", "source": "https://example.org"}},
+  {"claim": "More", "runs": "mnist-share-2",
+   "wanted": {"accuracy": "> mnist-lstm + 0.5", "updates": "> 1", "macs": "> 0.04"}},
   {"claim": "Too few", "runs": "mnist-share-2", "wanted": {"updates": "<= 1.5"}},
   {"claim": "Both", "runs": "mnist-share-2",
    "wanted": {"accuracy": ">= 99.9", "updates": "<= 2 * not-there"}},
@@ -101,11 +103,14 @@ TEST_CASE("sequence_tasks tables: all tables of a page come from the runs") {
                    "| Few updates: accuracy at least that of our LSTM minus 0.5, updates at most "
                    "2 %, training until 95 below 0.1 times that of our LSTM | 98.64 %",
                    "| [97 %](https://example.org) | 1.96 | 0.050 | 15.4 | reached |",
+                   "| More: accuracy above that of mnist-lstm plus 0.5, updates above 1 %, ",
+                   "| **missed**: accuracy 98.64 instead of above 99.22 |",
                    "| **missed**: updates 1.96 instead of at most 1.50 |",
                    "| **missed**: accuracy 98.64 instead of at least 99.90; not-there not run |",
                    "| Tomorrow: accuracy at least 98 % | not run | - | - | - | - | - | not run |",
                    "\nThe <!-- other --> end.\n"});
   CHECK(text.find("old table") == std::string::npos);
+  check_has(done.text, {"has no finished runs named mnist-share-3, not-there"});
   CHECK(results.tables({"--check"}).code == 0);
   if (std::system("command -v gnuplot > /dev/null") == 0) {
     CHECK(fs::exists(results.folder / "claims.svg"));
@@ -152,6 +157,25 @@ TEST_CASE("sequence_tasks tables: --check names the line that differs and writes
   const Outcome other = results.tables({"--check"});
   CHECK(other.code == 1);
   check_has(other.text, {"page.md:" + line_of(results.document, "| MNIST | 98.64 %")});
+}
+
+TEST_CASE("sequence_tasks tables: of two pages, one wrong table changes neither") {
+  const Results results;
+  const fs::path second = results.folder / "second.md";
+  write_file(second, "<!-- speed: mnist-lstm -->\n");
+  const std::string before = text_in(results.document);
+  const Outcome failed = results.tables({second.string()});
+  CHECK(failed.code == 2);
+  check_has(failed.text, {"second.md:1: expected the name of runs and a label in quotes"});
+  CHECK(text_in(results.document) == before);
+  write_file(second, "<!-- speed: mnist-lstm \"LSTM\" -->\n");
+  REQUIRE(results.tables({second.string()}).code == 0);
+  CHECK(text_in(results.document) != before);
+  CHECK(results.tables({second.string(), "--check"}).code == 0);
+  replace(second, "LSTM | 100.00", "LSTM | 99.00");
+  const Outcome differs = results.tables({second.string(), "--check"});
+  CHECK(differs.code == 1);
+  check_has(differs.text, {"second.md:4"});
 }
 
 TEST_CASE("sequence_tasks tables: what is wrong is told, and the page stays") {
