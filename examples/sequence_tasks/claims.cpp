@@ -141,18 +141,19 @@ std::string verdict(const Claim& claim, const Runs& ours, RunGroups& groups) {
     const Figure figure = figure_of(limit.figure, ours.front().has_labels);
     const std::optional<double> bound = bound_of(limit, figure, groups);
     if (!bound) {
-      absent = limit.runs + " " + not_run;
+      absent += (absent.empty() ? "" : "; ") + limit.runs + " " + not_run;
       continue;
     }
     const std::optional<Spread> spread = figure.spread(ours);
     if (spread && spread->count == ours.size() && holds(spread->mean, limit.comparison, *bound)) {
       continue;
     }
-    missed += (missed.empty() ? "" : "; ") + limit.figure + " " +
-              (spread ? figure.text(spread->mean) : "never") + " instead of" +
-              words_of(limit.comparison) + figure.text(*bound);
-    if (spread && spread->count < ours.size()) {
-      missed += text_of(" (", spread->count, " of ", ours.size(), " runs)");
+    missed += (missed.empty() ? "" : "; ") + limit.figure;
+    if (const std::size_t count = spread ? spread->count : 0; count < ours.size()) {
+      missed += text_of(": reached by ", count, " of ", ours.size(), " runs");
+    } else {
+      missed += " " + figure.text(spread->mean) + " instead of" + words_of(limit.comparison) +
+                figure.text(*bound);
     }
   }
   if (!missed.empty()) return "**missed**: " + missed + (absent.empty() ? "" : "; " + absent);

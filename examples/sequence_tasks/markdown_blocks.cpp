@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "glstm/core/error.hpp"
-#include "glstm/io/atomic_file.hpp"
 
 namespace sequence_tasks {
 namespace {

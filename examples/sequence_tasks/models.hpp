@@ -7,6 +7,7 @@
 
 #include "glstm/io/checkpoint.hpp"
 #include "glstm/io/network_file.hpp"
+#include "glstm/io/safetensors.hpp"
 #include "glstm/nn/convert.hpp"
 #include "glstm/nn/network.hpp"
 #include "glstm/optim/optimizer.hpp"
@@ -46,6 +47,10 @@ struct FoldedStart {
 };
 
 inline FoldedStart folded_start(const Settings& settings, const Task& task) {
+  glstm::detail::require(
+      !glstm::load_safetensors(settings.start_folded).tensors.contains(glstm::detail::average_name),
+      "--start-folded: expected a checkpoint without an average beside its parameters, got ",
+      settings.start_folded, ": best.safetensors has the averaged parameters");
   auto gated = glstm::load_network<glstm::GLstm<float>>(settings.start_folded);
   const auto expected = make_network<glstm::GaussianGate<float>>(settings, task).layout();
   const glstm::CheckpointMetadata metadata =

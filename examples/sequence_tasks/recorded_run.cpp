@@ -94,11 +94,13 @@ RecordedRun read_run(const fs::path& path) {
 bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b) {
   const auto without_seed = [](const RecordedRun& run) {
     Json json = to_json(run.settings);
-    for (const char* key : {"seed", "data_seed", "max_steps", "epochs", "seconds", "reports",
-                            "threads", "start", "start_folded"}) {
+    for (const char* key :
+         {"seed", "data_seed", "seconds", "reports", "threads", "start", "start_folded"}) {
       json.erase(key);
     }
-    if (run.settings.seconds > 0) json.erase("budget_integral");  // follows from the steps
+    if (run.settings.seconds > 0) {  // these follow from the steps that it had time for
+      for (const char* key : {"epochs", "max_steps", "budget_integral"}) json.erase(key);
+    }
     return json;
   };
   return without_seed(a) == without_seed(b);

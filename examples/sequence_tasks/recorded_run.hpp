@@ -55,7 +55,8 @@ RecordedRun read_run(const std::filesystem::path& folder);
 
 using Runs = std::vector<RecordedRun>;
 
-/// Whether two runs have the same settings but for their seeds and for how long they trained.
+/// Whether two runs have the same settings but for their seeds and, with --seconds, for how long
+/// they trained.
 bool differ_by_seed_alone(const RecordedRun& a, const RecordedRun& b);
 
 /// Returns the different names among `names`, in order.

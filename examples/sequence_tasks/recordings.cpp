@@ -46,6 +46,8 @@ Recording read_recording(const fs::path& path) {
     for (const double sample : frame) sum += sample;
     recording.samples.push_back(sum / static_cast<double>(frame.size()));
   }
+  detail::require(sf_error(file.get()) == SF_ERR_NO_ERROR, path.string(),
+                  ": expected a whole recording, found ", sf_strerror(file.get()));
   detail::require(!recording.samples.empty(), path.string(), ": expected samples, found none");
   return recording;
 }
@@ -83,7 +85,8 @@ std::map<std::string, std::string> read_labels(const fs::path& path) {
     detail::require(problem == nullptr && fields.size() == 2, path.string(), ":", line,
                     ": expected a file and a label, found \"", row.substr(0, 60), "\"");
     if (line == 1 && fields[0] == "file") continue;
-    labels[fields[0]] = fields[1];
+    detail::require(labels.emplace(fields[0], fields[1]).second, path.string(), ":", line,
+                    ": expected one label of each file, found a second one of ", fields[0]);
   }
   return labels;
 }

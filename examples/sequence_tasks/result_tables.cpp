@@ -97,7 +97,7 @@ TableRows until_table(const BlockMarker& marker, RunGroups& groups) {
     const auto reached = figure_of("epochs until " + reach, labels).spread(runs);
     if (runs.empty() || !reached) {
       rows.push_back(not_run_row(row.label, rows[0].size()));
-      if (!runs.empty()) rows.back()[1] = "never";
+      if (!runs.empty()) rows.back()[1] = text_of("0 of ", runs.size());
       continue;
     }
     std::string seeds = std::to_string(reached->count);

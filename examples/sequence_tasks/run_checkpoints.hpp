@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "glstm/core/parse_number.hpp"
+#include "glstm/core/text.hpp"
 #include "glstm/io/checkpoint.hpp"
 #include "glstm/io/network_file.hpp"
 #include "glstm/train/process_group.hpp"
@@ -59,7 +61,7 @@ glstm::CheckpointMetadata load(const std::filesystem::path& file, const Settings
 
 /// Gives `network` its initial parameters. The first time they are drawn, or read from --start or
 /// --start-folded, and saved; from then on they are read from the saved file. Returns the seconds
-/// of training that they come from.
+/// of training in what was folded, otherwise 0.
 template <glstm::TimeGate Gate>
 double begin(const Settings& settings, const Task& task, const RunFolder& folder,
              glstm::Network<Gate>& network, glstm::ProcessGroup& group) {

@@ -93,7 +93,8 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
   visit("sample-rate", s.sample_rate, between(0, 1e6),
         "Average the samples of recordings down to this rate in Hz; 0 leaves them as they are");
   visit("mel-bands", s.mel_bands, between(0, 256),
-        "Turn recordings into log-mel spectra of so many bands, one of 25 ms every 10 ms; 0 leaves "
+        "Turn recordings into log-mel spectra with this many bands, one of 25 ms every 10 ms; 0 "
+        "leaves "
         "the samples");
   visit("missing", s.missing, one_of({"error", "last", "zero-and-mask"}),
         "What to do with missing values. error: stop. last: use the value before. zero-and-mask: "
@@ -108,7 +109,7 @@ void for_each_own_data_setting(AnySettings& s, Visit visit) {
       "How features and targets are scaled. standard: to a mean of 0 and a standard deviation of 1 "
       "over the training sequences. range: to 0 ... 1. The scaling is saved with the network");
   visit("window", s.window, between(0, 1e7),
-        "Cut long series into sequences of so many rows, to forecast what follows; 0 does not");
+        "Cut long series into sequences of this many rows, to forecast what follows; 0 does not");
   visit("stride", s.stride, between(1, 1e7), "The rows from one such sequence to the next");
   visit("forecast", s.forecast, between(1, 1e5), "The rows to forecast behind each sequence");
   visit("frame", s.frame, between(1, 1e5), "The rows of the data in one step of the network");
@@ -155,8 +156,9 @@ void for_each_network_setting(AnySettings& s, Visit visit) {
         "A checkpoint of a network of the same shape to take the initial parameters from");
   visit("start-folded", s.start_folded, any_text(),
         "A checkpoint of a g-LSTM of the same shape, whose time gates are folded into the weights: "
-        "an LSTM that starts near what it does. Use last.safetensors: the seconds until that "
-        "checkpoint count as those of this run; its epochs and MACs do not");
+        "an LSTM that starts near what it does. Use best.safetensors if its parameters were "
+        "averaged, otherwise last.safetensors. The seconds until that checkpoint count as those of "
+        "this run; its epochs and MACs do not");
 }
 
 template <class AnySettings, class Visit>

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "glstm/core/parse_number.hpp"
 #include "glstm/core/text.hpp"
 
 namespace sequence_tasks {
@@ -24,8 +25,11 @@ Budgets budgets_of(RunGroups& groups) {
     const std::string name = entry.path().filename().string();
     std::smatch match;
     if (!std::regex_match(name, match, pattern)) continue;
-    if (groups[match[1].str()].empty()) continue;  // not finished
-    budgets[std::stod(match[2].str())][std::stoi(match[3].str())] = match[1].str();
+    const auto macs = glstm::detail::parse_number<double>(match[2].str());
+    const auto neurons = glstm::detail::parse_number<int>(match[3].str());
+    const Runs& runs = groups[match[1].str()];  // none if they are not finished
+    if (!macs || !neurons || runs.empty() || !runs.front().has_labels) continue;
+    budgets[*macs][*neurons] = match[1].str();
   }
   return budgets;
 }

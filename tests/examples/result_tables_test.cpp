@@ -216,6 +216,10 @@ TEST_CASE("sequence_tasks tables: what is wrong is told, and the page stays") {
             "\"learning_rate\": 0.01");
     check_fails({"mnist-lstm-s2: expected the settings of"});
   }
+  SECTION("a seed that trained for longer") {
+    replace(results.folder / "mnist-lstm-s2/config.json", "\"epochs\": 10.0", "\"epochs\": 11.0");
+    check_fails({"mnist-lstm-s2: expected the settings of"});
+  }
 }
 
 }  // namespace result_tables_test

@@ -425,6 +425,10 @@ TEST_CASE("sequence_tasks: recordings train, with classes from their names or a 
   const Outcome labelled =
       call(folder, words + Words{"--labels", folder / "labels.csv", "--out", folder / "labelled"});
   check_mentions(labelled.text, {"2 classes: deep, shrill"});
+  write_file(folder / "twice.csv", "file,label\nhigh_1.wav,high\nhigh_1.wav,low\n");
+  check_mentions(
+      call(folder, words + Words{"--labels", folder / "twice.csv", "--out", folder / "no"}).errors,
+      {"twice.csv:3", "second one of high_1.wav"});
   const Outcome again = call(folder, {"predict", folder / "named", folder / "sounds"});
   fs::create_directory(folder / "more");
   fs::copy_file(folder / "sounds/high_1.wav", folder / "more/recording.wav");

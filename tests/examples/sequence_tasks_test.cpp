@@ -457,6 +457,21 @@ TEST_CASE("sequence_tasks: every recorded experiment runs in its quick mode") {
   const fs::path page = folder / "results/RESULTS.md";
   CHECK(text_in(page) != text_in(fs::path(GLSTM_RESULTS) / "RESULTS.md"));
   CHECK(call(folder, {"tables", "--check", folder / "results", page.string()}).code == 0);
+
+  // What is finished is not trained on because its options have changed.
+  std::string longer = text_in(reproduce);
+  const std::string epochs = "--open-share 0.6 --target-share 0.5";
+  REQUIRE(longer.find(epochs) != std::string::npos);
+  write_file(folder / "longer",
+             longer.replace(longer.find(epochs), epochs.size(), epochs + " --clip 2"));
+  const Outcome refused =
+      wait_for(start({"/bin/bash", folder / "longer", "--quick", "--program", program, "--data",
+                      data.string(), "--out", folder / "runs", "--only", "mnist-share-50-*"},
+                     output),
+               output);
+  CHECK(refused.code != 0);
+  check_mentions(refused.text + refused.errors,
+                 {"mnist-share-50-s1 is finished with other options"});
 }
 
 TEST_CASE("sequence_tasks: an LSTM starts from a g-LSTM whose gates are folded") {
@@ -488,7 +503,16 @@ TEST_CASE("sequence_tasks: an LSTM starts from a g-LSTM whose gates are folded")
   check_mentions(
       call(folder, adding + Words{"--start-folded", start, "--out", folder / "no"}).errors,
       {"--start-folded", "--model glstm"});
+  const Words averaged = adding + Words{"--epochs", "1", "--average", "0.5"};
+  REQUIRE(call(folder, averaged + Words{"--out", folder / "averaged"}).code == 0);
+  const auto fold = [&](const char* file) {
+    return call(folder,
+                adding + Words{"--model", "lstm", "--epochs", "1", "--start-folded",
+                               folder / (std::string("averaged/") + file), "--out", folder / "no"});
+  };
+  check_mentions(fold("last.safetensors").errors, {"without an average", "best.safetensors"});
   CHECK_FALSE(fs::exists(folder / "no"));
+  CHECK(fold("best.safetensors").code == 0);
 }
 
 }  // namespace sequence_tasks_test

@@ -186,9 +186,16 @@ TEST_CASE("folding open gates changes nothing, and what cannot be folded is an e
   gated.layers()[0].gate_parameters(gated.parameters).col(1).setConstant(1e12);
   CHECK((fold_gates(gated, 0, 100).parameters - without_gates(gated).parameters).norm() < 1e-12);
   CHECK_THROWS_AS(fold_gates(gated, 100, 100), Error);
-  const GLstm<double> bidirectional(
-      {.inputs = 2, .hidden = {4}, .outputs = 2, .bidirectional = true});
-  check_mentions(error_of([&] { fold_gates(bidirectional, 0, 100); }), {"one direction"});
+  const NetworkOptions<GaussianGate<double>> plain{.inputs = 2, .hidden = {4}, .outputs = 2};
+  std::vector<NetworkOptions<GaussianGate<double>>> refused(4, plain);
+  refused[0].bidirectional = true;
+  refused[1].learned_state = true;
+  refused[2].input_skip = true;
+  refused[3].readout_layers = {3};
+  for (const auto& options : refused) {
+    const GLstm<double> network(options);
+    check_mentions(error_of([&] { fold_gates(network, 0, 100); }), {"one direction", "zeros"});
+  }
 }
 
 }  // namespace convert_test

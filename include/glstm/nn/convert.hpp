@@ -68,17 +68,18 @@ Network<AlwaysOpen<typename Gate::Scalar>> without_gates(const Network<Gate>& ne
 /// k. Means below 1e-4 count as 1e-4. Where all gates are open with k = 1, the result is that of
 /// without_gates.
 ///
-/// Throws Error unless first < last, if the network is bidirectional, or if its readout sees the
-/// input or has layers before it, or where without_gates does.
+/// Throws Error unless first < last, if the network is bidirectional or learns its initial state,
+/// or if its readout sees the input or has layers before it, or where without_gates does.
 template <TimeGate Gate>
 Network<AlwaysOpen<typename Gate::Scalar>> fold_gates(const Network<Gate>& network, double first,
                                                       double last) {
   using Scalar = typename Gate::Scalar;
   const NetworkOptions<Gate>& options = network.options();
   GateSpread{.start = first, .end = last}.check();
-  detail::require(!options.bidirectional && !options.input_skip && options.readout_layers.empty(),
-                  "expected a network of one direction that is read out directly, to fold its "
-                  "gates");
+  detail::require(!options.bidirectional && !options.learned_state && !options.input_skip &&
+                      options.readout_layers.empty(),
+                  "expected a network of one direction that starts from zeros and is read out "
+                  "directly, to fold its gates");
   Network<AlwaysOpen<Scalar>> plain = without_gates(network);
   const auto block = [&](const std::string& name) {
     return block_view(plain.parameters, plain.layout().find(name));

@@ -23,7 +23,8 @@ struct TemporalCurriculumOptions {
 /// that grows with the steps. The width of a gate is its parameter GateTraits::width_column, the
 /// sigma of a Gaussian gate. There is no bound before first_step. From then on it is
 ///
-///     first_width (last_width / first_width)^(p^3),   p = fraction of the steps to last_step done
+///     first_width (last_width / first_width)^(p^3)
+///     p = (step - first_step) / (last_step - first_step)
 ///
 /// and from last_step on it is open_width. Widths therefore grow slowly at first, while a step is
 /// cheap and the network has most to relearn. Widths above the bound stay as they are. If the
