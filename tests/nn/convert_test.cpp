@@ -191,7 +191,7 @@ TEST_CASE("folding open gates changes nothing, and what cannot be folded is an e
   refused[0].bidirectional = true;
   refused[1].learned_state = true;
   refused[2].input_skip = true;
-  refused[3].readout_layers = {3};
+  refused[3].readout_layers = {{.size = 3}};
   for (const auto& options : refused) {
     const GLstm<double> network(options);
     check_mentions(error_of([&] { fold_gates(network, 0, 100); }), {"one direction", "zeros"});
