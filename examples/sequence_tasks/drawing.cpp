@@ -184,7 +184,7 @@ std::string ResultAxis::setup(const std::string& sequences,
   std::ostringstream out;
   if (linear_) {
     const double bottom = std::max(0.0, std::min(least, chance_) - 8);
-    out << "unset logscale y\nset yrange [" << bottom << ":101]\nset ytics "
+    out << "unset logscale y\nset yrange [" << bottom << ":108]\nset ytics "
         << (bottom < 50 ? 10 : 5) << "\nset ylabel " << quoted("accuracy on " + sequences + ", %")
         << "\nset arrow from graph 0,first " << chance_ << " to graph 1,first " << chance_
         << " nohead dashtype 3 linecolor rgb '#808080'\nset label 'chance' at graph 0.98,first "
