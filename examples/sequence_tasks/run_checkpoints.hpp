@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 
-#include "glstm/core/parse_number.hpp"
 #include "glstm/core/text.hpp"
 #include "glstm/io/checkpoint.hpp"
 #include "glstm/io/network_file.hpp"
@@ -73,12 +72,8 @@ double begin(const Settings& settings, const Task& task, const RunFolder& folder
   }
   group.wait_for_all();
   const glstm::CheckpointMetadata metadata = load(folder.first(), settings, network);
-  const auto found = metadata.find("seconds");
-  if (found == metadata.end()) return 0;
-  const auto seconds = glstm::detail::parse_number<double>(found->second);
-  glstm::detail::require(seconds.has_value(), folder.first().string(),
-                         ": expected the number of seconds, got ", found->second);
-  return *seconds;
+  if (!metadata.contains("seconds")) return 0;
+  return glstm::detail::metadata_number<double>(metadata, "seconds", folder.first().string());
 }
 
 /// Loads the best parameters, or the last ones if no epoch was eligible. Returns the metadata.
