@@ -91,6 +91,12 @@ Index Answers::predicted(Index n) const {
   return std::max_element(first, first + outputs()) - first;
 }
 
+void Answers::begin_sequence(Index sequence) {
+  const auto at = static_cast<std::size_t>(sequence);
+  if (first_answer.size() <= at) first_answer.resize(at + 1);
+  first_answer[at] = size();
+}
+
 void Answers::add_values(const std::vector<double>& outputs) {
   if (!has_classes) {
     for (std::size_t o = 0; o < outputs.size(); ++o) {
@@ -151,9 +157,9 @@ void write_answers(const Answers& answers, const Sequences& data, bool every_ste
     out << ',' << csv_field(answers.has_classes ? "probability " + name : name);
   }
   out << '\n';
-  Index n = 0;
   for (Index s = 0; s < data.size(); ++s) {
-    for (Index step = 0; step < (every_step ? data.length(s) : 1); ++step, ++n) {
+    for (Index step = 0; step < (every_step ? data.length(s) : 1); ++step) {
+      const Index n = answers.first_answer[static_cast<std::size_t>(s)] + step;
       out << (data.names.empty() ? std::to_string(s)
                                  : csv_field(data.names[static_cast<std::size_t>(s)]));
       if (every_step) out << ',' << step;

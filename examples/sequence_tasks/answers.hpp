@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,15 @@
 
 namespace sequence_tasks {
 
-/// The answers of a network to N sequences or steps, in their order, in the user's unit.
+/// The answers of a network to sequences or their steps, N in all, in the user's unit and the order
+/// in which they were added.
 struct Answers {
   bool has_classes = false;
-  std::vector<std::string> names;  ///< [O] of the classes or the targets
-  std::vector<double> values;      ///< [N,O] the probabilities of the classes, or numbers
-  std::vector<int> labels;         ///< [N] the right classes, -1: not known; or none
-  std::vector<double> targets;     ///< [N,O] the right numbers, NaN: not known; or none
+  std::vector<std::string> names;   ///< [O] of the classes or the targets
+  std::vector<double> values;       ///< [N,O] the probabilities of the classes, or numbers
+  std::vector<int> labels;          ///< [N] the right classes, -1: not known; or none
+  std::vector<double> targets;      ///< [N,O] the right numbers, NaN: not known; or none
+  std::vector<Index> first_answer;  ///< of each sequence: the number of its first answer
 
   /// For a network with `outputs` outputs. Names that the description does not have are numbers.
   Answers(const glstm::DataDescription& description, const glstm::Loss& loss, Index outputs);
@@ -32,13 +35,16 @@ struct Answers {
   /// The most probable class of answer n.
   Index predicted(Index n) const;
 
-  /// Adds the answers to a batch, `readout` [B, O*P] with P predictions for each sample.
+  /// Adds the answers to a batch of the sequences `samples` [B], `readout` [B, O*P] with P
+  /// predictions for each of them.
   template <class Scalar>
-  void add(const glstm::LabelledBatch<Scalar>& batch, const glstm::Matrix<Scalar>& readout) {
+  void add(std::span<const Index> samples, const glstm::LabelledBatch<Scalar>& batch,
+           const glstm::Matrix<Scalar>& readout) {
     const Index predictions = readout.cols() / outputs();
     std::vector<double> found(names.size()), right(names.size());
     for (Index b = 0; b < readout.rows(); ++b) {
       const glstm::Timing& timing = batch.input.timing;
+      begin_sequence(samples[static_cast<std::size_t>(b)]);
       for (Index n = 0; n < std::min(predictions, timing.length(b)); ++n) {
         const bool known = batch.targets.weight(b, n) > 0;
         for (Index o = 0; o < outputs(); ++o) {
@@ -58,6 +64,7 @@ struct Answers {
   }
 
  private:
+  void begin_sequence(Index sequence);
   void add_values(const std::vector<double>& outputs);
   void add_targets(const std::vector<double>& scaled);
 

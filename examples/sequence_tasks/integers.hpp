@@ -75,7 +75,7 @@ glstm::LossValue test_in_integers(const glstm::Network<Gate>& network,
   glstm::IntegerNetwork integers(network, calibration, tick);
   glstm::EvaluationSum sum;
   glstm::Matrix<float> ignored;
-  glstm::detail::for_each_batch(data, 100, [&](Index, const glstm::LabelledBatch<float>& batch) {
+  glstm::detail::for_each_batch(data, 100, [&](auto, const glstm::LabelledBatch<float>& batch) {
     const auto answers = answers_in_integers(network, integers, tick, batch.input);
     glstm::Evaluation part;
     part.task = glstm::evaluate_loss(network.options().loss, answers, network.options().outputs,

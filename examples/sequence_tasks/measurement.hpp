@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <vector>
 
 #include "answers.hpp"
@@ -32,12 +33,12 @@ Test test_network(const glstm::Network<Gate>& network, const Data& data) {
   glstm::EvaluationSum sum;
   Test test{{}, {}, 0, Answers(network.data, network.options().loss, network.options().outputs)};
   test.layers.resize(network.layers().size());
-  const auto add = [&](Index, const glstm::LabelledBatch<float>& batch) {
+  const auto add = [&](std::span<const Index> samples, const glstm::LabelledBatch<float>& batch) {
     const auto begin = Clock::now();
     sum.add(network.evaluate(batch, tape));
     test.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     for (std::size_t l = 0; l < test.layers.size(); ++l) test.layers[l] += tape.layers[l].ops();
-    test.answers.add(batch, tape.readout);
+    test.answers.add(samples, batch, tape.readout);
   };
   glstm::detail::for_each_batch(data, batch_size, add);
   test.mean = sum.mean();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -35,9 +36,10 @@ Answers answers_of(const Network<Gate>& network, const Dataset<float>& data) {
   const FlushToZero flush;
   Answers answers(network.data, network.options().loss, network.options().outputs);
   typename Network<Gate>::Tape tape;
-  detail::for_each_batch(data, 100, [&](Index, const LabelledBatch<float>& batch) {
-    answers.add(batch, network.predict(batch.input, tape));
-  });
+  detail::for_each_batch(data, 100,
+                         [&](std::span<const Index> samples, const LabelledBatch<float>& batch) {
+                           answers.add(samples, batch, network.predict(batch.input, tape));
+                         });
   return answers;
 }
 

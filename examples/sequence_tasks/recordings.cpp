@@ -1,6 +1,8 @@
 #include "recordings.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <string>
@@ -32,7 +34,22 @@ struct Recording {
   int rate = 0;
 };
 
+/// Throws Error if a file is shorter than its first bytes say, "RIFF" and the number of bytes
+/// behind that number: libsndfile makes a shorter recording of what is left. Programs that cannot
+/// know the number write 0 or one of at least 2^31 - 1, and some leave out the last, empty byte.
+void require_whole_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  char head[8] = {};
+  if (!file.read(head, 8) || std::string_view(head, 4) != "RIFF") return;
+  std::uintmax_t rest = 0;
+  for (int b = 3; b >= 0; --b) rest = 256 * rest + static_cast<unsigned char>(head[4 + b]);
+  const std::uintmax_t found = fs::file_size(path);
+  detail::require(rest == 0 || rest >= 0x7fffffff || rest + 8 <= found + 1, path.string(),
+                  ": expected ", rest + 8, " bytes, as it says itself, found ", found);
+}
+
 Recording read_recording(const fs::path& path) {
+  require_whole_file(path);
   SF_INFO info{};
   const std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file(sf_open(path.c_str(), SFM_READ, &info),
                                                          sf_close);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "catch.hpp"
 
@@ -112,7 +113,8 @@ TEST_CASE("the first number of a batch that is not finite is named") {
   CHECK(first_number_not_finite(batch, 1) == "target 4 of sample 1 is not a number");
   batch.targets.values(1, 3) = std::numeric_limits<double>::infinity();
   CHECK(first_number_not_finite(batch, 3) == "target 1 of step 1 of sample 1 is infinite");
-  CHECK(first_number_not_finite(batch, 3, {4, 9}) == "target 1 of step 1 of sample 9 is infinite");
+  CHECK(first_number_not_finite(batch, 3, std::vector<Index>{4, 9}) ==
+        "target 1 of step 1 of sample 9 is infinite");
   batch.input.values(0, 4) = nan;
   CHECK(first_number_not_finite(batch, 3) == "feature 0 of step 2 of sample 0 is not a number");
 }

@@ -72,6 +72,7 @@ TEMPLATE_TEST_CASE("a batch of the frequency task fits together", "", float, dou
     CAPTURE(b);
     const Index length = timing.length(b);
     CHECK(length >= 15 * per_ms);
+    CHECK(length == task.length_of(b));
     const int label = batch.targets.labels(b);
     CHECK((label == 0 || label == 1));
     for (Index n = 0; n < length; ++n) {

@@ -458,6 +458,9 @@ TEST_CASE("sequence_tasks: recordings train, with classes from their names or a 
                                         folder / "mel"});
   check_mentions(spectra.text, {"of up to 8 steps", "features: band 1, band 2", "band 8;"});
   CHECK(Json::parse(text_in(folder / "mel/metrics.json"))["test"]["accuracy"] == 1);
+  write_file(folder / "more/cut_off.wav", text_in(folder / "sounds/high_1.wav").substr(0, 700));
+  check_mentions(call(folder, {"predict", folder / "named", folder / "more"}).errors,
+                 {"cut_off.wav: expected 864 bytes, as it says itself, found 700"});
   write_file(folder / "sounds/broken.wav", "RIFFnothing");
   check_mentions(call(folder, words + Words{"--out", folder / "no"}).errors, {"broken.wav"});
 }

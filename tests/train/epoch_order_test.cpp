@@ -1,6 +1,7 @@
 #include "glstm/train/epoch_order.hpp"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "catch.hpp"
@@ -63,6 +64,25 @@ TEST_CASE("samples of one length have the order of the seed") {
   const Lengths data(std::vector<Index>(25, 7));
   glstm::Rng rng(3);
   CHECK(order_of(data, 10, 3) == rng.permutation(25));
+}
+
+TEST_CASE("evaluation takes each sample once, and samples of similar length together") {
+  std::vector<Index> lengths;
+  for (Index s = 0; s < 103; ++s) lengths.push_back(1 + s * 37 % 50);
+  const Lengths data(lengths);
+  std::vector<Index> order;
+  Index batches = 0;
+  glstm::detail::for_each_batch(data, 10, [&](std::span<const Index> samples, const auto&) {
+    CHECK(samples.size() == (batches < 10 ? 10 : 3));
+    order.insert(order.end(), samples.begin(), samples.end());
+    ++batches;
+  });
+  CHECK(batches == 11);
+  REQUIRE(order.size() == 103);
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const Index before = data.length_of(order[i - 1]), length = data.length_of(order[i]);
+    CHECK((before < length || (before == length && order[i - 1] < order[i])));
+  }
 }
 
 }  // namespace epoch_order_test

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -198,7 +199,7 @@ namespace detail {
 /// samples[b] of the user's data; none: b.
 template <class Scalar>
 std::string first_number_not_finite(const LabelledBatch<Scalar>& batch, Index predictions,
-                                    const std::vector<Index>& samples = {}) {
+                                    std::span<const Index> samples = {}) {
   std::string found;
   const auto look = [&](const char* what, const Matrix<Scalar>& values, Index width, bool by_step) {
     const Timing& timing = batch.input.timing;

@@ -56,6 +56,10 @@ class FrequencyTask final : public Dataset<Scalar> {
   }
 
   Index size() const override { return size_; }
+  Index length_of(Index sample) const override {
+    Rng rng = detail::sample_rng(seed_, sample);
+    return steps_of(draw_wave(rng));
+  }
   Sampling sampling() const { return sampling_; }
   /// The most steps that a sample can have.
   Index longest() const { return sampling_ == Sampling::fine ? 1250 : 125; }
@@ -64,13 +68,8 @@ class FrequencyTask final : public Dataset<Scalar> {
   /// 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
     detail::require_samples(samples, size_, "the frequency task");
-    std::vector<Wave> waves;
-    waves.reserve(samples.size());
     Index steps = 0;
-    for (Index sample : samples) {
-      waves.push_back(draw(sample));
-      steps = std::max(steps, static_cast<Index>(waves.back().times.size()));
-    }
+    for (Index sample : samples) steps = std::max(steps, length_of(sample));
     const Index count = static_cast<Index>(samples.size());
     batch.resize(count, steps, features);
     batch.targets.labels.resize(count, 1);
@@ -78,10 +77,12 @@ class FrequencyTask final : public Dataset<Scalar> {
     input.values.setZero();
     input.timing.timestamps.setZero(count, steps);
     for (Index b = 0; b < count; ++b) {
-      const Wave& wave = waves[static_cast<std::size_t>(b)];
-      const Index length = static_cast<Index>(wave.times.size());
+      Rng rng = detail::sample_rng(seed_, samples[static_cast<std::size_t>(b)]);
+      const Wave wave = draw_wave(rng);
+      const std::vector<double> times = draw_times(wave, rng);
+      const Index length = steps_of(wave);
       for (Index n = 0; n < length; ++n) {
-        const double time = wave.times[static_cast<std::size_t>(n)];
+        const double time = times[static_cast<std::size_t>(n)];
         input.timing.timestamps(b, n) = time;
         input.values(b, features * n) = static_cast<Scalar>(wave.at(time));
         input.values(b, features * n + 1) = static_cast<Scalar>(time / time_span);
@@ -96,13 +97,17 @@ class FrequencyTask final : public Dataset<Scalar> {
     int label = 0;
     double period = 0;  // ms
     double phase = 0;
-    std::vector<double> times;  // ms
+    double duration = 0, start = 0;  // ms
 
     double at(double time) const { return std::sin(2 * std::numbers::pi * time / period + phase); }
   };
 
-  Wave draw(Index sample) const {
-    Rng rng = detail::sample_rng(seed_, sample);
+  double steps_per_ms() const { return sampling_ == Sampling::fine ? 10 : 1; }
+  Index steps_of(const Wave& wave) const {
+    return static_cast<Index>(std::ceil(steps_per_ms() * wave.duration));
+  }
+
+  static Wave draw_wave(Rng& rng) {
     Wave wave;
     wave.label = static_cast<int>(rng.below(2));
     if (wave.label == 1) {
@@ -111,18 +116,22 @@ class FrequencyTask final : public Dataset<Scalar> {
       wave.period = rng.below(2) == 0 ? rng.uniform(1, 5) : rng.uniform(6, 100);
     }
     wave.phase = rng.uniform(0, 2 * std::numbers::pi);
-    const double duration = rng.uniform(15, 125);
-    const double start = rng.uniform(0, time_span - duration);
-    // The times last, so that all kinds of sampling draw the same wave.
-    const double per_ms = sampling_ == Sampling::fine ? 10 : 1;
-    wave.times.resize(static_cast<std::size_t>(std::ceil(per_ms * duration)));
-    for (std::size_t n = 0; n < wave.times.size(); ++n) {
-      wave.times[n] =
-          start + (sampling_ == Sampling::asynchronous ? rng.uniform(0, duration)
-                                                       : static_cast<double>(n) / per_ms);
-    }
-    std::sort(wave.times.begin(), wave.times.end());
+    wave.duration = rng.uniform(15, 125);
+    wave.start = rng.uniform(0, time_span - wave.duration);
     return wave;
+  }
+
+  /// The times of the steps in ms. They come after the wave, so that all kinds of sampling draw the
+  /// same one.
+  std::vector<double> draw_times(const Wave& wave, Rng& rng) const {
+    std::vector<double> times(static_cast<std::size_t>(steps_of(wave)));
+    for (std::size_t n = 0; n < times.size(); ++n) {
+      times[n] = wave.start + (sampling_ == Sampling::asynchronous
+                                   ? rng.uniform(0, wave.duration)
+                                   : static_cast<double>(n) / steps_per_ms());
+    }
+    std::sort(times.begin(), times.end());
+    return times;
   }
 
   Sampling sampling_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "glstm/core/random.hpp"
@@ -24,8 +25,8 @@ std::vector<Index> epoch_order(const Dataset<Scalar>& data, Index batch, Rng& rn
   if (!ragged) return order;
   const Index size = data.size(), full = size / batch;
   for (Index begin = 0; begin < size; begin += 16 * batch) {
-    std::stable_sort(order.begin() + begin, order.begin() + std::min(size, begin + 16 * batch),
-                     [&](Index a, Index b) { return data.length_of(a) < data.length_of(b); });
+    sort_by_length(
+        data, std::span(order.begin() + begin, order.begin() + std::min(size, begin + 16 * batch)));
   }
   std::vector<Index> shuffled;
   for (const Index b : rng.permutation(full)) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,11 +20,11 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Evaluates a network over a whole data set, in batches of `batch_size` samples, with denormals
-/// flushed to zero. Threads, and the processes of `group` (null: this process alone), share the
-/// batches; the result is the same to the bit for any number of them. Throws Error unless the data
-/// set has a sample, batch_size >= 1 and threads >= 1, and where a number in the data makes the
-/// loss infinite or not a number.
+/// Evaluates a network over a whole data set, in batches of `batch_size` samples of similar length,
+/// with denormals flushed to zero. Threads, and the processes of `group` (null: this process
+/// alone), share the batches; the result is the same to the bit for any number of them. Throws
+/// Error unless the data set has a sample, batch_size >= 1 and threads >= 1, and where a number in
+/// the data makes the loss infinite or not a number.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
                     Index batch_size = 100, Index threads = 1, ProcessGroup* group = nullptr) {
@@ -35,7 +35,6 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
   struct Worker {
     typename Network<Gate>::Tape tape;
     LabelledBatch<Scalar> batch;
-    std::vector<Index> samples;
   };
   const FlushToZero flush;
   const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
@@ -46,12 +45,13 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
   ThreadPool pool(std::clamp<Index>(own_batches, 1, threads));
   std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
   std::vector<Evaluation> found(static_cast<std::size_t>(batches));
+  const std::vector<Index> order = detail::samples_by_length(data);
   std::mutex loading;  // a data set may be unfit for two threads at once
   pool.run(own_batches, [&](Index own, Index number) {
-    auto& [tape, batch, samples] = workers[static_cast<std::size_t>(number)];
+    auto& [tape, batch] = workers[static_cast<std::size_t>(number)];
     const Index index = first_batch + own, first = index * batch_size;
-    samples.resize(static_cast<std::size_t>(std::min(batch_size, data.size() - first)));
-    std::iota(samples.begin(), samples.end(), first);
+    const std::span samples(order.begin() + first,
+                            order.begin() + std::min(first + batch_size, data.size()));
     {
       const std::lock_guard lock(loading);
       data.load(samples, batch);

@@ -50,7 +50,7 @@ namespace detail {
 template <class Scalar>
 std::pair<double, double> time_span(const Dataset<Scalar>& data) {
   double first = std::numeric_limits<double>::infinity(), last = -first;
-  for_each_batch(data, 100, [&](Index, const LabelledBatch<Scalar>& batch) {
+  for_each_batch(data, 100, [&](auto, const LabelledBatch<Scalar>& batch) {
     const Timing& timing = batch.input.timing;
     for (Index b = 0; b < timing.batch; ++b) {
       if (timing.length(b) == 0) continue;

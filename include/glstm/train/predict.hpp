@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "glstm/core/batch.hpp"
@@ -27,14 +28,15 @@ void predict(const Network<Gate>& network, const SequenceBatch<Scalar>& input,
 
 namespace detail {
 
-/// Calls use(first, timing, outputs) for the outputs of each batch of a data set.
+/// Calls use(samples, timing, outputs) for the outputs of each batch of a data set, `samples` [B].
 template <class Gate, class Scalar, class Use>
 void for_each_prediction(const Network<Gate>& network, const Dataset<Scalar>& data, Use&& use) {
   const FlushToZero flush;
   typename Network<Gate>::Tape tape;
-  for_each_batch(data, 100, [&](Index first, const LabelledBatch<Scalar>& batch) {
-    use(first, batch.input.timing, network.predict(batch.input, tape));
-  });
+  for_each_batch(data, 100,
+                 [&](std::span<const Index> samples, const LabelledBatch<Scalar>& batch) {
+                   use(samples, batch.input.timing, network.predict(batch.input, tape));
+                 });
 }
 
 /// What a network answers to all samples, as `predict` returns it; transform(row) changes the
@@ -45,20 +47,22 @@ Matrix<Scalar> predictions_of(const Network<Gate>& network, const Dataset<Scalar
   const Index O = network.options().outputs;
   const bool every_step = network.options().readout == Readout::every_step;
   Matrix<Scalar> all(data.size(), every_step ? 0 : O);
-  for_each_prediction(network, data,
-                      [&](Index first, const Timing& timing, const Matrix<Scalar>& outputs) {
-                        if (outputs.cols() > all.cols()) {
-                          const Index before = all.cols();
-                          all.conservativeResize(Eigen::NoChange, outputs.cols());
-                          all.rightCols(outputs.cols() - before).setZero();
-                        }
-                        for (Index b = 0; b < outputs.rows(); ++b) {
-                          const Index columns = every_step ? O * timing.length(b) : O;
-                          all.row(first + b).setZero();
-                          all.row(first + b).head(columns) = outputs.row(b).head(columns);
-                          transform(all.row(first + b).head(columns));
-                        }
-                      });
+  for_each_prediction(
+      network, data,
+      [&](std::span<const Index> samples, const Timing& timing, const Matrix<Scalar>& outputs) {
+        if (outputs.cols() > all.cols()) {
+          const Index before = all.cols();
+          all.conservativeResize(Eigen::NoChange, outputs.cols());
+          all.rightCols(outputs.cols() - before).setZero();
+        }
+        for (Index b = 0; b < outputs.rows(); ++b) {
+          const Index columns = every_step ? O * timing.length(b) : O;
+          auto row = all.row(samples[static_cast<std::size_t>(b)]);
+          row.setZero();
+          row.head(columns) = outputs.row(b).head(columns);
+          transform(row.head(columns));
+        }
+      });
   return all;
 }
 
@@ -101,20 +105,21 @@ std::vector<int> predict_classes(const Network<Gate>& network, const Dataset<Sca
                   loss->name());
   const Index O = network.options().outputs;
   const bool every_step = network.options().readout == Readout::every_step;
-  std::vector<std::vector<int>> rows;  // of each sample
+  std::vector<std::vector<int>> rows(static_cast<std::size_t>(data.size()));
   std::size_t longest = 1;
-  detail::for_each_prediction(network, data,
-                              [&](Index, const Timing& timing, const Matrix<Scalar>& outputs) {
-                                for (Index b = 0; b < outputs.rows(); ++b) {
-                                  std::vector<int>& row = rows.emplace_back();
-                                  for (Index n = 0; n < (every_step ? timing.length(b) : 1); ++n) {
-                                    Index best = 0;
-                                    outputs.row(b).segment(n * O, O).maxCoeff(&best);
-                                    row.push_back(static_cast<int>(best));
-                                  }
-                                  longest = std::max(longest, row.size());
-                                }
-                              });
+  detail::for_each_prediction(
+      network, data,
+      [&](std::span<const Index> samples, const Timing& timing, const Matrix<Scalar>& outputs) {
+        for (Index b = 0; b < outputs.rows(); ++b) {
+          auto& row = rows[static_cast<std::size_t>(samples[static_cast<std::size_t>(b)])];
+          for (Index n = 0; n < (every_step ? timing.length(b) : 1); ++n) {
+            Index best = 0;
+            outputs.row(b).segment(n * O, O).maxCoeff(&best);
+            row.push_back(static_cast<int>(best));
+          }
+          longest = std::max(longest, row.size());
+        }
+      });
   std::vector<int> classes;
   for (std::vector<int>& row : rows) {
     row.resize(longest, -1);
