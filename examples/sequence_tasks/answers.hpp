@@ -25,7 +25,7 @@ struct Answers {
   std::vector<double> values;       ///< [N,O] the probabilities of the classes, or numbers
   std::vector<int> labels;          ///< [N] the right classes, -1: not known; or none
   std::vector<double> targets;      ///< [N,O] the right numbers, NaN: not known; or none
-  std::vector<Index> first_answer;  ///< of each sequence: the number of its first answer
+  std::vector<Index> first_answer;  ///< [S] the index of the first answer to each sequence
 
   /// For a network with `outputs` outputs. Names that the description does not have are numbers.
   Answers(const glstm::DataDescription& description, const glstm::Loss& loss, Index outputs);

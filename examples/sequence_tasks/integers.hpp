@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "glstm/data/batch_order.hpp"
 #include "glstm/data/subset.hpp"
 #include "glstm/exchange/integer_network.hpp"
 #include "glstm/nn/evaluation.hpp"

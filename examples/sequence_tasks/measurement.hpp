@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "answers.hpp"
+#include "glstm/data/batch_order.hpp"
 #include "glstm/train/trainer.hpp"
 #include "models.hpp"
 

@@ -11,6 +11,7 @@
 #include "finished_network.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/text.hpp"
+#include "glstm/data/batch_order.hpp"
 #include "glstm/data/prepare_sequences.hpp"
 #include "glstm/io/atomic_file.hpp"
 #include "own_data.hpp"

@@ -7,6 +7,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "glstm/core/error.hpp"
@@ -34,18 +35,21 @@ struct Recording {
   int rate = 0;
 };
 
-/// Throws Error if a file is shorter than its first bytes say, "RIFF" and the number of bytes
-/// behind that number: libsndfile makes a shorter recording of what is left. Programs that cannot
-/// know the number write 0 or one of at least 2^31 - 1, and some leave out the last, empty byte.
+/// Throws Error if a file is shorter than its RIFF header says; libsndfile would read what is left.
+/// Programs that write to a pipe do not know the size and write 0, or about 2^31 or more.
 void require_whole_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   char head[8] = {};
   if (!file.read(head, 8) || std::string_view(head, 4) != "RIFF") return;
-  std::uintmax_t rest = 0;
+  std::uintmax_t rest = 0;  // the bytes that follow these eight
   for (int b = 3; b >= 0; --b) rest = 256 * rest + static_cast<unsigned char>(head[4 + b]);
-  const std::uintmax_t found = fs::file_size(path);
-  detail::require(rest == 0 || rest >= 0x7fffffff || rest + 8 <= found + 1, path.string(),
-                  ": expected ", rest + 8, " bytes, as it says itself, found ", found);
+  if (rest == 0 || rest >= 0x7fff0000) return;
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  detail::require(!error, path.string(), ": cannot tell its size: ", error.message());
+  detail::require(rest + 8 <= size + 1,  // some programs leave out the last byte, which pads
+                  path.string(), ": its header says ", rest + 8, " bytes, but it has ", size,
+                  ": was it cut off?");
 }
 
 Recording read_recording(const fs::path& path) {

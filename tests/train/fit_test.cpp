@@ -38,7 +38,8 @@ ArrayDataset<float> bumps(Index count, bool every_step, std::uint64_t seed) {
 TEST_CASE("fit, evaluate and predict_classes learn classes from arrays") {
   for (const bool every_step : {false, true}) {
     CAPTURE(every_step);
-    const ArrayDataset<float> training = bumps(200, every_step, 1), test = bumps(50, every_step, 2);
+    const ArrayDataset<float> training = bumps(200, every_step, 1),
+                              test = bumps(250, every_step, 2);
     Rng rng(1);
     GLstm<float> network({.inputs = 2,
                           .hidden = {16},
@@ -58,11 +59,11 @@ TEST_CASE("fit, evaluate and predict_classes learn classes from arrays") {
     Index right = 0, all = 0, longest = 0;
     for (Index s = 0; s < test.size(); ++s) longest = std::max(longest, test.length_of(s));
     const Index predictions = every_step ? longest : 1;
-    REQUIRE(outputs.rows() == 50);
+    REQUIRE(outputs.rows() == 250);
     REQUIRE(outputs.cols() == 2 * predictions);
-    REQUIRE(static_cast<Index>(classes.size()) == 50 * predictions);
+    REQUIRE(static_cast<Index>(classes.size()) == 250 * predictions);
     LabelledBatch<float> one;
-    for (Index s = 0; s < 50; ++s) {
+    for (Index s = 0; s < 250; ++s) {
       test.load(std::vector<Index>{s}, one);
       Matrix<float> alone;
       predict(network, one.input, alone);

@@ -27,6 +27,10 @@ namespace {
 class RaggedTask final : public Dataset<float> {
  public:
   Index size() const override { return 40; }
+  Index length_of(Index sample) const override {
+    Rng rng = detail::sample_rng(3, sample);
+    return 1 + rng.below(13);
+  }
   void load(std::span<const Index> samples, LabelledBatch<float>& batch) const override {
     const Index count = static_cast<Index>(samples.size());
     batch.input = SequenceBatch<float>::zeros(count, 13, 2);

@@ -68,8 +68,13 @@ class FrequencyTask final : public Dataset<Scalar> {
   /// 0 ... size() - 1.
   void load(std::span<const Index> samples, LabelledBatch<Scalar>& batch) const override {
     detail::require_samples(samples, size_, "the frequency task");
+    std::vector<Wave> waves;
+    waves.reserve(samples.size());
     Index steps = 0;
-    for (Index sample : samples) steps = std::max(steps, length_of(sample));
+    for (Index sample : samples) {
+      waves.push_back(draw(sample));
+      steps = std::max(steps, steps_of(waves.back()));
+    }
     const Index count = static_cast<Index>(samples.size());
     batch.resize(count, steps, features);
     batch.targets.labels.resize(count, 1);
@@ -77,12 +82,10 @@ class FrequencyTask final : public Dataset<Scalar> {
     input.values.setZero();
     input.timing.timestamps.setZero(count, steps);
     for (Index b = 0; b < count; ++b) {
-      Rng rng = detail::sample_rng(seed_, samples[static_cast<std::size_t>(b)]);
-      const Wave wave = draw_wave(rng);
-      const std::vector<double> times = draw_times(wave, rng);
+      const Wave& wave = waves[static_cast<std::size_t>(b)];
       const Index length = steps_of(wave);
       for (Index n = 0; n < length; ++n) {
-        const double time = times[static_cast<std::size_t>(n)];
+        const double time = wave.times[static_cast<std::size_t>(n)];
         input.timing.timestamps(b, n) = time;
         input.values(b, features * n) = static_cast<Scalar>(wave.at(time));
         input.values(b, features * n + 1) = static_cast<Scalar>(time / time_span);
@@ -98,6 +101,7 @@ class FrequencyTask final : public Dataset<Scalar> {
     double period = 0;  // ms
     double phase = 0;
     double duration = 0, start = 0;  // ms
+    std::vector<double> times;       // ms
 
     double at(double time) const { return std::sin(2 * std::numbers::pi * time / period + phase); }
   };
@@ -107,6 +111,7 @@ class FrequencyTask final : public Dataset<Scalar> {
     return static_cast<Index>(std::ceil(steps_per_ms() * wave.duration));
   }
 
+  /// A wave without its times.
   static Wave draw_wave(Rng& rng) {
     Wave wave;
     wave.label = static_cast<int>(rng.below(2));
@@ -121,17 +126,18 @@ class FrequencyTask final : public Dataset<Scalar> {
     return wave;
   }
 
-  /// The times of the steps in ms. They come after the wave, so that all kinds of sampling draw the
-  /// same one.
-  std::vector<double> draw_times(const Wave& wave, Rng& rng) const {
-    std::vector<double> times(static_cast<std::size_t>(steps_of(wave)));
-    for (std::size_t n = 0; n < times.size(); ++n) {
-      times[n] = wave.start + (sampling_ == Sampling::asynchronous
-                                   ? rng.uniform(0, wave.duration)
-                                   : static_cast<double>(n) / steps_per_ms());
+  /// The wave is drawn before its times, so that every kind of sampling gets the same wave.
+  Wave draw(Index sample) const {
+    Rng rng = detail::sample_rng(seed_, sample);
+    Wave wave = draw_wave(rng);
+    wave.times.resize(static_cast<std::size_t>(steps_of(wave)));
+    for (std::size_t n = 0; n < wave.times.size(); ++n) {
+      wave.times[n] = wave.start + (sampling_ == Sampling::asynchronous
+                                        ? rng.uniform(0, wave.duration)
+                                        : static_cast<double>(n) / steps_per_ms());
     }
-    std::sort(times.begin(), times.end());
-    return times;
+    std::sort(wave.times.begin(), wave.times.end());
+    return wave;
   }
 
   Sampling sampling_;

@@ -12,6 +12,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/thread_pool.hpp"
+#include "glstm/data/batch_order.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/data/streams.hpp"
 #include "glstm/nn/network.hpp"
@@ -20,11 +21,11 @@
 
 GLSTM_BEGIN_NAMESPACE
 
-/// Evaluates a network over a whole data set, in batches of `batch_size` samples of similar length,
-/// with denormals flushed to zero. Threads, and the processes of `group` (null: this process
-/// alone), share the batches; the result is the same to the bit for any number of them. Throws
-/// Error unless the data set has a sample, batch_size >= 1 and threads >= 1, and where a number in
-/// the data makes the loss infinite or not a number.
+/// Evaluates a network over a whole data set, in batches of `batch_size` samples, of similar
+/// length where the data set tells their lengths, with denormals flushed to zero. Threads, and the
+/// processes of `group` (null: this process alone), share the batches; the result is the same to
+/// the bit for any number of them. Throws Error unless the data set has a sample, batch_size >= 1
+/// and threads >= 1, and where a number in the data makes the loss infinite or not a number.
 template <TimeGate Gate, class Scalar = typename Gate::Scalar>
 Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
                     Index batch_size = 100, Index threads = 1, ProcessGroup* group = nullptr) {
@@ -37,7 +38,8 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
     LabelledBatch<Scalar> batch;
   };
   const FlushToZero flush;
-  const Index batches = data.size() / batch_size + (data.size() % batch_size > 0 ? 1 : 0);
+  const Index size = data.size();
+  const Index batches = size / batch_size + (size % batch_size > 0 ? 1 : 0);
   ProcessGroup alone;
   ProcessGroup& all = group != nullptr ? *group : alone;
   const Index first_batch = all.first_of(batches, all.rank());
@@ -45,16 +47,16 @@ Evaluation evaluate(const Network<Gate>& network, const Dataset<Scalar>& data,
   ThreadPool pool(std::clamp<Index>(own_batches, 1, threads));
   std::vector<Worker> workers(static_cast<std::size_t>(pool.threads()));
   std::vector<Evaluation> found(static_cast<std::size_t>(batches));
-  const std::vector<Index> order = detail::samples_by_length(data);
+  const std::vector<Index> order = detail::evaluation_order(data, batch_size);
   std::mutex loading;  // a data set may be unfit for two threads at once
   pool.run(own_batches, [&](Index own, Index number) {
     auto& [tape, batch] = workers[static_cast<std::size_t>(number)];
     const Index index = first_batch + own, first = index * batch_size;
     const std::span samples(order.begin() + first,
-                            order.begin() + std::min(first + batch_size, data.size()));
+                            order.begin() + std::min(first + batch_size, size));
     {
       const std::lock_guard lock(loading);
-      data.load(samples, batch);
+      detail::load_batch(data, samples, batch);
     }
     Evaluation& result = found[static_cast<std::size_t>(index)];
     result = network.evaluate(batch, tape);

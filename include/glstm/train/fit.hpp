@@ -13,6 +13,7 @@
 #include "glstm/core/batch.hpp"
 #include "glstm/core/error.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/data/batch_order.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/gates/gaussian_gate.hpp"
 #include "glstm/gates/phased_gate.hpp"

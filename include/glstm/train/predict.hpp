@@ -10,6 +10,7 @@
 #include "glstm/core/error.hpp"
 #include "glstm/core/flush_to_zero.hpp"
 #include "glstm/core/types.hpp"
+#include "glstm/data/batch_order.hpp"
 #include "glstm/data/dataset.hpp"
 #include "glstm/nn/network.hpp"
 

@@ -1,4 +1,4 @@
-#include "glstm/train/epoch_order.hpp"
+#include "glstm/data/batch_order.hpp"
 
 #include <algorithm>
 #include <span>
@@ -6,7 +6,7 @@
 
 #include "catch.hpp"
 
-namespace epoch_order_test {
+namespace batch_order_test {
 
 using glstm::Index;
 
@@ -17,7 +17,9 @@ class Lengths final : public glstm::Dataset<float> {
  public:
   explicit Lengths(std::vector<Index> lengths) : lengths_(std::move(lengths)) {}
   Index size() const override { return static_cast<Index>(lengths_.size()); }
-  void load(std::span<const Index>, glstm::LabelledBatch<float>&) const override {}
+  void load(std::span<const Index> samples, glstm::LabelledBatch<float>& batch) const override {
+    batch.resize(static_cast<Index>(samples.size()), 1, 1);
+  }
   Index length_of(Index sample) const override {
     return lengths_[static_cast<std::size_t>(sample)];
   }
@@ -66,23 +68,43 @@ TEST_CASE("samples of one length have the order of the seed") {
   CHECK(order_of(data, 10, 3) == rng.permutation(25));
 }
 
-TEST_CASE("evaluation takes each sample once, and samples of similar length together") {
+TEST_CASE("batches of an evaluation have samples of similar length, and are always the same") {
   std::vector<Index> lengths;
   for (Index s = 0; s < 103; ++s) lengths.push_back(1 + s * 37 % 50);
   const Lengths data(lengths);
-  std::vector<Index> order;
-  Index batches = 0;
+  std::vector<Index> order, longest;
   glstm::detail::for_each_batch(data, 10, [&](std::span<const Index> samples, const auto&) {
-    CHECK(samples.size() == (batches < 10 ? 10 : 3));
+    REQUIRE(samples.size() == (longest.size() < 10 ? 10 : 3));
+    for (std::size_t b = 1; b < samples.size(); ++b) {
+      const Index before = data.length_of(samples[b - 1]), length = data.length_of(samples[b]);
+      CHECK((before < length || (before == length && samples[b - 1] < samples[b])));
+      CHECK(length - data.length_of(samples[0]) <= 5);
+    }
     order.insert(order.end(), samples.begin(), samples.end());
-    ++batches;
+    longest.push_back(data.length_of(samples.back()));
   });
-  CHECK(batches == 11);
-  REQUIRE(order.size() == 103);
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    const Index before = data.length_of(order[i - 1]), length = data.length_of(order[i]);
-    CHECK((before < length || (before == length && order[i - 1] < order[i])));
-  }
+  CHECK(longest.size() == 11);
+  CHECK(longest.back() == 50);
+  CHECK_FALSE(std::is_sorted(longest.begin(), longest.end()));  // short and long ones mixed
+  CHECK(order == glstm::detail::evaluation_order(data, 10));
+  std::sort(order.begin(), order.end());
+  for (Index s = 0; s < data.size(); ++s) CHECK(order[static_cast<std::size_t>(s)] == s);
+
+  const Lengths alike(std::vector<Index>(25, 7));
+  const std::vector<Index> in_order = glstm::detail::evaluation_order(alike, 10);
+  CHECK(std::is_sorted(in_order.begin(), in_order.end()));
 }
 
-}  // namespace epoch_order_test
+TEST_CASE("a data set that gives another number of samples is an error") {
+  struct Fewer final : glstm::Dataset<float> {
+    Index size() const override { return 5; }
+    void load(std::span<const Index>, glstm::LabelledBatch<float>& batch) const override {
+      batch.resize(4, 3, 1);
+    }
+  };
+  check_mentions(
+      error_of([] { glstm::detail::for_each_batch(Fewer(), 100, [](auto, const auto&) {}); }),
+      {"expected a batch of 5 samples", "got 4"});
+}
+
+}  // namespace batch_order_test
